@@ -1,0 +1,165 @@
+//! One question and its form as a JSON line: which fires follow, from when, under which trigger.
+//!
+//! It is the form of the corpus and of the service's dry run. Answers are plain data; what is expected of them is
+//! the asker's business.
+
+use crate::cron::Dialect;
+use crate::definition::{Context, Definition, Kind};
+use crate::dst::DstPolicy;
+use crate::error::TriggerError;
+use crate::time::UtcMicros;
+use crate::trigger::Trigger;
+use crate::zone::Zone;
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::{Number, Value};
+use std::collections::BTreeMap;
+
+/// More fires than this are not answered in one case.
+pub const MOST_FIRES: u32 = 1_000_000;
+
+/// A question about one trigger. Members that it does not know are ignored.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Case {
+    /// The asker's name for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    /// As in a [`Definition`].
+    pub kind: Kind,
+    /// As in a [`Definition`]; where there is a crontab line, these are only its equivalent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fields: Option<BTreeMap<String, Value>>,
+    /// As in a [`Definition`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub crontab: Option<String>,
+    /// As in a [`Definition`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dialect: Option<Dialect>,
+    /// As in a [`Definition`]; absent means UTC.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tz: Option<String>,
+    /// A policy for this case alone. `true` and `false` only mark a case and say nothing.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "policy_or_mark"
+    )]
+    pub dst: Option<DstPolicy>,
+    /// As in a [`Definition`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start: Option<String>,
+    /// As in a [`Definition`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub end: Option<String>,
+    /// As in a [`Definition`]; it does not change the answer, which is the times before any jitter.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub jitter: Option<Number>,
+    /// The `now` of the first question; without it the case is asked at `created`, else at the epoch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<UtcMicros>,
+    /// The fire before the first question.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prev: Option<UtcMicros>,
+    /// When the trigger was created; absent means `from`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub created: Option<UtcMicros>,
+    /// How many fires are asked for, at most [`MOST_FIRES`].
+    #[serde(default = "one")]
+    pub n: u32,
+}
+
+fn one() -> u32 {
+    1
+}
+
+fn policy_or_mark<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<DstPolicy>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum PolicyOrMark {
+        Policy(DstPolicy),
+        Mark(#[expect(dead_code, reason = "read to be ignored")] bool),
+    }
+    let read = Option::<PolicyOrMark>::deserialize(deserializer)?;
+    Ok(read.and_then(|read| match read {
+        PolicyOrMark::Policy(policy) => Some(policy),
+        PolicyOrMark::Mark(_) => None,
+    }))
+}
+
+impl Case {
+    /// Reads a line.
+    ///
+    /// # Errors
+    /// The line is no JSON object of this form.
+    pub fn parse(line: &str) -> Result<Self, TriggerError> {
+        serde_json::from_str(line).map_err(|error| TriggerError::Case(error.to_string()))
+    }
+
+    /// The definition that the case asks about.
+    #[must_use]
+    pub fn definition(&self) -> Definition {
+        let fields = if self.crontab.is_some() {
+            None
+        } else {
+            self.fields.clone()
+        };
+        Definition {
+            kind: self.kind,
+            fields: fields.unwrap_or_default(),
+            crontab: self.crontab.clone(),
+            dialect: self.dialect,
+            tz: self.tz.clone(),
+            dst: self.dst,
+            start: self.start.clone(),
+            end: self.end.clone(),
+            jitter: self.jitter.clone(),
+        }
+    }
+
+    /// The trigger that the case asks about, under a policy where it names none.
+    ///
+    /// # Errors
+    /// The definition means no trigger.
+    pub fn trigger(&self, policy: DstPolicy) -> Result<Trigger, TriggerError> {
+        let created = self.created.unwrap_or_else(|| self.now());
+        self.definition().compile(&Context {
+            zone: Zone::utc(),
+            dst: policy,
+            created,
+        })
+    }
+
+    /// The first `n` fires: the first as asked from `from`, then each the next after the one before.
+    ///
+    /// Fewer than `n` means that the schedule has ended.
+    ///
+    /// # Errors
+    /// The definition means no trigger, or too many fires are asked for.
+    ///
+    /// ```
+    /// use triggers::{DstPolicy, case::Case};
+    ///
+    /// let case = Case::parse(
+    ///     r#"{"kind":"cron","fields":{"day":"last fri"},"tz":"UTC","from":"2024-01-01T00:00:00Z","n":2}"#,
+    /// )?;
+    /// let fires = case.answer(DstPolicy::Literal)?;
+    /// assert_eq!(serde_json::to_string(&fires).unwrap(), r#"["2024-01-26T00:00:00Z","2024-02-23T00:00:00Z"]"#);
+    /// # Ok::<(), triggers::TriggerError>(())
+    /// ```
+    pub fn answer(&self, policy: DstPolicy) -> Result<Vec<UtcMicros>, TriggerError> {
+        if self.n > MOST_FIRES {
+            return Err(TriggerError::Case(format!(
+                "n is {}, more than {MOST_FIRES}",
+                self.n
+            )));
+        }
+        let trigger = self.trigger(policy)?;
+        Ok(trigger
+            .fires(self.prev, self.now())
+            .take(self.n as usize)
+            .collect())
+    }
+
+    fn now(&self) -> UtcMicros {
+        self.from.or(self.created).unwrap_or(UtcMicros::new(0))
+    }
+}

@@ -1,0 +1,243 @@
+//! Two crontab dialects, named, never guessed.
+//!
+//! `aps-crontab` is five fields of this crate's own grammar: 0 is Monday, and day and weekday must both match.
+//! `crontab` is what `crontab(5)` means: 0 and 7 are Sunday, day and weekday are alternatives when both are
+//! restricted, and there are nicknames such as `@daily`.
+
+use super::Fields;
+use super::clock::Clock;
+use super::days::Days;
+use super::field::Field;
+use super::pattern::Pattern;
+use super::sets::{Bits, MonthDays, Span, Years, add_steps, all};
+use crate::error::{TextAt, TriggerError};
+use serde::{Deserialize, Serialize};
+
+/// How a crontab line is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Dialect {
+    /// `minute hour day month day_of_week` in the grammar of the single fields: 0 = Monday, all fields must match,
+    /// no nicknames.
+    ApsCrontab,
+    /// What `crontab(5)` means: 0 and 7 = Sunday, day *or* weekday when neither begins with `*`, names, `@daily`.
+    Crontab,
+}
+
+const APS_ALLOWED: &str = "five fields: minute hour day month day_of_week (0 = Monday)";
+const ALLOWED: &str = "five fields: minute hour day month weekday (0 and 7 = Sunday), \
+    or @yearly, @annually, @monthly, @weekly, @daily, @midnight, @hourly";
+
+/// The five parts of a line, with where they begin.
+fn parts<'a>(text: &'a str, allowed: &'static str) -> Result<[(usize, &'a str); 5], TriggerError> {
+    let mut found = [(0, ""); 5];
+    let mut count = 0;
+    for part in text.split_whitespace() {
+        if let Some(slot) = found.get_mut(count) {
+            *slot = (part.as_ptr().addr() - text.as_ptr().addr(), part);
+        }
+        count += 1;
+    }
+    if count == found.len() {
+        return Ok(found);
+    }
+    let at = TextAt {
+        field: "crontab",
+        text,
+        byte: 0,
+        allowed,
+    };
+    Err(TriggerError::text(at, format!("it has {count} fields, not 5")))
+}
+
+/// The fields of a line in the dialect `aps-crontab`.
+pub(super) fn aps_fields(text: &str) -> Result<Fields<'_>, TriggerError> {
+    let [minute, hour, day, month, weekday] = parts(text, APS_ALLOWED)?.map(|(_, part)| part);
+    let order = [
+        None,
+        Some(month),
+        Some(day),
+        None,
+        Some(weekday),
+        Some(hour),
+        Some(minute),
+        None,
+    ];
+    Ok(order)
+}
+
+/// The pattern of a line in the dialect `crontab`.
+pub(super) fn pattern(text: &str) -> Result<Pattern, TriggerError> {
+    let trimmed = text.trim();
+    if trimmed.starts_with('@') {
+        let Some(line) = nickname(trimmed) else {
+            let at = TextAt {
+                field: "crontab",
+                text,
+                byte: 0,
+                allowed: ALLOWED,
+            };
+            return Err(TriggerError::text(at, "there is no such nickname here"));
+        };
+        return pattern(line);
+    }
+    let [minute, hour, day, month, weekday] = parts(text, ALLOWED)?;
+    let read = |field, part: (usize, &str)| {
+        Part {
+            line: text,
+            field,
+            at: part.0,
+            text: part.1,
+        }
+        .values()
+    };
+    let weekdays = read(Field::DayOfWeek, weekday)?;
+    // Bit 0 and bit 7 are Sunday there, bit 0 is Monday here.
+    let weekdays = (weekdays >> 1 | (weekdays & 1) << 6) as u8 & 0x7f;
+    let days = Days {
+        years: Years::All,
+        months: read(Field::Month, month)?,
+        month_days: MonthDays::of(read(Field::Day, day)?),
+        weeks: all(Field::Week),
+        weekdays,
+        either: !day.1.starts_with('*') && !weekday.1.starts_with('*'),
+        every_day: false,
+    };
+    let clock = Clock {
+        hours: read(Field::Hour, hour)?,
+        minutes: read(Field::Minute, minute)?,
+        seconds: 1,
+    };
+    Ok(Pattern {
+        days: days.with_short_cut(),
+        clock,
+    })
+}
+
+fn nickname(text: &str) -> Option<&'static str> {
+    match text {
+        "@yearly" | "@annually" => Some("0 0 1 1 *"),
+        "@monthly" => Some("0 0 1 * *"),
+        "@weekly" => Some("0 0 * * 0"),
+        "@daily" | "@midnight" => Some("0 0 * * *"),
+        "@hourly" => Some("0 * * * *"),
+        _ => None,
+    }
+}
+
+/// One field of a line.
+struct Part<'a> {
+    line: &'a str,
+    field: Field,
+    /// Where it begins in the line, in bytes.
+    at: usize,
+    text: &'a str,
+}
+
+impl Part<'_> {
+    /// Bits of the values; of weekdays bit 0 and bit 7 are Sunday.
+    fn values(&self) -> Result<Bits, TriggerError> {
+        let mut bits = 0;
+        let mut at = 0;
+        for item in self.text.split(',') {
+            add_steps(&mut bits, self.span(item, at)?);
+            at += item.len() + 1;
+        }
+        Ok(bits)
+    }
+
+    fn span(&self, item: &str, at: usize) -> Result<Span, TriggerError> {
+        let (range, step) = match item.split_once('/') {
+            Some((range, step)) => (range, Some(step)),
+            None => (item, None),
+        };
+        let (least, greatest) = self.bounds();
+        let (first, last) = match range.split_once('-') {
+            _ if range == "*" => (
+                least,
+                if self.field == Field::DayOfWeek {
+                    6
+                } else {
+                    greatest
+                },
+            ),
+            Some((first, last)) => {
+                let first = self.value(first, at)?;
+                let last_at = at + range.len() - last.len();
+                // `fri-sun` is what people write, although Sunday's name stands for 0.
+                let sunday = self.field == Field::DayOfWeek && last.eq_ignore_ascii_case("sun") && first > 0;
+                (first, if sunday { 7 } else { self.value(last, last_at)? })
+            }
+            None if step.is_some() => {
+                return Err(self.error(at, "a step needs a range before it, such as */5 or 10-50/5"));
+            }
+            None => {
+                let value = self.value(range, at)?;
+                (value, value)
+            }
+        };
+        if first > last {
+            return Err(self.error(at, "the range goes backwards"));
+        }
+        let step = match step.map(number) {
+            None => 1,
+            Some(Some(step)) if step > 0 => step,
+            Some(_) => return Err(self.error(at + range.len(), "the step must be a number higher than 0")),
+        };
+        Ok(Span { first, last, step })
+    }
+
+    fn bounds(&self) -> (u16, u16) {
+        if self.field == Field::DayOfWeek {
+            (0, 7)
+        } else {
+            self.field.bounds()
+        }
+    }
+
+    fn value(&self, text: &str, at: usize) -> Result<u16, TriggerError> {
+        let (least, greatest) = self.bounds();
+        if let Some(value) = number(text) {
+            if value < least {
+                let problem = format!("the first value ({text}) is lower than the minimum value ({least})");
+                return Err(self.error(at, problem));
+            }
+            if value > greatest {
+                let problem =
+                    format!("the last value ({text}) is higher than the maximum value ({greatest})");
+                return Err(self.error(at, problem));
+            }
+            return Ok(value);
+        }
+        let named = self.field.value_of(text);
+        // Names count from Monday in this crate and from Sunday in a crontab.
+        let shift = |value| {
+            if self.field == Field::DayOfWeek {
+                (value + 1) % 7
+            } else {
+                value
+            }
+        };
+        named
+            .map(shift)
+            .ok_or_else(|| self.error(at, format!("\"{text}\" is no {} of a crontab", self.field.name())))
+    }
+
+    fn error(&self, byte: usize, problem: impl Into<String>) -> TriggerError {
+        let at = TextAt {
+            field: "crontab",
+            text: self.line,
+            byte: self.at + byte,
+            allowed: ALLOWED,
+        };
+        TriggerError::text(at, problem)
+    }
+}
+
+/// A run of ASCII digits as a number; one too large for any field stays too large.
+fn number(text: &str) -> Option<u16> {
+    if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    Some(text.parse().unwrap_or(u16::MAX))
+}

@@ -1,0 +1,62 @@
+//! Days and times of day together: which seconds of a plain wall calendar match.
+//!
+//! There is no zone in here. Wall seconds count from 1970-01-01 00:00:00; nothing matches before that or after
+//! the year 9999. `search` and `count` lay the pattern over the stretches of a zone.
+
+use super::clock::Clock;
+use super::days::Days;
+use crate::civil::DAY;
+
+/// The fields of a cron trigger, ready to be searched.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Pattern {
+    pub(crate) days: Days,
+    pub(crate) clock: Clock,
+}
+
+impl Pattern {
+    /// The first matching wall second at or after `wall`.
+    #[inline]
+    pub(crate) fn next(&self, wall: i64) -> Option<i64> {
+        let wall = wall.max(0);
+        let today = wall / DAY;
+        let mut day = self.days.next(today)?;
+        if day == today {
+            if let Some(second) = self.clock.next((wall % DAY) as u32) {
+                return Some(day * DAY + i64::from(second));
+            }
+            day = self.days.next(today + 1)?;
+        }
+        Some(day * DAY + i64::from(self.clock.first()))
+    }
+
+    /// The last matching wall second at or before `wall`.
+    pub(crate) fn previous(&self, wall: i64) -> Option<i64> {
+        let today = wall.div_euclid(DAY);
+        let mut day = self.days.previous(today)?;
+        if day == today {
+            if let Some(second) = self.clock.previous(wall.rem_euclid(DAY) as u32) {
+                return Some(day * DAY + i64::from(second));
+            }
+            day = self.days.previous(today - 1)?;
+        }
+        Some(day * DAY + i64::from(self.clock.last()))
+    }
+
+    /// How many wall seconds match in `from..until`.
+    pub(crate) fn count(&self, from: i64, until: i64) -> u64 {
+        let from = from.max(0);
+        if from >= until {
+            return 0;
+        }
+        let (first, last) = (from / DAY, until / DAY);
+        let mut count = self.days.count(first, last) * self.clock.per_day();
+        if until % DAY != 0 && self.days.count(last, last + 1) != 0 {
+            count += self.clock.count_below((until % DAY) as u32);
+        }
+        if from % DAY != 0 && self.days.count(first, first + 1) != 0 {
+            count -= self.clock.count_below((from % DAY) as u32);
+        }
+        count
+    }
+}

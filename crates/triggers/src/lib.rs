@@ -1,0 +1,29 @@
+#![doc = include_str!("../README.md")]
+
+mod bounds;
+pub mod case;
+mod civil;
+pub mod cron;
+mod date;
+mod definition;
+mod dst;
+mod error;
+mod interval;
+mod stretches;
+mod text;
+mod time;
+mod trigger;
+mod tzdb;
+mod zone;
+
+pub use case::Case;
+pub use cron::{Cron, Dialect};
+pub use date::Date;
+pub use definition::{Context, Definition, Kind};
+pub use dst::DstPolicy;
+pub use error::TriggerError;
+pub use interval::Interval;
+pub use time::{UtcMicros, WallMicros};
+pub use trigger::{Advance, JitterWindow, Trigger};
+pub use tzdb::{TzdbRelease, TzdbSource, choose_tzdb, tzdb_release};
+pub use zone::Zone;

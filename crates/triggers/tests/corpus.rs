@@ -1,0 +1,175 @@
+//! The corpus: cases with answers, one JSON line each, one test per file.
+//!
+//! `EM_CORPUS` names another folder with files of the same names; a file missing there is no failure. The firing
+//! rules (`rules.jsonl`) concern a scheduler and are tested there; here their triggers must compile.
+
+#![expect(clippy::unwrap_used, reason = "a malformed corpus fails the test")]
+
+use serde_json::Value;
+use std::path::PathBuf;
+use triggers::{Case, DstPolicy, TriggerError, UtcMicros};
+
+/// One line: the case, and everything else that is said about it.
+struct Line {
+    id: String,
+    case: Case,
+    said: Value,
+}
+
+fn lines(file: &str) -> Vec<Value> {
+    let own = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/corpus");
+    let other = std::env::var_os("EM_CORPUS").map(PathBuf::from);
+    let is_other = other.is_some();
+    let path = other.unwrap_or(own).join(file);
+    if is_other && !path.exists() {
+        return Vec::new();
+    }
+    let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    text.lines()
+        .filter(|line| !line.trim().is_empty())
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
+}
+
+fn cases(file: &str) -> Vec<Line> {
+    let read = |said: Value| Line {
+        id: said["id"].as_str().unwrap().to_owned(),
+        case: Case::parse(&said.to_string()).unwrap(),
+        said,
+    };
+    lines(file).into_iter().map(read).collect()
+}
+
+fn instants(value: &Value) -> Vec<UtcMicros> {
+    serde_json::from_value(value.clone()).unwrap()
+}
+
+/// Answers all cases of a file and compares; the failures are told together.
+fn check(file: &str, policy: DstPolicy, expected: &str) {
+    let mut failures = Vec::new();
+    let lines = cases(file);
+    for Line { id, case, said } in &lines {
+        let expected = instants(&said[expected]);
+        match case.answer(policy) {
+            Ok(fires) if fires == expected => {}
+            other => failures.push(format!("{id}: expected {expected:?}, got {other:?}\n    {said}")),
+        }
+    }
+    report(file, lines.len(), &failures);
+}
+
+fn report(file: &str, cases: usize, failures: &[String]) {
+    let first = failures.iter().take(5).cloned().collect::<Vec<_>>().join("\n");
+    assert!(
+        failures.is_empty(),
+        "{file}: {} of {cases} cases fail:\n{first}",
+        failures.len()
+    );
+}
+
+#[test]
+fn corpus_cron() {
+    check("cron.jsonl", DstPolicy::Literal, "expect");
+}
+
+#[test]
+fn corpus_interval() {
+    check("interval.jsonl", DstPolicy::Literal, "expect");
+}
+
+#[test]
+fn corpus_date() {
+    check("date.jsonl", DstPolicy::Literal, "expect");
+}
+
+#[test]
+fn corpus_dst() {
+    check("dst.jsonl", DstPolicy::Literal, "expect");
+}
+
+#[test]
+fn corpus_once() {
+    check("once.jsonl", DstPolicy::Once, "expect");
+}
+
+#[test]
+fn corpus_once_beside_literal() {
+    let mut failures = Vec::new();
+    let lines = cases("once.jsonl");
+    for Line { id, case, said } in &lines {
+        // The list covers the span of the answer under the other policy, not a number of fires.
+        let expected = instants(&said["literal"]);
+        let trigger = case.trigger(DstPolicy::Literal).unwrap();
+        let got: Vec<_> = trigger
+            .fires(case.prev, case.from.unwrap())
+            .take(expected.len())
+            .collect();
+        if got != expected {
+            failures.push(format!("{id}: expected {expected:?}, got {got:?}\n    {said}"));
+        }
+    }
+    report("once.jsonl", lines.len(), &failures);
+}
+
+#[test]
+fn corpus_oddities() {
+    check("oddities.jsonl", DstPolicy::Literal, "truth");
+}
+
+#[test]
+fn corpus_invalid() {
+    let mut failures = Vec::new();
+    let lines = cases("invalid.jsonl");
+    for Line { id, case, said } in &lines {
+        for policy in [DstPolicy::Literal, DstPolicy::Once] {
+            let answer = case.answer(policy);
+            let right = match said["verdict"].as_str() {
+                Some("never") => answer == Ok(Vec::new()),
+                _ => answer.is_err(),
+            };
+            if !right {
+                failures.push(format!("{id}: {answer:?}\n    {said}"));
+            }
+        }
+    }
+    report("invalid.jsonl", lines.len(), &failures);
+}
+
+#[test]
+fn corpus_jitter() {
+    let mut failures = Vec::new();
+    let lines = cases("jitter.jsonl");
+    for Line { id, case, said } in &lines {
+        let window = case
+            .trigger(DstPolicy::Literal)
+            .unwrap()
+            .jitter_window(said["base"].as_str().unwrap().parse().unwrap());
+        let base = case.answer(DstPolicy::Literal).unwrap();
+        let max = (!window.beyond_end).then_some(window.max);
+        let got = serde_json::json!({ "base": base.first(), "min": window.min, "max": max });
+        if ["base", "min", "max"].iter().any(|key| got[key] != said[key]) {
+            failures.push(format!("{id}: {got}\n    {said}"));
+        }
+    }
+    report("jitter.jsonl", lines.len(), &failures);
+}
+
+#[test]
+fn corpus_rules_have_triggers_that_compile() {
+    let mut failures = Vec::new();
+    let lines = lines("rules.jsonl");
+    for line in &lines {
+        for step in line["steps"].as_array().unwrap() {
+            let Some(trigger) = step.get("trigger").filter(|trigger| !trigger.is_null()) else {
+                continue;
+            };
+            let read = |trigger: &Value| -> Result<_, TriggerError> {
+                Case::parse(&trigger.to_string())?.trigger(DstPolicy::Literal)
+            };
+            if let Err(error) = read(trigger) {
+                failures.push(format!("{}: {error}\n    {trigger}", line["id"]));
+            }
+        }
+    }
+    report("rules.jsonl", lines.len(), &failures);
+}
