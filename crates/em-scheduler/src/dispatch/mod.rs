@@ -1,0 +1,209 @@
+//! Dispatch: decided runs go to the runner over HTTP, many in flight, and their outcomes go back to the store.
+//!
+//! ```text
+//!  accept ─▶ desk (waiting, fair) ─▶ begin_sends (durable) ─▶ gate ─▶ runner ─▶ settle (batched) ─▶ permit free
+//!             ▲                                                 │ closed or withdrawn: back, nothing has left
+//!             └──────────────── retry, later ◀──────────────────┘
+//! ```
+//! A permit is held from before a run becomes `sending` until its outcome is durable, so at most *concurrency* runs
+//! can ever be ambiguous after a crash. What it is not: it decides nothing about schedules and never reads them.
+
+mod desk;
+mod outcome;
+mod pump;
+mod runner;
+mod settler;
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+use tokio::sync::{Notify, mpsc};
+use triggers::UtcMicros;
+
+pub use self::outcome::Policy;
+pub use self::runner::{Answer, RunnerAddress, RunnerClient, RunnerTimeouts};
+
+use self::desk::{Desk, Verdict};
+use self::settler::Settled;
+use crate::model::{RunKey, SendableRun, Settlement, TaskId};
+use crate::store::Store;
+
+/// Hands runs to the runner. Cheap to clone: all clones are one dispatcher.
+#[derive(Clone)]
+pub struct Dispatcher(Arc<Shared>);
+
+struct Shared {
+    desk: Mutex<Desk>,
+    /// Something changed at the desk that may let a run leave.
+    changed: Notify,
+    /// Something ended.
+    ended: Notify,
+    /// The engine should look for runs that memory and table disagree about.
+    astray: Mutex<bool>,
+    client: RunnerClient,
+    policy: Policy,
+    store: Arc<dyn Store>,
+    settled: mpsc::UnboundedSender<Settled>,
+    runtime: Handle,
+}
+
+impl Dispatcher {
+    /// Starts its two loops on `runtime`: one lets runs leave, one writes down how they ended.
+    pub fn start(store: Arc<dyn Store>, client: RunnerClient, policy: Policy, runtime: &Handle) -> Self {
+        let (settled, to_settle) = mpsc::unbounded_channel();
+        let shared = Arc::new(Shared {
+            desk: Mutex::new(Desk::new(policy.concurrency)),
+            changed: Notify::new(),
+            ended: Notify::new(),
+            astray: Mutex::new(false),
+            client,
+            policy,
+            store,
+            settled,
+            runtime: runtime.clone(),
+        });
+        runtime.spawn(pump::run(Arc::clone(&shared)));
+        runtime.spawn(settler::run(Arc::clone(&shared), to_settle));
+        Self(shared)
+    }
+
+    /// Whether a run of the task may become `sending` in the transaction that decides it. If so, the caller holds a
+    /// permit: it must hand the run over with [`accept`](Self::accept) or give the permit back.
+    pub fn admit(&self, task: TaskId) -> bool {
+        self.0.desk().admit(task)
+    }
+
+    /// Gives back permits that were not used.
+    pub fn give_back(&self, task: TaskId, permits: usize) {
+        let mut desk = self.0.desk();
+        for _ in 0..permits {
+            desk.release(task);
+        }
+        drop(desk);
+        self.0.changed.notify_one();
+    }
+
+    /// Takes runs whose rows are committed: those `sending` leave at once, the others wait for their turn.
+    pub fn accept(&self, runs: Vec<SendableRun>) {
+        let mut leaving = Vec::new();
+        {
+            let mut desk = self.0.desk();
+            for run in runs {
+                if run.sending {
+                    desk.know(run.key);
+                    leaving.push(run);
+                } else {
+                    desk.push(run);
+                }
+            }
+        }
+        for run in leaving {
+            pump::launch(&self.0, run);
+        }
+        self.0.changed.notify_one();
+    }
+
+    /// Sends a run now, outside the permits and whatever the gate says, and writes down how it ended.
+    ///
+    /// # Errors
+    /// The outcome could not be written down; the answer is lost with it and the run will end as unknown.
+    pub async fn send_now(&self, run: &SendableRun) -> Result<Answer, crate::store::StoreError> {
+        let answer = self.0.client.send(run, || Verdict::Go).await;
+        let outcome = outcome::manual(&answer);
+        let settlement = Settlement {
+            key: run.key,
+            fence: run.fence,
+            task_id: run.task_id,
+            scheduled_for: run.scheduled_for,
+            outcome,
+        };
+        self.0.store.settle(self.0.store.now(), vec![settlement]).await?;
+        Ok(answer)
+    }
+
+    /// No first byte leaves from now on: the scheduler is paused. Runs that have not begun go back to the queue.
+    pub fn pause(&self) {
+        self.0.desk().pause();
+    }
+
+    /// A number that changes with each [`pause`](Self::pause), for [`resume_if`](Self::resume_if).
+    pub fn pauses(&self) -> u64 {
+        self.0.desk().pauses()
+    }
+
+    /// Runs may leave again. Those that waited meanwhile are judged by their grace first.
+    pub fn resume(&self) {
+        let was_paused = self.0.desk().resume();
+        if was_paused {
+            self.judge_again();
+        }
+    }
+
+    /// Resumes unless somebody has paused since `pauses` was read.
+    pub fn resume_if(&self, pauses: u64) {
+        if self.pauses() == pauses {
+            self.resume();
+        }
+    }
+
+    /// No first byte leaves any more in this process.
+    pub fn stop(&self) {
+        self.0.desk().stop();
+    }
+
+    /// These runs were deleted: those that have not begun must not begin.
+    pub fn withdraw(&self, runs: &[RunKey]) {
+        self.0.desk().withdraw(runs);
+    }
+
+    /// The scheduler was away (paused, cut off from its database): what waits is judged by its grace before it
+    /// leaves.
+    pub fn judge_again(&self) {
+        self.0.desk().judge_again();
+        self.0.changed.notify_one();
+    }
+
+    /// The runs this process knows of, from hand-over until their outcome is durable.
+    pub fn known(&self) -> HashSet<RunKey> {
+        self.0.desk().known().clone()
+    }
+
+    /// Whether a write failed in a way that may have left rows nobody here knows of. Asking resets it.
+    pub fn take_astray(&self) -> bool {
+        std::mem::take(&mut *self.0.astray.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Waits until nothing is in flight and every outcome is durable, at most so long. Answers how many runs were
+    /// still in flight then.
+    pub async fn drained(&self, limit: Duration) -> usize {
+        let drained = async {
+            loop {
+                let ended = self.0.ended.notified();
+                if self.0.desk().in_flight() == 0 {
+                    return;
+                }
+                ended.await;
+            }
+        };
+        // Running out of time is an answer, not a failure.
+        let _ = tokio::time::timeout(limit, drained).await;
+        self.0.desk().in_flight()
+    }
+}
+
+impl Shared {
+    fn desk(&self) -> MutexGuard<'_, Desk> {
+        // The desk is consistent after each of its methods; a panic elsewhere does not make it less so.
+        self.desk.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn report_astray(&self) {
+        *self.astray.lock().unwrap_or_else(PoisonError::into_inner) = true;
+    }
+
+    fn now(&self) -> UtcMicros {
+        self.store.now()
+    }
+}

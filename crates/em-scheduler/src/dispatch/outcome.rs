@@ -1,0 +1,187 @@
+//! What an answer means for a run: the table of spec §5, as a pure function.
+
+use triggers::UtcMicros;
+
+use super::runner::Answer;
+use crate::chance;
+use crate::model::{Delivery, JobKind, SendableRun, Settled, SkipReason};
+
+/// How runs are delivered and how often.
+#[derive(Debug, Clone)]
+pub struct Policy {
+    /// Requests in flight at most.
+    pub concurrency: usize,
+    /// What happens where a request may have arrived.
+    pub delivery: Delivery,
+    /// Microseconds after its run time in which a run may still be sent.
+    pub grace: i64,
+    /// Requests per run at most, in the delivery mode at least once.
+    pub attempts: u32,
+    /// Statuses that say the runner did not take the run: tried again like a refused connection.
+    pub retry_statuses: Vec<u16>,
+}
+
+/// The first retry comes after so many microseconds, each further one after twice as many.
+const FIRST_RETRY: i64 = 1_000_000;
+/// No retry waits longer than this, in microseconds.
+const LONGEST_RETRY: i64 = 60_000_000;
+
+pub(super) fn settle(run: &SendableRun, answer: &Answer, policy: &Policy, now: UtcMicros) -> Settled {
+    let again = policy.delivery == Delivery::AtLeastOnce && run.kind != JobKind::Manual;
+    let not_before = now.saturating_add(retry_delay(run.attempt));
+    let attempts_left = run.attempt < policy.attempts;
+    match answer {
+        Answer::Status(status, took) if (200..300).contains(status) => Settled::Delivered { took: *took },
+        Answer::Status(status, _) if policy.retry_statuses.contains(status) => {
+            retry_within_grace(run, policy, not_before, format!("the runner answered {status}"))
+        }
+        Answer::Status(_, _) if again && attempts_left => Settled::Repeat { not_before },
+        Answer::Status(status, _) => Settled::Failed {
+            reason: format!("the runner answered {status}"),
+        },
+        Answer::NotSent(reason) => retry_within_grace(run, policy, not_before, reason.clone()),
+        Answer::Ambiguous(_) if again && attempts_left => Settled::Repeat { not_before },
+        Answer::Ambiguous(reason) if again => Settled::Failed {
+            reason: format!("{reason} (attempt {} of {})", run.attempt, policy.attempts),
+        },
+        Answer::Ambiguous(reason) => Settled::Unknown {
+            reason: reason.clone(),
+        },
+        Answer::Held => Settled::Requeued {
+            not_before: now,
+            attempted: false,
+        },
+        Answer::Withdrawn => Settled::Skipped(SkipReason::Deleted),
+    }
+}
+
+/// A manual run is never retried: somebody waits for the answer.
+pub(super) fn manual(answer: &Answer) -> Settled {
+    match answer {
+        Answer::Status(status, took) if (200..300).contains(status) => Settled::Delivered { took: *took },
+        Answer::Status(status, _) => Settled::Failed {
+            reason: format!("the runner answered {status}"),
+        },
+        Answer::NotSent(reason) => Settled::Failed {
+            reason: reason.clone(),
+        },
+        Answer::Ambiguous(reason) => Settled::Unknown {
+            reason: reason.clone(),
+        },
+        Answer::Held | Answer::Withdrawn => Settled::Skipped(SkipReason::Deleted),
+    }
+}
+
+/// Nothing has left: again later, as long as that is within grace (and, at least once, within the attempts).
+fn retry_within_grace(run: &SendableRun, policy: &Policy, not_before: UtcMicros, reason: String) -> Settled {
+    let in_time = not_before.since(run.scheduled_for) <= policy.grace;
+    let allowed = policy.delivery == Delivery::AtMostOnce || run.attempt < policy.attempts;
+    if in_time && allowed && run.kind != JobKind::Manual {
+        Settled::Requeued {
+            not_before,
+            attempted: true,
+        }
+    } else {
+        Settled::Failed {
+            reason: format!("{reason} (attempt {})", run.attempt.max(1)),
+        }
+    }
+}
+
+/// 1, 2, 4, 8 … s, and up to a quarter more at random, so that a runner that comes back is not met by all at once.
+fn retry_delay(attempt: u32) -> i64 {
+    let doublings = attempt.saturating_sub(1).min(16);
+    let base = (FIRST_RETRY << doublings).min(LONGEST_RETRY);
+    base + i64::try_from(chance::below(base.unsigned_abs() / 4)).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn policy(delivery: Delivery) -> Policy {
+        Policy {
+            concurrency: 100,
+            delivery,
+            grace: 30_000_000,
+            attempts: 3,
+            retry_statuses: vec![503],
+        }
+    }
+
+    fn run(attempt: u32) -> SendableRun {
+        SendableRun {
+            key: 1,
+            job_id: "1-7-cron".into(),
+            task_id: 7,
+            kind: JobKind::Cron,
+            scheduled_for: UtcMicros::new(0),
+            fence: 1,
+            attempt,
+            not_before: None,
+            sending: true,
+        }
+    }
+
+    fn name(settled: &Settled) -> &'static str {
+        match settled {
+            Settled::Delivered { .. } => "delivered",
+            Settled::Failed { .. } => "failed",
+            Settled::Unknown { .. } => "unknown",
+            Settled::Missed { .. } => "missed",
+            Settled::Skipped(_) => "skipped",
+            Settled::Requeued { .. } => "requeued",
+            Settled::Repeat { .. } => "repeat",
+        }
+    }
+
+    /// The table of spec §5: answer, attempt, seconds after the run time; at most once, at least once.
+    #[test]
+    fn the_table_of_outcomes() {
+        let refused = || Answer::NotSent("refused".into());
+        let cut = || Answer::Ambiguous("reset".into());
+        let table = [
+            (Answer::Status(200, 5), 1, 0, "delivered", "delivered"),
+            (Answer::Status(204, 5), 1, 0, "delivered", "delivered"),
+            (Answer::Status(302, 5), 1, 0, "failed", "repeat"),
+            (Answer::Status(500, 5), 1, 0, "failed", "repeat"),
+            (Answer::Status(500, 5), 3, 0, "failed", "failed"),
+            (Answer::Status(503, 5), 1, 0, "requeued", "requeued"),
+            (refused(), 1, 0, "requeued", "requeued"),
+            (refused(), 2, 20, "requeued", "requeued"),
+            (refused(), 3, 3, "requeued", "failed"),
+            (refused(), 1, 29, "failed", "failed"),
+            (cut(), 1, 0, "unknown", "repeat"),
+            (cut(), 3, 0, "unknown", "failed"),
+            (Answer::Held, 1, 0, "requeued", "requeued"),
+            (Answer::Withdrawn, 1, 0, "skipped", "skipped"),
+        ];
+        for (answer, attempt, late, once, least) in table {
+            let now = UtcMicros::new(late * 1_000_000 + 500_000);
+            let run = run(attempt);
+            let at_most = settle(&run, &answer, &policy(Delivery::AtMostOnce), now);
+            assert_eq!(
+                name(&at_most),
+                once,
+                "at most once: {answer:?}, attempt {attempt}, {late} s late"
+            );
+            let at_least = settle(&run, &answer, &policy(Delivery::AtLeastOnce), now);
+            assert_eq!(
+                name(&at_least),
+                least,
+                "at least once: {answer:?}, attempt {attempt}, {late} s late"
+            );
+        }
+    }
+
+    #[test]
+    fn retries_wait_twice_as_long_each_time_with_jitter() {
+        for (attempt, seconds) in [(1, 1), (2, 2), (3, 4), (4, 8), (20, 60)] {
+            let delay = retry_delay(attempt);
+            assert!(
+                (seconds * 1_000_000..=seconds * 1_250_000).contains(&delay),
+                "attempt {attempt}: {delay}"
+            );
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! The pump: lets waiting runs leave, as permits allow. Before a run leaves, its row is durably `sending`.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::Shared;
+use super::outcome;
+use super::settler::Settled;
+use crate::model::{self, SendableRun, Settlement};
+
+/// Runs that become `sending` in one transaction, at most.
+const BATCH: usize = 500;
+/// The longest sleep: a clock step or a suspend is noticed within it.
+const LONGEST_SLEEP: Duration = Duration::from_secs(1);
+/// The pause after the database failed.
+const BACK_OFF: Duration = Duration::from_millis(250);
+
+/// Runs until the runtime ends.
+pub(super) async fn run(shared: Arc<Shared>) {
+    loop {
+        let now = shared.now();
+        drop_overdue(&shared, now);
+        let ready = shared.desk().take_ready(now, BATCH);
+        if ready.is_empty() {
+            let until_retry = shared
+                .desk()
+                .next_retry()
+                .map(|at| at.since(now).max(1_000).unsigned_abs());
+            let sleep = until_retry.map_or(LONGEST_SLEEP, |micros| {
+                Duration::from_micros(micros).min(LONGEST_SLEEP)
+            });
+            // Either way the loop looks again.
+            let _ = tokio::time::timeout(sleep, shared.changed.notified()).await;
+            continue;
+        }
+        let wanted = ready.iter().map(|run| (run.key, run.fence)).collect();
+        match shared.store.begin_sends(shared.now(), wanted).await {
+            Ok(begun) => leave(&shared, ready, begun),
+            Err(error) => {
+                tracing::warn!(%error, runs = ready.len(), "runs cannot be marked as sending; they wait");
+                give_up(&shared, &ready);
+                tokio::time::sleep(BACK_OFF).await;
+            }
+        }
+    }
+}
+
+fn leave(shared: &Arc<Shared>, ready: Vec<SendableRun>, mut begun: Vec<SendableRun>) {
+    crate::crash::point("dispatch.sending");
+    begun.sort_by_key(|run| run.key);
+    for waiting in ready {
+        match begun.binary_search_by_key(&waiting.key, |run| run.key) {
+            Ok(place) => launch(shared, begun[place].clone()),
+            Err(_) => {
+                // Deleted or taken by another instance meanwhile: not ours to send.
+                let mut desk = shared.desk();
+                desk.release(waiting.task_id);
+                desk.forget(waiting.key);
+            }
+        }
+    }
+}
+
+/// Whether the transaction took effect is not known: the engine asks the table and hands the runs over again.
+fn give_up(shared: &Shared, ready: &[SendableRun]) {
+    let mut desk = shared.desk();
+    for run in ready {
+        desk.release(run.task_id);
+        desk.forget(run.key);
+    }
+    drop(desk);
+    shared.report_astray();
+}
+
+/// What waited while the scheduler was away and is too late now ends as missed.
+fn drop_overdue(shared: &Shared, now: triggers::UtcMicros) {
+    for run in shared.desk().overdue(now, shared.policy.grace) {
+        let late = now.since(run.scheduled_for);
+        submit(shared, &run, model::Settled::Missed { late }, false);
+    }
+}
+
+/// Sends a run whose row is `sending` and whose permit is held.
+pub(super) fn launch(shared: &Arc<Shared>, run: SendableRun) {
+    let for_task = Arc::clone(shared);
+    shared.runtime.spawn(async move {
+        let shared = for_task;
+        let answer = shared.client.send(&run, || shared.desk().begin(run.key)).await;
+        crate::crash::point("dispatch.answered");
+        let outcome = outcome::settle(&run, &answer, &shared.policy, shared.now());
+        submit(&shared, &run, outcome, true);
+    });
+}
+
+fn submit(shared: &Shared, run: &SendableRun, outcome: model::Settled, permit: bool) {
+    let settlement = Settlement {
+        key: run.key,
+        fence: run.fence,
+        task_id: run.task_id,
+        scheduled_for: run.scheduled_for,
+        outcome,
+    };
+    // The settler lives as long as the runtime; at its very end there is nobody left to tell.
+    let _ = shared.settled.send(Settled {
+        settlement,
+        run: run.clone(),
+        permit,
+    });
+}

@@ -1,0 +1,386 @@
+//! The client of the runner: one `GET <base>/<task_id>` per attempt over kept-alive connections, and an answer that
+//! says for certain whether anything can have left.
+//!
+//! It stands directly on hyper's connection, not on a pooled client, for two reasons: the gate must be asked with
+//! the connection in hand, right before the first byte; and nothing below may retry on its own. No redirect is
+//! followed, no proxy of the system used.
+
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{HOST, HeaderName, HeaderValue, USER_AGENT};
+use http::{Request, Uri};
+use http_body_util::{BodyExt, Empty};
+use hyper::client::conn::http1::{self, SendRequest};
+use hyper_util::rt::TokioIo;
+use rustls::pki_types::ServerName;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+
+use super::desk::Verdict;
+use crate::clock::Stopwatch;
+use crate::model::SendableRun;
+
+/// How an attempt ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    /// The runner answered with this status after so many microseconds.
+    Status(u16, i64),
+    /// Nothing can have left, for this reason.
+    NotSent(String),
+    /// Something may have left and no answer came, for this reason.
+    Ambiguous(String),
+    /// The gate was closed: nothing has left.
+    Held,
+    /// The job was deleted: nothing has left.
+    Withdrawn,
+}
+
+/// Where the runner is: `http://host[:port][/path]` or https.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunnerAddress {
+    https: bool,
+    host: String,
+    port: u16,
+    authority: HeaderValue,
+    path: String,
+}
+
+/// The time-outs of an attempt.
+#[derive(Debug, Clone, Copy)]
+pub struct RunnerTimeouts {
+    /// Until the connection stands, name resolution and TLS included.
+    pub connect: Duration,
+    /// Until the whole answer is there, from the start of the attempt.
+    pub total: Duration,
+}
+
+impl Default for RunnerTimeouts {
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(5),
+            total: Duration::from_secs(30),
+        }
+    }
+}
+
+/// A kept-alive connection that has idled for longer is not used again: the runner may be closing it right now,
+/// and a request lost on it would be ambiguous.
+const LONGEST_IDLE_MICROS: i64 = 1_000_000;
+/// No more than this of an answer's body is read.
+const BODY_LIMIT: usize = 64 * 1024;
+const AGENT: HeaderValue = HeaderValue::from_static(concat!("em-scheduler/", env!("CARGO_PKG_VERSION")));
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+const SCHEDULED_FOR: HeaderName = HeaderName::from_static("x-scheduled-for");
+const JOB_ID: HeaderName = HeaderName::from_static("x-job-id");
+const ATTEMPT: HeaderName = HeaderName::from_static("x-attempt");
+
+type Sender = SendRequest<Empty<Bytes>>;
+
+/// Sends requests to one runner. Cheap to clone.
+#[derive(Clone)]
+pub struct RunnerClient {
+    address: Arc<RunnerAddress>,
+    timeouts: RunnerTimeouts,
+    tls: Option<TlsConnector>,
+    idle: Arc<Mutex<Vec<(Sender, Stopwatch)>>>,
+}
+
+impl std::str::FromStr for RunnerAddress {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let expected = "expected http://host[:port][/path] or https://…";
+        let refuse = |why: &str| format!("{text:?} is not a runner's address: {why}; {expected}");
+        let uri: Uri = text.parse().map_err(|_| refuse("it is no URL"))?;
+        let https = match uri.scheme_str() {
+            Some("http") => false,
+            Some("https") => true,
+            _ => return Err(refuse("the scheme must be http or https")),
+        };
+        let authority = uri.authority().ok_or_else(|| refuse("it names no host"))?;
+        if authority.as_str().contains('@') {
+            return Err(refuse("a user or password in it is not supported"));
+        }
+        if uri.query().is_some() {
+            return Err(refuse("it must not have a query"));
+        }
+        let host = authority
+            .host()
+            .trim_start_matches('[')
+            .trim_end_matches(']')
+            .to_owned();
+        if host.is_empty() {
+            return Err(refuse("it names no host"));
+        }
+        Ok(Self {
+            https,
+            host,
+            port: authority.port_u16().unwrap_or(if https { 443 } else { 80 }),
+            authority: HeaderValue::from_str(authority.as_str())
+                .map_err(|_| refuse("its host is not a name"))?,
+            path: uri.path().trim_end_matches('/').to_owned(),
+        })
+    }
+}
+
+impl std::fmt::Display for RunnerAddress {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let scheme = if self.https { "https" } else { "http" };
+        write!(
+            f,
+            "{scheme}://{}{}",
+            self.authority.to_str().unwrap_or(&self.host),
+            self.path
+        )
+    }
+}
+
+impl RunnerClient {
+    /// A client of the runner at `address`.
+    ///
+    /// # Errors
+    /// An https runner, and the system has no root certificates to trust it by.
+    pub fn new(address: RunnerAddress, timeouts: RunnerTimeouts) -> Result<Self, String> {
+        let tls = if address.https {
+            Some(tls_connector()?)
+        } else {
+            None
+        };
+        Ok(Self {
+            address: Arc::new(address),
+            timeouts,
+            tls,
+            idle: Arc::default(),
+        })
+    }
+
+    /// One attempt. `gate` is asked right before the first byte; its word is final.
+    pub async fn send(&self, run: &SendableRun, gate: impl Fn() -> Verdict) -> Answer {
+        let watch = Stopwatch::start();
+        let left = AtomicBool::new(false);
+        // From here on something may have left, whatever happens next.
+        let open_gate = || {
+            let verdict = gate();
+            left.store(verdict == Verdict::Go, Ordering::Relaxed);
+            verdict
+        };
+        let attempt = self.attempt(run, &open_gate, watch);
+        let seconds = self.timeouts.total.as_secs();
+        match tokio::time::timeout(self.timeouts.total, attempt).await {
+            Ok(answer) => answer,
+            Err(_) if left.load(Ordering::Relaxed) => {
+                Answer::Ambiguous(format!("no answer within {seconds} s"))
+            }
+            Err(_) => Answer::NotSent(format!("nothing could be sent within {seconds} s")),
+        }
+    }
+
+    async fn attempt(&self, run: &SendableRun, gate: &impl Fn() -> Verdict, watch: Stopwatch) -> Answer {
+        loop {
+            let (mut connection, reused) = match self.idle_connection() {
+                Some(connection) => (connection, true),
+                None => match self.connect().await {
+                    Ok(connection) => (connection, false),
+                    Err(reason) => return Answer::NotSent(reason),
+                },
+            };
+            let request = match self.request(run) {
+                Ok(request) => request,
+                Err(reason) => return Answer::NotSent(reason),
+            };
+            if connection.ready().await.is_err() {
+                if reused {
+                    continue;
+                }
+                return Answer::NotSent("the runner closed the connection at once".into());
+            }
+            match gate() {
+                Verdict::Go => {}
+                Verdict::Hold => return Answer::Held,
+                Verdict::Withdrawn => return Answer::Withdrawn,
+            }
+            match connection.try_send_request(request).await {
+                Ok(response) => {
+                    let status = response.status().as_u16();
+                    let took = watch.micros();
+                    if read_to_end(response.into_body()).await {
+                        self.keep(connection);
+                    }
+                    return Answer::Status(status, took);
+                }
+                Err(mut error) => {
+                    // Where the request comes back, it was not sent: the connection had gone before it.
+                    let unsent = error.take_message().is_some();
+                    let reason = error.error().to_string();
+                    if !unsent {
+                        return Answer::Ambiguous(format!("the connection failed: {reason}"));
+                    }
+                    if !reused {
+                        return Answer::NotSent(format!(
+                            "the connection closed before the request left: {reason}"
+                        ));
+                    }
+                }
+            }
+        }
+    }
+
+    fn request(&self, run: &SendableRun) -> Result<Request<Empty<Bytes>>, String> {
+        let value = |text: String| HeaderValue::from_str(&text).map_err(|error| error.to_string());
+        Request::get(format!("{}/{}", self.address.path, run.task_id))
+            .header(HOST, self.address.authority.clone())
+            .header(USER_AGENT, AGENT)
+            .header(IDEMPOTENCY_KEY, value(run.idempotency_key())?)
+            .header(SCHEDULED_FOR, value(run.scheduled_for.to_string())?)
+            .header(JOB_ID, value(run.job_id.clone())?)
+            .header(ATTEMPT, HeaderValue::from(run.attempt))
+            .body(Empty::new())
+            .map_err(|error| error.to_string())
+    }
+
+    fn idle_connection(&self) -> Option<Sender> {
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        // The last one kept is the freshest; where even that is stale, all are.
+        while let Some((connection, since)) = idle.pop() {
+            if since.micros() > LONGEST_IDLE_MICROS {
+                idle.clear();
+            } else if !connection.is_closed() {
+                return Some(connection);
+            }
+        }
+        None
+    }
+
+    fn keep(&self, connection: Sender) {
+        if !connection.is_closed() {
+            let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+            idle.push((connection, Stopwatch::start()));
+        }
+    }
+
+    async fn connect(&self) -> Result<Sender, String> {
+        let address = &self.address;
+        match tokio::time::timeout(self.timeouts.connect, self.open()).await {
+            Ok(opened) => opened.map_err(|reason| format!("{address} cannot be reached: {reason}")),
+            Err(_) => Err(format!(
+                "{address} cannot be reached: no connection within {} s",
+                self.timeouts.connect.as_secs()
+            )),
+        }
+    }
+
+    async fn open(&self) -> Result<Sender, String> {
+        let stream = self.tcp().await?;
+        // One small packet per request: waiting to fill it would only make it late.
+        stream.set_nodelay(true).map_err(|error| error.to_string())?;
+        match &self.tls {
+            None => handshake(stream).await,
+            Some(connector) => {
+                let name =
+                    ServerName::try_from(self.address.host.clone()).map_err(|error| error.to_string())?;
+                let stream = connector
+                    .connect(name, stream)
+                    .await
+                    .map_err(|error| format!("TLS: {error}"))?;
+                handshake(stream).await
+            }
+        }
+    }
+
+    async fn tcp(&self) -> Result<TcpStream, String> {
+        let host = (self.address.host.as_str(), self.address.port);
+        let resolved = tokio::net::lookup_host(host)
+            .await
+            .map_err(|error| error.to_string())?;
+        let mut last = "the name has no address".to_owned();
+        for address in resolved.collect::<Vec<SocketAddr>>() {
+            match TcpStream::connect(address).await {
+                Ok(stream) => return Ok(stream),
+                Err(error) => last = error.to_string(),
+            }
+        }
+        Err(last)
+    }
+}
+
+async fn handshake<S>(stream: S) -> Result<Sender, String>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let (sender, connection) = http1::handshake(TokioIo::new(stream))
+        .await
+        .map_err(|error| error.to_string())?;
+    // The connection is driven until it ends; how it ended is told to whoever waits on the sender.
+    tokio::spawn(async move {
+        let _ = connection.await;
+    });
+    Ok(sender)
+}
+
+/// Reads an answer's body so that the connection can be used again. False where it is too long or breaks off; the
+/// status counts all the same.
+async fn read_to_end(mut body: hyper::body::Incoming) -> bool {
+    let mut read = 0;
+    while let Some(frame) = body.frame().await {
+        let Ok(frame) = frame else { return false };
+        read += frame.data_ref().map_or(0, Bytes::len);
+        if read > BODY_LIMIT {
+            return false;
+        }
+    }
+    true
+}
+
+fn tls_connector() -> Result<TlsConnector, String> {
+    let mut roots = rustls::RootCertStore::empty();
+    let found = rustls_native_certs::load_native_certs();
+    let (accepted, _) = roots.add_parsable_certificates(found.certs);
+    if accepted == 0 {
+        return Err(
+            "the system has no root certificates to trust an https runner by (package ca-certificates)"
+                .into(),
+        );
+    }
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|error| error.to_string())?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    Ok(TlsConnector::from(Arc::new(config)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_read_and_refused() {
+        for (text, shown) in [
+            ("http://127.0.0.1:5002/api", "http://127.0.0.1:5002/api"),
+            ("http://127.0.0.1:5002/api/", "http://127.0.0.1:5002/api"),
+            ("https://runner.example", "https://runner.example"),
+            ("http://[::1]:5002", "http://[::1]:5002"),
+        ] {
+            assert_eq!(
+                text.parse::<RunnerAddress>().map(|address| address.to_string()),
+                Ok(shown.to_owned())
+            );
+        }
+        for text in [
+            "",
+            "127.0.0.1:5002",
+            "ftp://x/api",
+            "http://user:word@x/",
+            "http://x/?a=1",
+            "http:///api",
+        ] {
+            assert!(text.parse::<RunnerAddress>().is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,14 @@
+//! em-scheduler: a job scheduler that decides every due time exactly once, on SQLite or PostgreSQL.
+//!
+//! The floors, from the ground up (a test reads the imports and holds this order): `clock`, `chance` and `crash`
+//! know nobody; [`model`] is plain data over the `triggers` crate; [`store`], [`dispatch`] and [`wakeup`] stand on
+//! it; [`engine`] and [`api`] stand on those and never meet; [`cli`] puts them together.
+
+pub mod chance;
+pub mod clock;
+pub mod control;
+pub mod crash;
+pub mod dispatch;
+pub mod model;
+pub mod store;
+pub mod wakeup;

@@ -1,0 +1,258 @@
+//! From a project's columns to the jobs of one of its tasks (spec §2, §3). Pure: what is wanted, not what is stored.
+//!
+//! Used by the API (add), by `job_sync` (compare) and by `check`.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+use triggers::{Context, Definition, DstPolicy, Kind, UtcMicros, WallMicros, Zone};
+
+use super::{JobKind, NewJob, ProjectRow, TaskId, TaskRow};
+
+/// What the service adds to every trigger: the zone of em_web's naive times and the policy at clock changes.
+#[derive(Debug, Clone)]
+pub struct ScheduleRules {
+    /// The scheduler's zone.
+    pub zone: Zone,
+    /// What happens to runs at clock changes (triggers.md §6).
+    pub dst: DstPolicy,
+}
+
+/// Why a task cannot be scheduled, naming the column and its value.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct InvalidSchedule(pub String);
+
+/// A job that an active trigger of the project asks for.
+#[derive(Debug, Clone)]
+pub struct WantedJob {
+    /// The job's id, the same for ever for the same trigger.
+    pub id: String,
+    /// Which trigger it is.
+    pub kind: JobKind,
+    /// `<project>: <task>`.
+    pub name: String,
+    /// The trigger as JSON text.
+    pub definition: String,
+    task_id: TaskId,
+    project_id: i32,
+    parsed: Definition,
+}
+
+/// The columns of a cron in the order of [`ProjectRow::cron_fields`], and the fields of the trigger they fill.
+const CRON_FIELDS: [&str; 8] = [
+    "year",
+    "month",
+    "week",
+    "day",
+    "day_of_week",
+    "hour",
+    "minute",
+    "second",
+];
+
+/// `intv_type` and the unit it stands for.
+const UNITS: [(&str, &str); 5] = [
+    ("w", "weeks"),
+    ("d", "days"),
+    ("h", "hours"),
+    ("m", "minutes"),
+    ("s", "seconds"),
+];
+
+/// What a null or zero `intv_value` means: 999 of the unit (spec §3).
+const INTERVAL_VALUE_IF_NONE: i64 = 999;
+
+/// The jobs that the active triggers of the task's project ask for; none for a project without active trigger.
+///
+/// # Errors
+/// A task without project, an interval of unknown unit, a one-off without date. The triggers themselves are judged
+/// by [`WantedJob::first`], so that unchanged ones need not be compiled again.
+pub fn jobs_of(task: &TaskRow, rules: &ScheduleRules) -> Result<Vec<WantedJob>, InvalidSchedule> {
+    let Some(project) = &task.project else {
+        return Err(InvalidSchedule(format!("task {} has no project", task.id)));
+    };
+    let mut wanted = Vec::new();
+    let mut want = |id: String, kind: JobKind, parsed: Definition| {
+        wanted.push(WantedJob {
+            id,
+            kind,
+            name: display_name(project, task),
+            definition: definition_text(&parsed),
+            task_id: task.id,
+            project_id: project.id,
+            parsed,
+        });
+    };
+    if project.cron {
+        let fields = CRON_FIELDS
+            .iter()
+            .zip(project.cron_fields)
+            .filter_map(|(name, value)| Some(((*name).to_owned(), Value::from(value?))));
+        want(
+            format!("{}-{}-cron", project.id, task.id),
+            JobKind::Cron,
+            definition(
+                Kind::Cron,
+                fields.collect(),
+                rules,
+                [project.cron_start, project.cron_end],
+            ),
+        );
+    }
+    if project.interval {
+        let kind = project.interval_type.as_deref();
+        let Some((_, unit)) = UNITS.iter().find(|(letter, _)| Some(*letter) == kind) else {
+            return Err(InvalidSchedule(format!(
+                "project {}: intv_type is {}, allowed are w, d, h, m and s",
+                project.id,
+                kind.map_or("null".to_owned(), |text| format!("{text:?}"))
+            )));
+        };
+        let value = match project.interval_value {
+            None | Some(0) => INTERVAL_VALUE_IF_NONE,
+            Some(value) => value,
+        };
+        let fields = BTreeMap::from([((*unit).to_owned(), Value::from(value))]);
+        want(
+            format!("{}-{}-intv", project.id, task.id),
+            JobKind::Interval,
+            definition(
+                Kind::Interval,
+                fields,
+                rules,
+                [project.interval_start, project.interval_end],
+            ),
+        );
+    }
+    if project.one_off {
+        let Some(date) = project.one_off_date else {
+            return Err(InvalidSchedule(format!(
+                "project {}: ooff is 1 but ooff_date is null",
+                project.id
+            )));
+        };
+        let fields = BTreeMap::from([("run_date".to_owned(), Value::from(date.to_string()))]);
+        want(
+            format!(
+                "{}-{}-{}",
+                project.id,
+                task.id,
+                one_off_digits(project.id, task.id, date)
+            ),
+            JobKind::OneOff,
+            definition(Kind::Date, fields, rules, [None, None]),
+        );
+    }
+    Ok(wanted)
+}
+
+impl WantedJob {
+    /// The job as it is stored when added at `now`: its first run time computed, its trigger proved readable.
+    ///
+    /// # Errors
+    /// The project's column that makes the trigger invalid, as the trigger names it.
+    pub fn first(&self, now: UtcMicros, rules: &ScheduleRules) -> Result<NewJob, InvalidSchedule> {
+        let context = Context {
+            zone: rules.zone.clone(),
+            dst: rules.dst,
+            created: now,
+        };
+        let trigger = self.parsed.compile(&context).map_err(|error| {
+            InvalidSchedule(format!(
+                "project {}, {} trigger: {error}",
+                self.project_id,
+                self.kind.as_str()
+            ))
+        })?;
+        Ok(NewJob {
+            id: self.id.clone(),
+            task_id: self.task_id,
+            project_id: self.project_id,
+            kind: self.kind,
+            name: self.name.clone(),
+            definition: self.definition.clone(),
+            next_run_at: trigger.next_fire(None, now),
+            listed: true,
+        })
+    }
+
+    /// Whether the trigger is an interval that starts when it is added (and so keeps the rhythm it was given).
+    pub fn starts_when_added(&self) -> bool {
+        self.kind == JobKind::Interval && self.parsed.start.is_none()
+    }
+}
+
+/// A single run of the task at `at`, `digits` being ten random hexadecimal ones.
+///
+/// # Errors
+/// A task without project: the job's id names it.
+pub fn delayed_job(task: &TaskRow, at: UtcMicros, digits: &str) -> Result<NewJob, InvalidSchedule> {
+    let Some(project) = &task.project else {
+        return Err(InvalidSchedule(format!("task {} has no project", task.id)));
+    };
+    let fields = BTreeMap::from([("run_date".to_owned(), Value::from(at.to_string()))]);
+    let date = Definition {
+        fields,
+        tz: Some("UTC".into()),
+        ..Definition::new(Kind::Date)
+    };
+    Ok(NewJob {
+        id: format!("{}-{}-{digits}", project.id, task.id),
+        task_id: task.id,
+        project_id: project.id,
+        kind: JobKind::Delayed,
+        name: display_name(project, task),
+        definition: definition_text(&date),
+        next_run_at: Some(at),
+        listed: true,
+    })
+}
+
+/// The job id of a run asked for now: `<project>-<task>-run-<10 hex digits>`; project 0 where the task has none.
+pub fn manual_job_id(task: &TaskRow, digits: &str) -> String {
+    format!(
+        "{}-{}-run-{digits}",
+        task.project.as_ref().map_or(0, |project| project.id),
+        task.id
+    )
+}
+
+fn display_name(project: &ProjectRow, task: &TaskRow) -> String {
+    format!(
+        "{}: {}",
+        project.name.as_deref().unwrap_or(""),
+        task.name.as_deref().unwrap_or("")
+    )
+}
+
+fn definition(
+    kind: Kind,
+    fields: BTreeMap<String, Value>,
+    rules: &ScheduleRules,
+    [start, end]: [Option<WallMicros>; 2],
+) -> Definition {
+    Definition {
+        fields,
+        tz: Some(rules.zone.name().to_owned()),
+        dst: Some(rules.dst),
+        start: start.map(|wall| wall.to_string()),
+        end: end.map(|wall| wall.to_string()),
+        ..Definition::new(kind)
+    }
+}
+
+/// Equal definitions give equal text: `job_sync` compares texts.
+fn definition_text(definition: &Definition) -> String {
+    serde_json::to_string(definition).unwrap_or_else(|error| format!("unwritable: {error}"))
+}
+
+/// Ten hexadecimal digits that name (project, task, date) for ever.
+fn one_off_digits(project: i32, task: TaskId, date: WallMicros) -> String {
+    let digest = Sha256::digest(format!("{project}-{task}-{}", date.get()));
+    digest
+        .iter()
+        .take(5)
+        .fold(String::new(), |digits, byte| digits + &format!("{byte:02x}"))
+}

@@ -1,0 +1,139 @@
+//! Between the rows of both engines and the model: the forms in which times and states are stored.
+
+use triggers::{UtcMicros, WallMicros, Zone};
+
+use super::StoreError;
+use crate::model::{Event, JobKind, Outcome, RunIdColumn, RunState, Settled};
+
+/// The states of a run that is not final, as SQL writes them.
+pub(super) const OPEN_STATES: &str = "('queued', 'claimed', 'sending')";
+
+/// `YYYY-MM-DD HH:MM:SS.ffffff`: how em_web's own library stores a DATETIME on SQLite.
+pub(super) fn wall_text(wall: WallMicros) -> String {
+    let text = wall.to_string();
+    if wall.get().rem_euclid(1_000_000) == 0 {
+        text + ".000000"
+    } else {
+        text
+    }
+}
+
+/// Reads such a text; the fraction may be missing or short, the time too.
+pub(super) fn wall_from_text(text: &str) -> Result<WallMicros, String> {
+    let read: jiff::civil::DateTime = text
+        .parse()
+        .map_err(|_| format!("{text:?} is not YYYY-MM-DD HH:MM:SS[.ffffff]"))?;
+    let instant = jiff::tz::TimeZone::UTC
+        .to_timestamp(read)
+        .map_err(|error| error.to_string())?;
+    Ok(WallMicros::new(instant.as_microsecond()))
+}
+
+/// The kind of a job or run as stored.
+pub(super) fn job_kind(table: &'static str, row: &str, text: &str) -> Result<JobKind, StoreError> {
+    JobKind::from_text(text).ok_or_else(|| StoreError::Corrupt {
+        table,
+        row: row.to_owned(),
+        column: "kind",
+        found: format!("{text:?} is no kind of job"),
+    })
+}
+
+/// One row of `task_log`, but for its id.
+#[derive(Debug)]
+pub(super) struct EventRow {
+    pub(super) task_id: i32,
+    /// Whether `job_id` is `coalesce(task.last_run_job_id, '')` instead of null.
+    pub(super) links_run: bool,
+    pub(super) message: String,
+    pub(super) error: Option<i32>,
+}
+
+impl EventRow {
+    pub(super) fn new(task_id: i32, event: &Event, zone: &Zone) -> Self {
+        Self {
+            task_id,
+            links_run: event.run_id() == RunIdColumn::LastRun,
+            message: event.message(zone),
+            error: event.error(),
+        }
+    }
+}
+
+/// What a verdict becomes in `scheduler_run`: its state and reason, and the event that tells of it.
+pub(super) fn decided(
+    outcome: &Outcome,
+    scheduled_for: UtcMicros,
+    sending: bool,
+) -> (RunState, Option<String>, Event) {
+    match outcome {
+        Outcome::Send if sending => (RunState::Sending, None, Event::RunSubmitted),
+        Outcome::Send => (RunState::Queued, None, Event::RunSubmitted),
+        Outcome::Missed { late } => (
+            RunState::Missed,
+            Some(late_reason(*late)),
+            Event::RunMissed(scheduled_for, *late),
+        ),
+        Outcome::Skipped(reason) => (
+            RunState::Skipped,
+            Some(reason.to_string()),
+            Event::RunSkipped(scheduled_for, *reason),
+        ),
+    }
+}
+
+/// What a settlement becomes: the final state, its reason and event; none where the run goes back to `queued`.
+pub(super) fn settled(
+    outcome: &Settled,
+    scheduled_for: UtcMicros,
+) -> Option<(RunState, Option<String>, Event)> {
+    Some(match outcome {
+        Settled::Delivered { took } => (RunState::Delivered, None, Event::RunDelivered(*took)),
+        Settled::Failed { reason } => (
+            RunState::Failed,
+            Some(reason.clone()),
+            Event::RunFailed(scheduled_for, reason.clone()),
+        ),
+        Settled::Unknown { reason } => (
+            RunState::Unknown,
+            Some(reason.clone()),
+            Event::RunUnknown(scheduled_for, reason.clone()),
+        ),
+        Settled::Missed { late } => (
+            RunState::Missed,
+            Some(late_reason(*late)),
+            Event::RunMissed(scheduled_for, *late),
+        ),
+        Settled::Skipped(reason) => (
+            RunState::Skipped,
+            Some(reason.to_string()),
+            Event::RunSkipped(scheduled_for, *reason),
+        ),
+        Settled::Requeued { .. } | Settled::Repeat { .. } => return None,
+    })
+}
+
+fn late_reason(late: i64) -> String {
+    format!("late by {}.{:06} s", late / 1_000_000, late % 1_000_000)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wall_time_is_stored_with_six_digits_and_read_back() {
+        for (stored, micros) in [
+            ("1970-01-01 00:00:00.000000", 0),
+            ("2026-11-23 16:12:04.150220", 1_795_450_324_150_220),
+        ] {
+            assert_eq!(wall_text(WallMicros::new(micros)), stored);
+            assert_eq!(wall_from_text(stored), Ok(WallMicros::new(micros)));
+        }
+        assert_eq!(
+            wall_from_text("1970-01-01 00:00:01"),
+            Ok(WallMicros::new(1_000_000))
+        );
+        assert!(wall_from_text("tomorrow").is_err());
+    }
+}

@@ -1,0 +1,40 @@
+//! What can go wrong in a store, as the floors above need to tell it apart.
+
+/// The one error type of the store.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The database cannot be reached, is shutting down or is locked by somebody else: try again later.
+    #[error("the database is unavailable: {0}")]
+    Unavailable(String),
+    /// Another instance holds the database.
+    #[error("{0}")]
+    Held(String),
+    /// The database is there but is not what it must be: a missing table, a newer schema.
+    #[error("{0}")]
+    Unusable(String),
+    /// A value in a row that cannot be read.
+    #[error("table {table}, row {row}, column {column}: {found}")]
+    Corrupt {
+        /// The table.
+        table: &'static str,
+        /// The row, as its key reads.
+        row: String,
+        /// The column.
+        column: &'static str,
+        /// What is there and what is allowed.
+        found: String,
+    },
+    /// Anything else: a bug of ours or a refusal of the database, to be logged whole.
+    #[error("{0}")]
+    Other(String),
+}
+
+impl StoreError {
+    /// Whether trying again later may help.
+    pub fn is_unavailable(&self) -> bool {
+        matches!(self, Self::Unavailable(_))
+    }
+}
+
+/// Results of the store.
+pub type Result<T, E = StoreError> = std::result::Result<T, E>;

@@ -1,0 +1,36 @@
+//! Our own tables (`scheduler_*`), by version. Each migration runs once, in the transaction that notes its version;
+//! the engines see to it that two processes started together do not both run it.
+
+use super::em_web::Dialect;
+use super::{Result, StoreError};
+
+/// The statements of each version, the first being version 1.
+const SQLITE: [&str; 1] = [include_str!("../../migrations/sqlite/0001_jobs_and_runs.sql")];
+const POSTGRES: [&str; 1] = [include_str!("../../migrations/postgres/0001_jobs_and_runs.sql")];
+
+/// The table that notes the versions applied; the same text on both engines.
+pub(super) const VERSION_TABLE: &str =
+    "CREATE TABLE IF NOT EXISTS scheduler_schema (version INTEGER PRIMARY KEY, applied_at BIGINT NOT NULL)";
+
+/// The migrations still to run on a database at version `current` (0: none yet), with their versions.
+///
+/// # Errors
+/// A database newer than this program: it must not be touched.
+pub(super) fn pending(dialect: Dialect, current: i32) -> Result<Vec<(i32, &'static str)>> {
+    let all = match dialect {
+        Dialect::Sqlite => &SQLITE,
+        Dialect::Postgres => &POSTGRES,
+    };
+    let numbered: Vec<(i32, &'static str)> = (1..).zip(all.iter().copied()).collect();
+    let newest = numbered.last().map_or(0, |(version, _)| *version);
+    if current > newest {
+        return Err(StoreError::Unusable(format!(
+            "the scheduler's tables are at version {current}, this program knows versions up to {newest}: start the \
+             newer program, or restore a backup"
+        )));
+    }
+    Ok(numbered
+        .into_iter()
+        .filter(|(version, _)| *version > current)
+        .collect())
+}

@@ -1,0 +1,258 @@
+//! The store: the only place that knows SQL, and the truth about jobs and runs.
+//!
+//! [`Store`] is the list of operations, named by the domain. **Each is one transaction, and each takes `now` as a
+//! value.** Two engines serve it, [`sqlite`] and [`postgres`]; one conformance suite runs on both. Operations that
+//! must read, think and write without anybody in between take the thinking as a closure and run it inside the
+//! transaction.
+//!
+//! What it is not: it makes no decision of its own (see `engine::plan`), reads no clock but the database's, and
+//! knows nothing of HTTP.
+
+mod codec;
+mod em_web;
+mod error;
+mod migrations;
+pub mod postgres;
+pub mod sqlite;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use triggers::UtcMicros;
+
+pub use error::{Result, StoreError};
+
+use crate::model::{
+    DueJob, ListedJob, NewJob, OpenRun, Plan, RunKey, SendableRun, Settlement, StoredJob, TaskId, TaskRow,
+};
+
+/// Thinks inside the transaction that decides.
+pub trait Decider: Send + Sync {
+    /// The firing rule applied to one due job.
+    ///
+    /// # Errors
+    /// Why the stored trigger cannot be read; only this job then stands still.
+    fn plan(&self, job: &DueJob) -> Result<Plan, String>;
+
+    /// Whether the run decided for this task may be sent at once: the caller then holds a permit for it, and the
+    /// row is written as `sending`.
+    fn admit(&self, task: TaskId) -> bool;
+}
+
+/// What one round of deciding did.
+#[derive(Debug, Default)]
+pub struct Decided {
+    /// The runs to send, in order of run time; `sending` says which were admitted.
+    pub runs: Vec<SendableRun>,
+    /// How many due jobs were handled.
+    pub jobs: usize,
+    /// Tasks whose next run may have changed: publish them within a second.
+    pub tasks: Vec<TaskId>,
+    /// The earliest next run time left in the store.
+    pub next_due: Option<UtcMicros>,
+    /// Whether nothing was decided because the scheduler is paused.
+    pub paused: bool,
+}
+
+/// How adding a task's jobs ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Replaced {
+    /// The jobs are stored.
+    Done,
+    /// No such task: nothing changed.
+    UnknownTask,
+    /// The schedule is invalid, for this reason: nothing changed but one row in the task's log.
+    Refused(String),
+}
+
+/// Thinks inside the transaction that replaces a task's jobs: the jobs wanted, or why they cannot be had.
+pub type JobPlanner = Arc<dyn Fn(&TaskRow) -> Result<Vec<NewJob>, String> + Send + Sync>;
+
+/// Names a job of the task as it is stored.
+pub type JobNamer = Arc<dyn Fn(&TaskRow) -> String + Send + Sync>;
+
+/// A task with what the store holds for it, as `job_sync` compares them.
+#[derive(Debug, Clone)]
+pub struct SyncTask {
+    /// The task and its project. An unreadable row is an error that concerns this task alone.
+    pub task: Result<TaskRow, String>,
+    /// The task's id.
+    pub task_id: TaskId,
+    /// The jobs stored for it, tombstones included.
+    pub jobs: Vec<StoredJob>,
+    /// The definition whose error has been reported already.
+    pub reported: Option<String>,
+}
+
+/// What `job_sync` changes for one task. The default changes nothing.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SyncPlan {
+    /// Jobs to remove, by id.
+    pub remove: Vec<String>,
+    /// Jobs to store; one of the same id is removed first by naming it in `remove`.
+    pub add: Vec<NewJob>,
+    /// New display names, by job id.
+    pub rename: Vec<(String, String)>,
+    /// Set `task.next_run` to the earliest next run of the task's jobs.
+    pub publish: bool,
+    /// Set `task.next_run` to null.
+    pub clear_next_run: bool,
+    /// Set `task.est_duration` to null.
+    pub clear_estimate: bool,
+    /// Report that this definition is invalid, for this reason, once.
+    pub report: Option<(String, String)>,
+    /// Forget the definition reported: the task is well again.
+    pub forget_report: bool,
+}
+
+impl SyncPlan {
+    /// Whether nothing is to be written.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// Thinks inside the transaction that synchronises one page of tasks.
+pub type SyncPlanner = Arc<dyn Fn(&SyncTask) -> SyncPlan + Send + Sync>;
+
+/// What one page of `job_sync` did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SyncedPage {
+    /// The last task of the page; none: there are no more tasks.
+    pub last: Option<TaskId>,
+    /// How many tasks were changed.
+    pub changed: usize,
+}
+
+/// A process that works, or worked, on this database.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Instance {
+    /// Random per process.
+    pub id: String,
+    /// Where it runs (`crate::instance`): enough to prove on the same machine that it is dead.
+    pub place: String,
+    /// It is dead for certain once the database's clock has passed this.
+    pub lease_until: UtcMicros,
+}
+
+/// What becomes of a run whose owner is gone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TakeOver {
+    /// Leave it as it is.
+    Leave,
+    /// Nothing was sent: it is ours now, and `queued`.
+    Adopt,
+    /// It ends here.
+    Settle(crate::model::Settled),
+}
+
+/// Thinks inside the transaction that takes over runs.
+pub type TakeOverJudge = Arc<dyn Fn(&OpenRun) -> TakeOver + Send + Sync>;
+
+/// The operations. See the module for the rules that all of them keep.
+#[async_trait]
+pub trait Store: Send + Sync {
+    /// The engine and its version, for the line at start and for `check`.
+    fn describe(&self) -> String;
+
+    /// The authoritative time: the process clock on SQLite, the database's on PostgreSQL.
+    fn now(&self) -> UtcMicros;
+
+    /// Proves that the database answers.
+    async fn ping(&self) -> Result<()>;
+
+    // ---- reading ------------------------------------------------------------------------------------------
+
+    /// Whether the whole scheduler is paused.
+    async fn paused(&self) -> Result<bool>;
+
+    /// The jobs in the order of the lists: by next run time, ties by job id (code points), jobs without one last.
+    /// Definitions are filled in only if asked for; tombstones are left out.
+    async fn list_jobs(&self, with_definitions: bool) -> Result<Vec<ListedJob>>;
+
+    /// The task with its project; none if there is no such task.
+    async fn task(&self, id: TaskId) -> Result<Option<TaskRow>>;
+
+    // ---- what the API changes -------------------------------------------------------------------------------
+
+    /// Replaces all jobs of a task (delayed ones too) by those planned, enables it, publishes its next run, and
+    /// writes the events. Runs that wait are left alone.
+    async fn replace_jobs(&self, now: UtcMicros, task: TaskId, plan: JobPlanner) -> Result<Replaced>;
+
+    /// Adds the planned jobs beside those that are there and publishes the task's next run. Events are written only
+    /// for jobs stored; a refusal changes nothing at all.
+    async fn add_jobs(&self, now: UtcMicros, task: TaskId, plan: JobPlanner) -> Result<Replaced>;
+
+    /// Removes all jobs of a task, settles its queued runs as skipped, mutes the runs in flight (they write no
+    /// event) and clears `task.next_run`. The task need not exist. Answers the runs in flight: those that have not
+    /// begun must not begin.
+    async fn remove_jobs(&self, now: UtcMicros, task: TaskId) -> Result<Vec<RunKey>>;
+
+    /// The same for every task, but `task.next_run` stays and nothing is muted.
+    async fn remove_all_jobs(&self, now: UtcMicros) -> Result<Vec<RunKey>>;
+
+    /// The same for the tasks that no longer exist.
+    async fn remove_orphans(&self, now: UtcMicros) -> Result<Vec<RunKey>>;
+
+    /// Writes down whether the scheduler is paused.
+    async fn set_paused(&self, now: UtcMicros, paused: bool) -> Result<()>;
+
+    /// Writes down a run asked for now, already `sending`, under the job id given for the task as it is stored.
+    /// None if there is no such task.
+    async fn begin_manual_run(
+        &self,
+        now: UtcMicros,
+        task: TaskId,
+        job_id: JobNamer,
+    ) -> Result<Option<SendableRun>>;
+
+    // ---- the engine ---------------------------------------------------------------------------------------
+
+    /// Decides up to `limit` due jobs: run rows, advanced next run times and events, together. Nothing while paused.
+    async fn decide(&self, now: UtcMicros, limit: usize, decider: Arc<dyn Decider>) -> Result<Decided>;
+
+    /// Marks queued runs as `sending`, durably. Answers those that still were ours, with their new fence and
+    /// attempt; the others were deleted or taken meanwhile.
+    async fn begin_sends(&self, now: UtcMicros, runs: Vec<(RunKey, i64)>) -> Result<Vec<SendableRun>>;
+
+    /// Writes down how attempts ended, with events and task status. A stale fence changes nothing.
+    async fn settle(&self, now: UtcMicros, settlements: Vec<Settlement>) -> Result<()>;
+
+    /// Writes the earliest next run of each of these tasks into `task.next_run`. Answers the tasks it could not
+    /// write because somebody else holds their rows: to be tried again.
+    async fn publish_next_runs(&self, now: UtcMicros, tasks: Vec<TaskId>) -> Result<Vec<TaskId>>;
+
+    /// One page of `job_sync`, tasks after `after` in order of id.
+    async fn sync_page(
+        &self,
+        now: UtcMicros,
+        after: Option<TaskId>,
+        limit: usize,
+        plan: SyncPlanner,
+    ) -> Result<SyncedPage>;
+
+    /// Whether `job_sync` has ever gone through on this database.
+    async fn synced_before(&self) -> Result<bool>;
+
+    /// Writes down that it has.
+    async fn set_synced(&self, now: UtcMicros) -> Result<()>;
+
+    /// Registers this process, or renews its lease.
+    async fn renew_lease(&self, now: UtcMicros, lease_until: UtcMicros) -> Result<()>;
+
+    /// The other processes registered.
+    async fn other_instances(&self) -> Result<Vec<Instance>>;
+
+    /// Goes through the runs that are not final and whose owner is one of `owners` (or, with `strangers`, any that
+    /// is not registered), and forgets the owners. Answers the runs adopted.
+    async fn take_over(
+        &self,
+        now: UtcMicros,
+        owners: Vec<String>,
+        strangers: bool,
+        judge: TakeOverJudge,
+    ) -> Result<Vec<SendableRun>>;
+
+    /// Removes at most `limit` final runs decided before `before`; answers how many.
+    async fn delete_old_runs(&self, before: UtcMicros, limit: usize) -> Result<usize>;
+}

@@ -1,0 +1,383 @@
+//! The operations of the API and of `job_sync` on SQLite: jobs stored, replaced, removed, compared.
+
+use rusqlite::{Connection, Row};
+use triggers::UtcMicros;
+
+use super::rows::{self, TASK_COLUMNS};
+use super::{Scope, record};
+use crate::model::{Event, JobKind, ListedJob, NewJob, RunKey, SendableRun, SkipReason, StoredJob, TaskId};
+use crate::store::codec::{self, OPEN_STATES};
+use crate::store::{JobNamer, JobPlanner, Replaced, Result, SyncPlan, SyncPlanner, SyncTask, SyncedPage};
+
+pub(super) fn list(connection: &Connection, with_definitions: bool) -> Result<Vec<ListedJob>> {
+    let definition = if with_definitions { "j.definition" } else { "''" };
+    let mut statement = connection.prepare_cached(&format!(
+        "SELECT j.id, j.task_id, j.kind, j.name, d.next_run_at, {definition}, j.created_at
+         FROM scheduler_job j LEFT JOIN scheduler_due d ON d.job_key = j.key
+         WHERE j.listed = 1
+         ORDER BY d.next_run_at IS NULL, d.next_run_at, j.id"
+    ))?;
+    let mut rows = statement.query([])?;
+    let mut jobs = Vec::new();
+    while let Some(row) = rows.next()? {
+        let id: String = row.get(0)?;
+        jobs.push(ListedJob {
+            kind: codec::job_kind("scheduler_job", &id, row.get_ref(2)?.as_str().unwrap_or(""))?,
+            id,
+            task_id: row.get(1)?,
+            name: row.get(3)?,
+            next_run_at: row.get::<_, Option<i64>>(4)?.map(UtcMicros::new),
+            definition: row.get(5)?,
+            created_at: UtcMicros::new(row.get(6)?),
+        });
+    }
+    Ok(jobs)
+}
+
+pub(super) fn replace(
+    connection: &Connection,
+    scope: &Scope,
+    task: TaskId,
+    plan: &JobPlanner,
+) -> Result<Replaced> {
+    let Some(row) = rows::task(connection, task)? else {
+        return Ok(Replaced::UnknownTask);
+    };
+    let jobs = match plan(&row) {
+        Ok(jobs) => jobs,
+        Err(reason) => {
+            record(connection, scope, task, &Event::Refused(reason.clone()))?;
+            return Ok(Replaced::Refused(reason));
+        }
+    };
+    remove_jobs_of(connection, scope, task)?;
+    insert_all(connection, scope, &jobs)?;
+    connection
+        .prepare_cached("UPDATE task SET enabled = 1 WHERE id = ?1")?
+        .execute([task])?;
+    publish(connection, scope, task)?;
+    Ok(Replaced::Done)
+}
+
+pub(super) fn add(
+    connection: &Connection,
+    scope: &Scope,
+    task: TaskId,
+    plan: &JobPlanner,
+) -> Result<Replaced> {
+    let Some(row) = rows::task(connection, task)? else {
+        return Ok(Replaced::UnknownTask);
+    };
+    match plan(&row) {
+        Ok(jobs) => {
+            insert_all(connection, scope, &jobs)?;
+            publish(connection, scope, task)?;
+            Ok(Replaced::Done)
+        }
+        Err(reason) => Ok(Replaced::Refused(reason)),
+    }
+}
+
+pub(super) fn remove(connection: &Connection, scope: &Scope, task: TaskId) -> Result<Vec<RunKey>> {
+    let in_flight = withdraw(connection, scope, &[task])?;
+    connection
+        .prepare_cached("UPDATE scheduler_run SET muted = 1 WHERE task_id = ?1 AND state = 'sending'")?
+        .execute([task])?;
+    clear_next_run(connection, task)?;
+    Ok(in_flight)
+}
+
+pub(super) fn remove_everything(connection: &Connection, scope: &Scope) -> Result<Vec<RunKey>> {
+    let tasks = task_ids(
+        connection,
+        &format!(
+            "SELECT task_id FROM scheduler_job UNION SELECT task_id FROM scheduler_run WHERE state IN {OPEN_STATES}"
+        ),
+    )?;
+    withdraw(connection, scope, &tasks)
+}
+
+pub(super) fn remove_orphans(connection: &Connection, scope: &Scope) -> Result<Vec<RunKey>> {
+    let tasks = task_ids(
+        connection,
+        "SELECT DISTINCT task_id FROM scheduler_job j WHERE NOT EXISTS (SELECT 1 FROM task t WHERE t.id = j.task_id)",
+    )?;
+    withdraw(connection, scope, &tasks)
+}
+
+/// Removes the tasks' jobs, skips what waits, and lets what is in flight end without being sent again. Answers the
+/// runs in flight.
+fn withdraw(connection: &Connection, scope: &Scope, tasks: &[TaskId]) -> Result<Vec<RunKey>> {
+    let mut in_flight = Vec::new();
+    let mut mark = connection.prepare_cached(
+        "UPDATE scheduler_run SET withdrawn = 1 WHERE task_id = ?1 AND state = 'sending' RETURNING key",
+    )?;
+    for task in tasks {
+        remove_jobs_of(connection, scope, *task)?;
+        skip_queued(connection, scope, *task)?;
+        for key in mark.query_map([task], |row| row.get(0))? {
+            in_flight.push(key?);
+        }
+    }
+    Ok(in_flight)
+}
+
+pub(super) fn begin_manual_run(
+    connection: &Connection,
+    scope: &Scope,
+    task: TaskId,
+    job_id: &JobNamer,
+) -> Result<Option<SendableRun>> {
+    let Some(row) = rows::task(connection, task)? else {
+        return Ok(None);
+    };
+    let job_id = job_id(&row);
+    connection
+        .prepare_cached(
+            "INSERT INTO scheduler_run
+               (job_id, task_id, kind, scheduled_for, state, decided_at, attempt, owner, fence, sent_at)
+             VALUES (?1, ?2, 'manual', ?3, 'sending', ?3, 1, ?4, 1, ?3)",
+        )?
+        .execute((&job_id, task, scope.now.get(), &scope.owner))?;
+    let key = connection.last_insert_rowid();
+    record(connection, scope, task, &Event::RunSubmitted)?;
+    Ok(Some(SendableRun {
+        key,
+        job_id,
+        task_id: task,
+        kind: JobKind::Manual,
+        scheduled_for: scope.now,
+        fence: 1,
+        attempt: 1,
+        not_before: None,
+        sending: true,
+    }))
+}
+
+/// Writes the earliest next run of the task's jobs into `task.next_run`; leaves it where there is none.
+pub(super) fn publish(connection: &Connection, scope: &Scope, task: TaskId) -> Result<()> {
+    let earliest: Option<i64> = connection
+        .prepare_cached(
+            "SELECT min(d.next_run_at) FROM scheduler_job j JOIN scheduler_due d ON d.job_key = j.key
+             WHERE j.task_id = ?1",
+        )?
+        .query_row([task], |row| row.get(0))?;
+    if let Some(earliest) = earliest {
+        let wall = codec::wall_text(scope.zone.to_wall(UtcMicros::new(earliest)));
+        connection
+            .prepare_cached("UPDATE task SET next_run = ?2 WHERE id = ?1 AND next_run IS NOT ?2")?
+            .execute((task, wall))?;
+    }
+    Ok(())
+}
+
+pub(super) fn sync_page(
+    connection: &Connection,
+    scope: &Scope,
+    (after, limit): (Option<TaskId>, usize),
+    plan: &SyncPlanner,
+) -> Result<SyncedPage> {
+    let tasks = sync_tasks(connection, after, limit)?;
+    let mut changed = 0;
+    for task in &tasks {
+        let plan = plan(task);
+        if !plan.is_empty() {
+            changed += 1;
+            apply(connection, scope, task.task_id, &plan)?;
+        }
+    }
+    Ok(SyncedPage {
+        last: tasks.last().map(|task| task.task_id),
+        changed,
+    })
+}
+
+fn apply(connection: &Connection, scope: &Scope, task: TaskId, plan: &SyncPlan) -> Result<()> {
+    for id in &plan.remove {
+        remove_job(connection, scope, task, id)?;
+    }
+    insert_all(connection, scope, &plan.add)?;
+    for (id, name) in &plan.rename {
+        connection
+            .prepare_cached("UPDATE scheduler_job SET name = ?2 WHERE id = ?1")?
+            .execute((id, name))?;
+    }
+    if plan.publish {
+        publish(connection, scope, task)?;
+    }
+    if plan.clear_next_run {
+        clear_next_run(connection, task)?;
+    }
+    if plan.clear_estimate {
+        connection
+            .prepare_cached("UPDATE task SET est_duration = NULL WHERE id = ?1")?
+            .execute([task])?;
+    }
+    if let Some((definition, reason)) = &plan.report {
+        connection
+            .prepare_cached(
+                "INSERT OR REPLACE INTO scheduler_reported (task_id, definition) VALUES (?1, ?2)",
+            )?
+            .execute((task, definition))?;
+        record(connection, scope, task, &Event::Refused(reason.clone()))?;
+    }
+    if plan.forget_report {
+        connection
+            .prepare_cached("DELETE FROM scheduler_reported WHERE task_id = ?1")?
+            .execute([task])?;
+    }
+    Ok(())
+}
+
+fn sync_tasks(connection: &Connection, after: Option<TaskId>, limit: usize) -> Result<Vec<SyncTask>> {
+    let mut statement = connection.prepare_cached(&format!(
+        "SELECT {TASK_COLUMNS} FROM task t LEFT JOIN project p ON p.id = t.project_id
+         WHERE t.id > ?1 ORDER BY t.id LIMIT ?2"
+    ))?;
+    let mut rows = statement.query((
+        after.unwrap_or(TaskId::MIN),
+        i64::try_from(limit).unwrap_or(i64::MAX),
+    ))?;
+    let mut tasks = Vec::new();
+    while let Some(row) = rows.next()? {
+        tasks.push(SyncTask {
+            task_id: row.get(0)?,
+            task: rows::task_row(row).map_err(|error| error.to_string()),
+            jobs: Vec::new(),
+            reported: None,
+        });
+    }
+    let (Some(first), Some(last)) = (tasks.first(), tasks.last()) else {
+        return Ok(tasks);
+    };
+    let range = (first.task_id, last.task_id);
+    let place =
+        |tasks: &[SyncTask], task: TaskId| tasks.binary_search_by_key(&task, |entry| entry.task_id).ok();
+
+    let mut statement = connection.prepare_cached(
+        "SELECT j.task_id, j.id, j.kind, j.definition, j.name, d.next_run_at, j.listed
+         FROM scheduler_job j LEFT JOIN scheduler_due d ON d.job_key = j.key
+         WHERE j.task_id BETWEEN ?1 AND ?2",
+    )?;
+    let mut rows = statement.query(range)?;
+    while let Some(row) = rows.next()? {
+        if let Some(place) = place(&tasks, row.get(0)?) {
+            tasks[place].jobs.push(stored_job(row)?);
+        }
+    }
+    let mut statement = connection.prepare_cached(
+        "SELECT task_id, definition FROM scheduler_reported WHERE task_id BETWEEN ?1 AND ?2",
+    )?;
+    let mut rows = statement.query(range)?;
+    while let Some(row) = rows.next()? {
+        if let Some(place) = place(&tasks, row.get(0)?) {
+            tasks[place].reported = Some(row.get(1)?);
+        }
+    }
+    Ok(tasks)
+}
+
+fn stored_job(row: &Row<'_>) -> Result<StoredJob> {
+    let id: String = row.get(1)?;
+    Ok(StoredJob {
+        kind: codec::job_kind("scheduler_job", &id, row.get_ref(2)?.as_str().unwrap_or(""))?,
+        id,
+        definition: row.get(3)?,
+        name: row.get(4)?,
+        next_run_at: row.get::<_, Option<i64>>(5)?.map(UtcMicros::new),
+        listed: row.get(6)?,
+    })
+}
+
+fn insert_all(connection: &Connection, scope: &Scope, jobs: &[NewJob]) -> Result<()> {
+    for job in jobs {
+        connection
+            .prepare_cached(
+                "INSERT INTO scheduler_job (id, task_id, project_id, kind, name, definition, created_at, listed)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+            )?
+            .execute((
+                &job.id,
+                job.task_id,
+                job.project_id,
+                job.kind.as_str(),
+                &job.name,
+                &job.definition,
+                scope.now.get(),
+                job.listed,
+            ))?;
+        if let Some(at) = job.next_run_at {
+            connection
+                .prepare_cached("INSERT INTO scheduler_due (job_key, next_run_at) VALUES (?1, ?2)")?
+                .execute((connection.last_insert_rowid(), at.get()))?;
+        }
+        if job.listed {
+            record(connection, scope, job.task_id, &Event::JobAdded(job.next_run_at))?;
+        }
+    }
+    Ok(())
+}
+
+fn remove_jobs_of(connection: &Connection, scope: &Scope, task: TaskId) -> Result<()> {
+    let mut statement =
+        connection.prepare_cached("SELECT id FROM scheduler_job WHERE task_id = ?1 ORDER BY key")?;
+    let ids = statement
+        .query_map([task], |row| row.get(0))?
+        .collect::<Result<Vec<String>, _>>()?;
+    for id in ids {
+        remove_job(connection, scope, task, &id)?;
+    }
+    Ok(())
+}
+
+fn remove_job(connection: &Connection, scope: &Scope, task: TaskId, id: &str) -> Result<()> {
+    connection
+        .prepare_cached(
+            "DELETE FROM scheduler_due WHERE job_key = (SELECT key FROM scheduler_job WHERE id = ?1 AND task_id = ?2)",
+        )?
+        .execute((id, task))?;
+    let mut statement = connection
+        .prepare_cached("DELETE FROM scheduler_job WHERE id = ?1 AND task_id = ?2 RETURNING listed")?;
+    let listed = statement
+        .query_map((id, task), |row| row.get(0))?
+        .collect::<Result<Vec<bool>, _>>()?;
+    if listed == [true] {
+        record(connection, scope, task, &Event::JobRemoved)?;
+    }
+    Ok(())
+}
+
+fn skip_queued(connection: &Connection, scope: &Scope, task: TaskId) -> Result<()> {
+    let mut statement = connection.prepare_cached(
+        "UPDATE scheduler_run SET state = 'skipped', reason = ?2, finished_at = ?3, withdrawn = 1
+         WHERE task_id = ?1 AND state IN ('queued', 'claimed') RETURNING scheduled_for",
+    )?;
+    let reason = SkipReason::Deleted;
+    let times = statement
+        .query_map((task, reason.to_string(), scope.now.get()), |row| row.get(0))?
+        .collect::<Result<Vec<i64>, _>>()?;
+    for time in times {
+        record(
+            connection,
+            scope,
+            task,
+            &Event::RunSkipped(UtcMicros::new(time), reason),
+        )?;
+    }
+    Ok(())
+}
+
+fn clear_next_run(connection: &Connection, task: TaskId) -> Result<()> {
+    connection
+        .prepare_cached("UPDATE task SET next_run = NULL WHERE id = ?1 AND next_run IS NOT NULL")?
+        .execute([task])?;
+    Ok(())
+}
+
+fn task_ids(connection: &Connection, query: &str) -> Result<Vec<TaskId>> {
+    let mut statement = connection.prepare_cached(query)?;
+    let ids = statement
+        .query_map([], |row| row.get(0))?
+        .collect::<Result<_, _>>()?;
+    Ok(ids)
+}

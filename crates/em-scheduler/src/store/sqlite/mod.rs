@@ -1,0 +1,391 @@
+//! The store on SQLite: one writer thread that owns the connection and commits in groups, a few reader connections
+//! beside it (WAL lets them read while it writes), one process per file (see [`lock`]).
+//!
+//! The process clock is the authoritative time. `synchronous=FULL`: a decision survives power loss.
+
+mod firing;
+mod jobs;
+mod lock;
+mod rows;
+mod schema;
+mod writer;
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, Transaction};
+use triggers::{UtcMicros, Zone};
+
+use self::lock::InstanceLock;
+use self::writer::Writer;
+use super::codec::{self, EventRow};
+use super::em_web::STATUS_SCHEDULER;
+use super::{
+    Decided, Decider, Instance, JobNamer, JobPlanner, Replaced, Result, Store, StoreError, SyncPlanner,
+    SyncedPage, TakeOverJudge,
+};
+use crate::clock::Clock;
+use crate::model::{Event, ListedJob, RunKey, SendableRun, Settlement, TaskId, TaskRow};
+
+/// Names in `scheduler_state`.
+const PAUSED: &str = "paused";
+const SYNCED: &str = "synced";
+
+/// How the store is opened.
+#[derive(Debug, Clone)]
+pub struct SqliteOptions {
+    /// The database file. Its folder must exist.
+    pub path: PathBuf,
+    /// The zone of em_web's naive times.
+    pub zone: Zone,
+    /// The process clock.
+    pub clock: Arc<dyn Clock>,
+    /// The id of this process.
+    pub instance: String,
+    /// Where this process runs.
+    pub place: String,
+}
+
+/// The store on SQLite.
+pub struct SqliteStore {
+    writer: Writer,
+    readers: Arc<Mutex<Vec<Connection>>>,
+    options: SqliteOptions,
+    _lock: InstanceLock,
+}
+
+/// What every write needs to know beside its own arguments.
+#[derive(Debug, Clone)]
+struct Scope {
+    now: UtcMicros,
+    zone: Zone,
+    owner: String,
+}
+
+impl SqliteStore {
+    /// Opens the file, creates or checks its tables, and holds it alone.
+    ///
+    /// # Errors
+    /// The file cannot be opened or written, another process holds it, or it is no em_web database.
+    pub fn open(options: SqliteOptions) -> Result<Self> {
+        let path = &options.path;
+        let naming = |error: StoreError| match error {
+            StoreError::Unavailable(reason) | StoreError::Other(reason) => {
+                StoreError::Unusable(format!("the database file {}: {reason}", path.display()))
+            }
+            StoreError::Unusable(reason) => {
+                StoreError::Unusable(format!("the database file {}: {reason}", path.display()))
+            }
+            error => error,
+        };
+        let lock = InstanceLock::take(path)?;
+        let mut connection = connect(path, false).map_err(naming)?;
+        schema::prepare(&mut connection, options.clock.now().get()).map_err(naming)?;
+        let reader = connect(path, true).map_err(naming)?;
+        Ok(Self {
+            writer: Writer::start(connection)?,
+            readers: Arc::new(Mutex::new(vec![reader])),
+            options,
+            _lock: lock,
+        })
+    }
+
+    async fn write<T, F>(&self, now: UtcMicros, operation: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Transaction<'_>, &Scope) -> Result<T> + Send + 'static,
+    {
+        let scope = Scope {
+            now,
+            zone: self.options.zone.clone(),
+            owner: self.options.instance.clone(),
+        };
+        self.writer
+            .write(move |transaction| operation(transaction, &scope))
+            .await
+    }
+
+    async fn read<T, F>(&self, operation: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> Result<T> + Send + 'static,
+    {
+        let (readers, path) = (Arc::clone(&self.readers), self.options.path.clone());
+        let reading = tokio::task::spawn_blocking(move || {
+            let idle = readers.lock().unwrap_or_else(PoisonError::into_inner).pop();
+            let connection = match idle {
+                Some(connection) => connection,
+                None => connect(&path, true)?,
+            };
+            let outcome = operation(&connection);
+            readers
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .push(connection);
+            outcome
+        });
+        reading
+            .await
+            .map_err(|error| StoreError::Other(format!("a read panicked: {error}")))?
+    }
+}
+
+#[async_trait]
+impl Store for SqliteStore {
+    fn describe(&self) -> String {
+        format!(
+            "SQLite {} at {}",
+            rusqlite::version(),
+            self.options.path.display()
+        )
+    }
+
+    fn now(&self) -> UtcMicros {
+        self.options.clock.now()
+    }
+
+    async fn ping(&self) -> Result<()> {
+        self.read(|connection| Ok(connection.query_row("SELECT 1", [], |_| Ok(()))?))
+            .await
+    }
+
+    async fn paused(&self) -> Result<bool> {
+        self.read(|connection| Ok(state(connection, PAUSED)? != 0)).await
+    }
+
+    async fn list_jobs(&self, with_definitions: bool) -> Result<Vec<ListedJob>> {
+        self.read(move |connection| jobs::list(connection, with_definitions))
+            .await
+    }
+
+    async fn task(&self, id: TaskId) -> Result<Option<TaskRow>> {
+        self.read(move |connection| rows::task(connection, id)).await
+    }
+
+    async fn replace_jobs(&self, now: UtcMicros, task: TaskId, plan: JobPlanner) -> Result<Replaced> {
+        self.write(now, move |transaction, scope| {
+            jobs::replace(transaction, scope, task, &plan)
+        })
+        .await
+    }
+
+    async fn add_jobs(&self, now: UtcMicros, task: TaskId, plan: JobPlanner) -> Result<Replaced> {
+        self.write(now, move |transaction, scope| {
+            jobs::add(transaction, scope, task, &plan)
+        })
+        .await
+    }
+
+    async fn remove_jobs(&self, now: UtcMicros, task: TaskId) -> Result<Vec<RunKey>> {
+        self.write(now, move |transaction, scope| {
+            jobs::remove(transaction, scope, task)
+        })
+        .await
+    }
+
+    async fn remove_all_jobs(&self, now: UtcMicros) -> Result<Vec<RunKey>> {
+        self.write(now, |transaction, scope| {
+            jobs::remove_everything(transaction, scope)
+        })
+        .await
+    }
+
+    async fn remove_orphans(&self, now: UtcMicros) -> Result<Vec<RunKey>> {
+        self.write(now, |transaction, scope| jobs::remove_orphans(transaction, scope))
+            .await
+    }
+
+    async fn set_paused(&self, now: UtcMicros, paused: bool) -> Result<()> {
+        self.write(now, move |transaction, _| {
+            set_state(transaction, PAUSED, i64::from(paused))
+        })
+        .await
+    }
+
+    async fn begin_manual_run(
+        &self,
+        now: UtcMicros,
+        task: TaskId,
+        job_id: JobNamer,
+    ) -> Result<Option<SendableRun>> {
+        self.write(now, move |transaction, scope| {
+            jobs::begin_manual_run(transaction, scope, task, &job_id)
+        })
+        .await
+    }
+
+    async fn decide(&self, now: UtcMicros, limit: usize, decider: Arc<dyn Decider>) -> Result<Decided> {
+        self.write(now, move |transaction, scope| {
+            firing::decide(transaction, scope, limit, &*decider)
+        })
+        .await
+    }
+
+    async fn begin_sends(&self, now: UtcMicros, runs: Vec<(RunKey, i64)>) -> Result<Vec<SendableRun>> {
+        self.write(now, move |transaction, scope| {
+            firing::begin_sends(transaction, scope, &runs)
+        })
+        .await
+    }
+
+    async fn settle(&self, now: UtcMicros, settlements: Vec<Settlement>) -> Result<()> {
+        self.write(now, move |transaction, scope| {
+            firing::settle(transaction, scope, &settlements)
+        })
+        .await
+    }
+
+    async fn publish_next_runs(&self, now: UtcMicros, tasks: Vec<TaskId>) -> Result<Vec<TaskId>> {
+        self.write(now, move |transaction, scope| {
+            tasks
+                .iter()
+                .try_for_each(|task| jobs::publish(transaction, scope, *task))?;
+            Ok(Vec::new())
+        })
+        .await
+    }
+
+    async fn sync_page(
+        &self,
+        now: UtcMicros,
+        after: Option<TaskId>,
+        limit: usize,
+        plan: SyncPlanner,
+    ) -> Result<SyncedPage> {
+        self.write(now, move |transaction, scope| {
+            jobs::sync_page(transaction, scope, (after, limit), &plan)
+        })
+        .await
+    }
+
+    async fn synced_before(&self) -> Result<bool> {
+        self.read(|connection| Ok(state(connection, SYNCED)? != 0)).await
+    }
+
+    async fn set_synced(&self, now: UtcMicros) -> Result<()> {
+        self.write(now, |transaction, _| set_state(transaction, SYNCED, 1))
+            .await
+    }
+
+    async fn renew_lease(&self, now: UtcMicros, lease_until: UtcMicros) -> Result<()> {
+        let place = self.options.place.clone();
+        self.write(now, move |transaction, scope| {
+            transaction
+                .prepare_cached(
+                    "INSERT INTO scheduler_instance (id, place, lease_until) VALUES (?1, ?2, ?3)
+                     ON CONFLICT (id) DO UPDATE SET lease_until = excluded.lease_until",
+                )?
+                .execute((&scope.owner, place, lease_until.get()))?;
+            Ok(())
+        })
+        .await
+    }
+
+    async fn other_instances(&self) -> Result<Vec<Instance>> {
+        self.write(self.now(), |transaction, scope| {
+            firing::other_instances(transaction, scope)
+        })
+        .await
+    }
+
+    async fn take_over(
+        &self,
+        now: UtcMicros,
+        owners: Vec<String>,
+        strangers: bool,
+        judge: TakeOverJudge,
+    ) -> Result<Vec<SendableRun>> {
+        self.write(now, move |transaction, scope| {
+            firing::take_over(transaction, scope, (&owners, strangers), &judge)
+        })
+        .await
+    }
+
+    async fn delete_old_runs(&self, before: UtcMicros, limit: usize) -> Result<usize> {
+        self.write(before, move |transaction, _| {
+            firing::delete_old_runs(transaction, before, limit)
+        })
+        .await
+    }
+}
+
+fn connect(path: &Path, read_only: bool) -> Result<Connection> {
+    let flags = if read_only {
+        OpenFlags::SQLITE_OPEN_READ_ONLY
+    } else {
+        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE
+    };
+    let connection = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    connection.busy_timeout(Duration::from_secs(5))?;
+    connection.set_prepared_statement_cache_capacity(64);
+    if !read_only {
+        connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
+        connection.pragma_update(None, "synchronous", "FULL")?;
+        connection.pragma_update(None, "foreign_keys", "ON")?;
+        // A checkpoint is the only long pause of the writer; let it come seldom. 20,000 pages are 80 MB of log.
+        connection.pragma_update(None, "wal_autocheckpoint", 20_000)?;
+    }
+    Ok(connection)
+}
+
+/// Writes an event into the task's log, in the transaction of what it tells of. A task that has vanished gets none.
+fn record(connection: &Connection, scope: &Scope, task: TaskId, event: &Event) -> Result<()> {
+    let row = EventRow::new(task, event, &scope.zone);
+    connection
+        .prepare_cached(
+            "INSERT INTO task_log (task_id, status_id, job_id, message, status_date, error)
+             SELECT id, ?2, CASE WHEN ?3 THEN coalesce(last_run_job_id, '') END, ?4, ?5, ?6 FROM task WHERE id = ?1",
+        )?
+        .execute((
+            row.task_id,
+            STATUS_SCHEDULER,
+            row.links_run,
+            row.message,
+            codec::wall_text(scope.zone.to_wall(scope.now)),
+            row.error,
+        ))?;
+    Ok(())
+}
+
+fn state(connection: &Connection, name: &str) -> Result<i64> {
+    let mut statement = connection.prepare_cached("SELECT value FROM scheduler_state WHERE name = ?1")?;
+    Ok(statement
+        .query_row([name], |row| row.get(0))
+        .optional()?
+        .unwrap_or(0))
+}
+
+fn set_state(connection: &Connection, name: &str, value: i64) -> Result<()> {
+    connection
+        .prepare_cached(
+            "INSERT INTO scheduler_state (name, value) VALUES (?1, ?2)
+             ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+        )?
+        .execute((name, value))?;
+    Ok(())
+}
+
+/// What a failed commit means for the operations that shared it.
+fn unavailable(error: &StoreError) -> StoreError {
+    StoreError::Unavailable(error.to_string())
+}
+
+impl From<rusqlite::Error> for StoreError {
+    fn from(error: rusqlite::Error) -> Self {
+        match error.sqlite_error_code() {
+            Some(
+                ErrorCode::DatabaseBusy
+                | ErrorCode::DatabaseLocked
+                | ErrorCode::ReadOnly
+                | ErrorCode::SystemIoFailure
+                | ErrorCode::DiskFull
+                | ErrorCode::CannotOpen
+                | ErrorCode::PermissionDenied,
+            ) => Self::Unavailable(error.to_string()),
+            Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => Self::Unusable(error.to_string()),
+            _ => Self::Other(error.to_string()),
+        }
+    }
+}

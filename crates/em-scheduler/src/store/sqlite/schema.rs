@@ -1,0 +1,88 @@
+//! Makes an SQLite file ready: em_web's model on an empty one, a check of it on an existing one, our own tables up
+//! to date. All in one immediate transaction, so a second process finds either nothing or everything.
+
+use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
+
+use crate::store::em_web::{self, Dialect};
+use crate::store::{Result, StoreError, migrations};
+
+pub(super) fn prepare(connection: &mut Connection, now: i64) -> Result<()> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let existing = names(
+        &transaction,
+        "SELECT name FROM sqlite_master WHERE type = 'table'",
+    )?;
+    let known: Vec<&str> = em_web::tables()
+        .into_iter()
+        .filter(|table| existing.iter().any(|name| name == table))
+        .collect();
+    if known.is_empty() {
+        for statement in em_web::create_statements(Dialect::Sqlite) {
+            transaction.execute_batch(&statement)?;
+        }
+    } else {
+        verify(&transaction)?;
+    }
+    transaction.execute_batch(migrations::VERSION_TABLE)?;
+    let current: Option<i32> =
+        transaction.query_row("SELECT max(version) FROM scheduler_schema", [], |row| row.get(0))?;
+    for (version, statements) in migrations::pending(Dialect::Sqlite, current.unwrap_or(0))? {
+        transaction.execute_batch(statements)?;
+        transaction.execute("INSERT INTO scheduler_schema VALUES (?1, ?2)", (version, now))?;
+    }
+    transaction.commit()?;
+    Ok(())
+}
+
+fn verify(connection: &Connection) -> Result<()> {
+    let mut missing = Vec::new();
+    let mut last = None;
+    for (table, column, family) in em_web::used_columns() {
+        if last
+            .as_ref()
+            .is_none_or(|(name, _): &(&str, Vec<String>)| *name != table)
+        {
+            last = Some((
+                table,
+                names(
+                    connection,
+                    &format!("SELECT name FROM pragma_table_info('{table}')"),
+                )?,
+            ));
+        }
+        let columns = last.as_ref().map_or(&[][..], |(_, columns)| columns);
+        if columns.is_empty() {
+            let table = format!("table {table}");
+            if !missing.contains(&table) {
+                missing.push(table);
+            }
+        } else if !columns.iter().any(|name| name == column) {
+            missing.push(format!("column {table}.{column} ({})", family.name()));
+        }
+    }
+    if missing.is_empty() {
+        for id in [em_web::STATUS_ERRORED, em_web::STATUS_SCHEDULER] {
+            let found: Option<i32> = connection
+                .query_row("SELECT id FROM task_status WHERE id = ?1", [id], |row| row.get(0))
+                .optional()?;
+            if found.is_none() {
+                missing.push(format!("row {id} of task_status"));
+            }
+        }
+    }
+    if missing.is_empty() {
+        return Ok(());
+    }
+    Err(StoreError::Unusable(format!(
+        "this is not a complete em_web database: it lacks {}",
+        missing.join(", ")
+    )))
+}
+
+fn names(connection: &Connection, query: &str) -> Result<Vec<String>> {
+    let mut statement = connection.prepare(query)?;
+    let names = statement
+        .query_map([], |row| row.get(0))?
+        .collect::<Result<_, _>>()?;
+    Ok(names)
+}
