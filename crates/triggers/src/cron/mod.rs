@@ -1,7 +1,8 @@
 //! Cron triggers: eight fields, all of which must match, on the wall clock of a zone.
 //!
 //! `field` and `expression` are the grammar, `sets`, `clock`, `days` and `pattern` the plain calendar, `search`
-//! and `count` lay it over a zone; `crontab` reads the two crontab dialects. Nothing in here reads definitions or
+//! and `count` lay it over a zone; `crontab` reads the two crontab dialects,
+//! `words` and `hazards` tell people about it. Nothing in here reads definitions or
 //! knows of intervals: that is `definition` and `trigger`.
 
 mod clock;
@@ -10,13 +11,17 @@ mod crontab;
 mod days;
 mod expression;
 mod field;
+mod hazards;
 mod pattern;
 mod search;
 mod sets;
+mod shape;
+mod words;
 
 pub use crontab::Dialect;
 pub use expression::{Expression, Item, Nth};
 pub use field::Field;
+pub(crate) use words::month_name;
 
 use crate::bounds::Bounds;
 use crate::dst::DstPolicy;

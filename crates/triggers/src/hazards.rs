@@ -1,0 +1,154 @@
+//! What a person should know before saving a trigger: clock changes that meet its fires, days that months lack,
+//! triggers that never fire.
+
+use crate::cron::month_name;
+use crate::time::{UtcMicros, WallMicros};
+use crate::trigger::Trigger;
+use crate::words::listed;
+use serde::Serialize;
+use std::fmt;
+use std::ops::Range;
+
+/// Something about a trigger that may surprise. `Display` says it in words.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "hazard", rename_all = "snake_case")]
+pub enum Hazard {
+    /// The clock skips times at which the trigger would fire.
+    Gap {
+        /// When the clock changes.
+        at: UtcMicros,
+        /// The times skipped.
+        wall: Range<WallMicros>,
+        /// The first of the trigger's times among them.
+        first: WallMicros,
+        /// How many of the trigger's times are among them.
+        times: u64,
+        /// What the trigger does about it.
+        effect: GapEffect,
+    },
+    /// The clock shows times twice at which the trigger fires.
+    Overlap {
+        /// When the clock changes: the second pass begins.
+        at: UtcMicros,
+        /// The times shown twice.
+        wall: Range<WallMicros>,
+        /// The first of the trigger's times among them.
+        first: WallMicros,
+        /// How many of the trigger's times are among them.
+        times: u64,
+        /// What the trigger does about it.
+        effect: OverlapEffect,
+    },
+    /// Some of the months the trigger names lack its day, every year or in some years.
+    SomeMonthsOnly {
+        /// These months, from 1.
+        months: Vec<u8>,
+    },
+    /// It never fires.
+    NeverFires,
+    /// It has fired in the past and does not fire again.
+    NeverFiresAgain,
+}
+
+/// What happens to the fires that a gap skips.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum GapEffect {
+    /// They do not happen.
+    Skipped,
+    /// One fire makes up for them.
+    MadeUp(UtcMicros),
+    /// They do not happen, as the trigger fires right behind the gap anyway.
+    Covered,
+}
+
+/// What happens to the fires of an overlap.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OverlapEffect {
+    /// They happen in both passes.
+    Twice,
+    /// They happen in the first pass only.
+    FirstPassOnly,
+}
+
+impl Trigger {
+    /// What may surprise about the fires in a range, which is best the coming year.
+    ///
+    /// ```
+    /// use triggers::{Context, Definition, UtcMicros, Zone};
+    ///
+    /// let now: UtcMicros = "2024-01-01T00:00:00Z".parse()?;
+    /// let year = now.."2025-01-01T00:00:00Z".parse()?;
+    /// let context = Context::new(Zone::named("America/New_York")?, now);
+    /// let hazards = Definition::crontab("30 2 * * *").compile(&context)?.hazards(year);
+    /// assert_eq!(
+    ///     hazards[0].to_string(),
+    ///     "the clock skips 2024-03-10 02:30:00: it fires once instead, at 2024-03-10T07:30:00Z",
+    /// );
+    /// # Ok::<(), triggers::TriggerError>(())
+    /// ```
+    #[must_use]
+    pub fn hazards(&self, range: Range<UtcMicros>) -> Vec<Hazard> {
+        let mut hazards = match self {
+            Self::Cron(cron) => cron.hazards(&range),
+            Self::Interval(_) | Self::Date(_) => Vec::new(),
+        };
+        if self.next_fire(None, range.start).is_none() {
+            hazards.push(match self.last_fire(range.start) {
+                Some(_) => Hazard::NeverFiresAgain,
+                None => Hazard::NeverFires,
+            });
+        }
+        hazards
+    }
+}
+
+impl fmt::Display for Hazard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Gap {
+                first, times, effect, ..
+            } => {
+                write!(f, "the clock skips {first}{}: ", others(*times))?;
+                match effect {
+                    GapEffect::Skipped if *times == 1 => f.write_str("it does not fire then"),
+                    GapEffect::Skipped => f.write_str("it does not fire at any of them"),
+                    GapEffect::MadeUp(instant) => write!(f, "it fires once instead, at {instant}"),
+                    GapEffect::Covered => f.write_str("it fires right behind the gap anyway"),
+                }
+            }
+            Self::Overlap {
+                first, times, effect, ..
+            } => {
+                write!(f, "the clock shows {first}{} twice: ", others(*times))?;
+                f.write_str(match effect {
+                    OverlapEffect::Twice => "it fires both times",
+                    OverlapEffect::FirstPassOnly => "it fires the first time only",
+                })
+            }
+            Self::SomeMonthsOnly { months } => {
+                let names = months
+                    .iter()
+                    .map(|month| month_name(u32::from(*month)).to_owned())
+                    .collect();
+                write!(
+                    f,
+                    "it does not fire in every {}: the month may lack its day",
+                    listed(names, "or")
+                )
+            }
+            Self::NeverFires => f.write_str("it never fires"),
+            Self::NeverFiresAgain => f.write_str("it does not fire any more"),
+        }
+    }
+}
+
+/// The rest of so many times, the first being told already.
+fn others(times: u64) -> String {
+    match times {
+        0 | 1 => String::new(),
+        2 => " and one time more".to_owned(),
+        times => format!(" and {} times more", times - 1),
+    }
+}
