@@ -36,6 +36,13 @@ impl Stretch {
     pub(crate) fn fresh_from(&self) -> i64 {
         self.start.saturating_add(self.overlap())
     }
+
+    /// Where the change that begins the stretch has no more effect: behind the second pass, or as far behind
+    /// the gap as it is long.
+    #[inline]
+    pub(crate) fn settled_from(&self) -> i64 {
+        self.start.saturating_add((self.offset - self.before).abs())
+    }
 }
 
 /// The year from which on only rules decide. Tables of dated changes (Morocco's) reach no further.

@@ -14,7 +14,7 @@ impl Grid {
             let stretch = self.zone.stretch(from);
             let end = stretch.end.min(until);
             let mut first = from;
-            if makes_up && stretch.before != stretch.offset {
+            if makes_up && from < stretch.settled_from() {
                 first = first.max(stretch.fresh_from());
                 let made_up = self.made_up(&stretch);
                 count += u64::from(made_up.is_some_and(|made_up| (from..end).contains(&made_up)));

@@ -55,6 +55,23 @@ impl Days {
         Self { every_day, ..self }
     }
 
+    /// Whether a day matches, from 1970 on.
+    #[inline]
+    pub(crate) fn has(&self, day: i64) -> bool {
+        if day > LAST_DAY || self.every_day {
+            return day <= LAST_DAY;
+        }
+        let (year, month, of_month) = date_from_1970(day as u32);
+        let this = Month {
+            year,
+            month,
+            first: day - i64::from(of_month) + 1,
+        };
+        self.years.next(year) == Some(year)
+            && self.months >> month & 1 == 1
+            && self.of_month(this) >> (of_month - 1) & 1 == 1
+    }
+
     /// The first matching day at or after `day`, which is from 1970 on.
     #[inline]
     pub(crate) fn next(&self, day: i64) -> Option<i64> {

@@ -50,12 +50,17 @@ impl Pattern {
             return 0;
         }
         let (first, last) = (from / DAY, until / DAY);
-        let mut count = self.days.count(first, last) * self.clock.per_day();
-        if until % DAY != 0 && self.days.count(last, last + 1) != 0 {
-            count += self.clock.count_below((until % DAY) as u32);
+        let (of_first, of_last) = ((from % DAY) as u32, (until % DAY) as u32);
+        if first == last {
+            let one_day = || self.clock.count_below(of_last) - self.clock.count_below(of_first);
+            return if self.days.has(first) { one_day() } else { 0 };
         }
-        if from % DAY != 0 && self.days.count(first, first + 1) != 0 {
-            count -= self.clock.count_below((from % DAY) as u32);
+        let mut count = self.days.count(first + 1, last) * self.clock.per_day();
+        if self.days.has(first) {
+            count += self.clock.per_day() - self.clock.count_below(of_first);
+        }
+        if of_last != 0 && self.days.has(last) {
+            count += self.clock.count_below(of_last);
         }
         count
     }

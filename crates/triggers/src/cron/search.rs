@@ -62,7 +62,7 @@ impl Grid {
     #[inline]
     fn next_in(&self, stretch: &Stretch, from: i64) -> Found {
         let mut from = from;
-        if self.makes_up() && stretch.before != stretch.offset {
+        if self.makes_up() && from < stretch.settled_from() {
             if let Some(made_up) = self.made_up(stretch).filter(|made_up| *made_up >= from) {
                 return Found::Fire(made_up);
             }
@@ -110,6 +110,9 @@ impl Grid {
             let regular = wall
                 .map(|wall| wall - stretch.offset)
                 .filter(|instant| *instant >= first);
+            if regular.is_some_and(|regular| regular >= stretch.settled_from()) {
+                return regular;
+            }
             let made_up = self.made_up(&stretch).filter(|made_up| *made_up <= until);
             if let Some(found) = regular.max(made_up) {
                 return Some(found);

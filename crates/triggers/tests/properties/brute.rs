@@ -1,0 +1,104 @@
+//! The fires of a cron by looking at every second of a few hours, with the zone library's own clock.
+
+use crate::config;
+use crate::make::{Meant, Recipe, cron, instant, library_zone};
+use jiff::civil::DateTime;
+use jiff::{Timestamp, ToSpan};
+use proptest::prelude::*;
+use triggers::{DstPolicy, UtcMicros};
+
+/// Seconds looked at around the instant asked about.
+const WINDOW: i64 = 5 * 3600;
+
+/// Whether a wall time matches all fields.
+fn matches(meant: &[Meant], wall: DateTime) -> bool {
+    let weekday = wall.weekday().to_monday_zero_offset() as u32;
+    let date = wall.date();
+    let day = date.day() as u32;
+    let place = |(place, of): &(u32, u32)| match (*place, *of) {
+        (6, 7) => date == date.last_of_month(),
+        (6, of) => weekday == of && day + 7 > date.days_in_month() as u32,
+        (place, of) => weekday == of && (day - 1) / 7 + 1 == place,
+    };
+    let values = [
+        date.year() as u32,
+        date.month() as u32,
+        day,
+        date.iso_week_date().week() as u32,
+        weekday,
+        wall.hour() as u32,
+        wall.minute() as u32,
+        wall.second() as u32,
+    ];
+    meant
+        .iter()
+        .zip(values)
+        .all(|(meant, value)| meant.values.contains(&value) || meant.places.iter().any(place))
+}
+
+/// The fires in `from..until` by the rules of the two policies, second by second. Bounds are the caller's.
+fn fires(recipe: &Recipe, from: i64, until: i64) -> Vec<i64> {
+    let zone = library_zone(recipe.context.zone.name());
+    let at = |second| Timestamp::from_second(second).unwrap();
+    let shown = |second| zone.to_datetime(at(second));
+    let mut fires: Vec<i64> = (from..until)
+        .filter(|second| matches(&recipe.meant, shown(*second)))
+        .collect();
+    let every_hour = recipe.meant[5].values.len() == 24;
+    if recipe.context.dst == DstPolicy::Literal || every_hour {
+        return fires;
+    }
+    // A change up to a day before the window may still bear on it.
+    for change in zone
+        .following(at(from - 90_000))
+        .take_while(|change| change.timestamp().as_second() < until)
+    {
+        let at_change = change.timestamp().as_second();
+        let before = i64::from(zone.to_offset(at(at_change - 1)).seconds());
+        let length = i64::from(change.offset().seconds()) - before;
+        let behind = at_change..at_change + length.abs();
+        if length < 0 {
+            fires.retain(|second| !behind.contains(second));
+        } else if length > 0 && !behind.clone().any(|second| matches(&recipe.meant, shown(second))) {
+            let skipped = jiff::tz::Offset::from_seconds(before as i32)
+                .unwrap()
+                .to_datetime(at(at_change));
+            let made_up = (0..length)
+                .find(|second| matches(&recipe.meant, skipped.checked_add(second.seconds()).unwrap()));
+            fires.extend(
+                made_up
+                    .map(|second| at_change + second)
+                    .filter(|second| (from..until).contains(second)),
+            );
+            fires.sort_unstable();
+        }
+    }
+    fires
+}
+
+proptest! {
+    #![proptest_config(config())]
+
+    #[test]
+    fn fires_equal_brute_force(recipe in cron(), near in instant()) {
+        let from = near.get().div_euclid(1_000_000).max(172_800);
+        let until = from + WINDOW;
+        let trigger = recipe.compile();
+        let inside = |second: &i64| {
+            let fire = UtcMicros::new(second * 1_000_000);
+            recipe.start.is_none_or(|start| start <= fire) && recipe.end.is_none_or(|end| fire <= end)
+        };
+        let expected: Vec<i64> = fires(&recipe, from, until).into_iter().filter(inside).collect();
+        let end = UtcMicros::new(until * 1_000_000);
+        let got: Vec<i64> = trigger
+            .fires(None, UtcMicros::new(from * 1_000_000))
+            .take_while(|fire| *fire < end)
+            .map(|fire| fire.get() / 1_000_000)
+            .collect();
+        prop_assert_eq!(&got, &expected);
+        prop_assert_eq!(
+            trigger.last_fire(end.saturating_add(-1)).filter(|last| last.get() >= from * 1_000_000),
+            expected.last().map(|last| UtcMicros::new(last * 1_000_000))
+        );
+    }
+}
