@@ -9,6 +9,8 @@ pub mod clock;
 pub mod control;
 pub mod crash;
 pub mod dispatch;
+pub mod engine;
+pub mod instance;
 pub mod model;
 pub mod store;
 pub mod wakeup;

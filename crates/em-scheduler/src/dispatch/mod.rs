@@ -170,6 +170,11 @@ impl Dispatcher {
         self.0.desk().known().clone()
     }
 
+    /// Notes that a write failed in a way that may have left rows nobody here knows of.
+    pub fn report_astray(&self) {
+        self.0.report_astray();
+    }
+
     /// Whether a write failed in a way that may have left rows nobody here knows of. Asking resets it.
     pub fn take_astray(&self) -> bool {
         std::mem::take(&mut *self.0.astray.lock().unwrap_or_else(PoisonError::into_inner))

@@ -1,0 +1,307 @@
+//! The chores beside firing: taking over what dead processes left, `job_sync`, publishing next runs, the lease of
+//! this process, retention. Each is one short step, so that no chore makes a run late.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use triggers::{Context, Definition, Kind, Trigger, UtcMicros};
+
+use super::Engine;
+use super::plan::is_late;
+use super::sync::Pass;
+use crate::instance::Place;
+use crate::model::{Delivery, JobKind, OpenRun, Settled, TaskId};
+use crate::store::{Result, TakeOver};
+
+/// Microseconds per second.
+const SECOND: i64 = 1_000_000;
+/// A process is dead for certain when it has not renewed its lease for so long.
+const LEASE: i64 = 10 * SECOND;
+const RENEW_EVERY: i64 = 2 * SECOND;
+const TAKE_OVER_EVERY: i64 = 5 * SECOND;
+const PUBLISH_EVERY: i64 = SECOND;
+const RETENTION_EVERY: i64 = 600 * SECOND;
+/// Tasks synchronised in one step, and published in one.
+const PAGE: usize = 500;
+/// Final runs removed in one step.
+const OLD_RUNS: usize = 5_000;
+
+/// When each chore is due next, and what is left of those that take several steps.
+#[derive(Debug)]
+pub(super) struct Chores {
+    renew_at: UtcMicros,
+    take_over_at: UtcMicros,
+    publish_at: UtcMicros,
+    retention_at: UtcMicros,
+    sync_at: Option<UtcMicros>,
+    /// A pass under way: the last task done.
+    pass: Option<(Arc<Pass>, Option<TaskId>, usize)>,
+    to_publish: BTreeSet<TaskId>,
+    sync_times: Trigger,
+}
+
+impl Chores {
+    pub(super) fn new(engine: &Engine) -> Self {
+        let never = UtcMicros::new(i64::MIN);
+        Self {
+            renew_at: never,
+            take_over_at: never,
+            publish_at: never,
+            retention_at: engine.store.now().saturating_add(60 * SECOND),
+            sync_at: None,
+            pass: None,
+            to_publish: BTreeSet::new(),
+            sync_times: sync_times(engine),
+        }
+    }
+
+    /// Notes tasks whose next run is to be published.
+    pub(super) fn publish(&mut self, tasks: Vec<TaskId>) {
+        self.to_publish.extend(tasks);
+    }
+
+    /// Whether the chores have waited long enough to come even before due jobs.
+    pub(super) fn urgent(&self, now: UtcMicros) -> bool {
+        self.renew_at <= now
+    }
+
+    /// When the loop must come back for a chore at the latest.
+    pub(super) fn next_at(&self, now: UtcMicros) -> UtcMicros {
+        if self.pass.is_some() {
+            return now;
+        }
+        if self.to_publish.is_empty() {
+            now.saturating_add(SECOND)
+        } else {
+            self.publish_at
+        }
+    }
+}
+
+/// 19 minutes past each hour, on the wall of the scheduler's zone (spec §6).
+fn sync_times(engine: &Engine) -> Trigger {
+    let mut definition = Definition::new(Kind::Cron);
+    definition.fields.insert("minute".into(), 19.into());
+    let context = Context::new(engine.settings.rules.zone.clone(), UtcMicros::new(0));
+    definition.compile(&context).expect("minute 19 is a trigger")
+}
+
+impl Engine {
+    /// Before the first decision: the lease, the runs of dead processes, one whole `job_sync`.
+    pub(super) async fn begin(&self, chores: &mut Chores) -> Result<()> {
+        let now = self.store.now();
+        self.renew_lease(chores, now).await?;
+        if self.store.paused().await? {
+            self.dispatcher.pause();
+        }
+        self.take_over_dead(chores, now).await?;
+        self.start_pass(chores, now).await?;
+        while chores.pass.is_some() {
+            self.sync_step(chores).await?;
+        }
+        Ok(())
+    }
+
+    /// The chores that are due, one step of each.
+    pub(super) async fn housekeeping(&self, chores: &mut Chores) -> Result<()> {
+        let now = self.store.now();
+        if chores.renew_at <= now {
+            self.renew_lease(chores, now).await?;
+        }
+        if self.dispatcher.take_astray() {
+            self.find_astray(now).await?;
+        }
+        if chores.take_over_at <= now {
+            self.take_over_dead(chores, now).await?;
+        }
+        if chores.publish_at <= now && !chores.to_publish.is_empty() {
+            self.publish_step(chores, now).await?;
+        }
+        if chores.sync_at.is_some_and(|at| at <= now) && chores.pass.is_none() && !self.control.is_stopped() {
+            self.start_pass(chores, now).await?;
+        }
+        if chores.pass.is_some() {
+            self.sync_step(chores).await?;
+        }
+        if chores.retention_at <= now {
+            self.retention_step(chores, now).await?;
+        }
+        Ok(())
+    }
+
+    async fn renew_lease(&self, chores: &mut Chores, now: UtcMicros) -> Result<()> {
+        chores.renew_at = now.saturating_add(RENEW_EVERY);
+        if self.settings.alone {
+            return Ok(());
+        }
+        self.store.renew_lease(now, now.saturating_add(LEASE)).await
+    }
+
+    /// Lets others take over at once what this process leaves behind.
+    pub(super) async fn end_lease(&self) {
+        if !self.settings.alone
+            && let Err(error) = self.store.renew_lease(self.store.now(), UtcMicros::new(0)).await
+        {
+            tracing::warn!(%error, "the lease could not be given up; it ends by itself");
+        }
+    }
+
+    async fn take_over_dead(&self, chores: &mut Chores, now: UtcMicros) -> Result<()> {
+        chores.take_over_at = now.saturating_add(TAKE_OVER_EVERY);
+        // Alone on the database, every other owner is dead: one look at the start is enough.
+        if self.settings.alone {
+            chores.take_over_at = UtcMicros::new(i64::MAX);
+        }
+        let dead = self
+            .store
+            .other_instances()
+            .await?
+            .into_iter()
+            .filter(|other| self.settings.alone || other.lease_until < now || is_dead(&other.place))
+            .map(|other| other.id)
+            .collect();
+        let (grace, delivery) = (self.settings.firing.grace, self.settings.delivery);
+        let judge = move |open: &OpenRun| judge_left_behind(open, now, grace, delivery);
+        let adopted = self.store.take_over(now, dead, true, Arc::new(judge)).await?;
+        if !adopted.is_empty() {
+            tracing::info!(
+                runs = adopted.len(),
+                "took over runs that an ended process left waiting"
+            );
+        }
+        self.dispatcher.accept(adopted);
+        Ok(())
+    }
+
+    /// After a write of which it is not known whether it took effect: rows that are ours but that nobody here knows
+    /// of. Nothing was sent for them.
+    async fn find_astray(&self, now: UtcMicros) -> Result<()> {
+        let (known, grace) = (self.dispatcher.known(), self.settings.firing.grace);
+        let judge = move |open: &OpenRun| {
+            if known.contains(&open.run.key) || open.run.kind == JobKind::Manual {
+                TakeOver::Leave
+            } else {
+                adopt_or_miss(open, now, grace)
+            }
+        };
+        let found = self
+            .store
+            .take_over(now, vec![self.settings.instance.clone()], false, Arc::new(judge))
+            .await;
+        match found {
+            Ok(runs) => {
+                self.dispatcher.accept(runs);
+                self.dispatcher.judge_again();
+                Ok(())
+            }
+            Err(error) => {
+                self.dispatcher.report_astray();
+                Err(error)
+            }
+        }
+    }
+
+    async fn publish_step(&self, chores: &mut Chores, now: UtcMicros) -> Result<()> {
+        let page: Vec<TaskId> = chores.to_publish.iter().take(PAGE).copied().collect();
+        let held = self.store.publish_next_runs(now, page.clone()).await?;
+        for task in page.iter().filter(|task| !held.contains(task)) {
+            chores.to_publish.remove(task);
+        }
+        // A long list is worked off step by step, a row held by somebody else is left in peace for a while.
+        if chores.to_publish.is_empty() || !held.is_empty() {
+            chores.publish_at = now.saturating_add(PUBLISH_EVERY);
+        }
+        Ok(())
+    }
+
+    async fn start_pass(&self, chores: &mut Chores, now: UtcMicros) -> Result<()> {
+        let first_ever = !self.store.synced_before().await?;
+        let pass = Pass {
+            now,
+            rules: self.settings.rules.clone(),
+            grace: self.settings.firing.grace,
+            first_ever,
+        };
+        chores.pass = Some((Arc::new(pass), None, 0));
+        chores.sync_at = chores.sync_times.next_fire(None, now.saturating_add(1));
+        Ok(())
+    }
+
+    async fn sync_step(&self, chores: &mut Chores) -> Result<()> {
+        let Some((pass, after, changed)) = chores.pass.take() else {
+            return Ok(());
+        };
+        let planner = Arc::clone(&pass);
+        let page = self
+            .store
+            .sync_page(
+                self.store.now(),
+                after,
+                PAGE,
+                Arc::new(move |task| planner.plan(task)),
+            )
+            .await;
+        match page {
+            Ok(page) if page.last.is_some() => {
+                chores.pass = Some((pass, page.last, changed + page.changed));
+                Ok(())
+            }
+            Ok(page) => {
+                let changed = changed + page.changed;
+                if changed > 0 {
+                    tracing::info!(tasks = changed, "job_sync brought tasks and jobs in line");
+                }
+                if pass.first_ever {
+                    self.store.set_synced(self.store.now()).await
+                } else {
+                    Ok(())
+                }
+            }
+            Err(error) => {
+                chores.pass = Some((pass, after, changed));
+                Err(error)
+            }
+        }
+    }
+
+    async fn retention_step(&self, chores: &mut Chores, now: UtcMicros) -> Result<()> {
+        let before = now.saturating_add(-self.settings.retention);
+        let deleted = self.store.delete_old_runs(before, OLD_RUNS).await?;
+        // A full step means there is more to remove.
+        let pause = if deleted == OLD_RUNS {
+            SECOND
+        } else {
+            RETENTION_EVERY
+        };
+        chores.retention_at = now.saturating_add(pause);
+        Ok(())
+    }
+}
+
+fn is_dead(place: &str) -> bool {
+    place
+        .parse::<Place>()
+        .is_ok_and(|place| place.is_dead_for_certain())
+}
+
+/// A run whose process is gone: what had not left is judged by its grace, what may have left by the delivery mode.
+fn judge_left_behind(open: &OpenRun, now: UtcMicros, grace: i64, delivery: Delivery) -> TakeOver {
+    if !open.run.sending {
+        return adopt_or_miss(open, now, grace);
+    }
+    if delivery == Delivery::AtLeastOnce && open.run.kind != JobKind::Manual {
+        return TakeOver::Adopt;
+    }
+    let reason = "the scheduler ended while the request was on its way".to_owned();
+    TakeOver::Settle(Settled::Unknown { reason })
+}
+
+fn adopt_or_miss(open: &OpenRun, now: UtcMicros, grace: i64) -> TakeOver {
+    if is_late(open.run.scheduled_for, now, grace) {
+        TakeOver::Settle(Settled::Missed {
+            late: now.since(open.run.scheduled_for),
+        })
+    } else {
+        TakeOver::Adopt
+    }
+}

@@ -1,0 +1,123 @@
+//! The engine: decides what is due, and nothing else. One loop on a thread of its own.
+//!
+//! [`plan`] is the firing rule, pure; `tick` is one round (decide, commit, hand over); `run` is the loop; `sync` and
+//! `housekeeping` are the chores beside it. It never sends a request itself (dispatch does) and never meets the API:
+//! both work on the store, and the bell tells the loop to look.
+
+mod housekeeping;
+pub mod plan;
+mod run;
+mod sync;
+mod tick;
+
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use tokio::sync::{Notify, oneshot};
+
+pub use self::plan::FiringRules;
+
+use self::tick::Compiled;
+use crate::control::Control;
+use crate::dispatch::Dispatcher;
+use crate::model::{Delivery, ScheduleRules};
+use crate::store::Store;
+use crate::wakeup::Bell;
+
+/// What the engine is told once.
+#[derive(Debug, Clone)]
+pub struct EngineSettings {
+    /// Zone and policy at clock changes.
+    pub rules: ScheduleRules,
+    /// The firing rules.
+    pub firing: FiringRules,
+    /// What happens to runs whose request may have left when their process died.
+    pub delivery: Delivery,
+    /// Final runs are kept for so many microseconds.
+    pub retention: i64,
+    /// Whether this is the only process on the database: every other owner of a run is dead then.
+    pub alone: bool,
+    /// The id of this process, as the store knows it.
+    pub instance: String,
+}
+
+/// The engine, to be spawned.
+pub struct Engine {
+    store: Arc<dyn Store>,
+    dispatcher: Dispatcher,
+    bell: Bell,
+    control: Control,
+    settings: EngineSettings,
+    compiled: Arc<Compiled>,
+}
+
+/// A running engine.
+pub struct EngineHandle {
+    thread: Option<JoinHandle<()>>,
+    end: Arc<Notify>,
+    ready: Option<oneshot::Receiver<()>>,
+}
+
+impl Engine {
+    /// An engine on a store, which hands its runs to a dispatcher and listens to a bell.
+    pub fn new(store: Arc<dyn Store>, dispatcher: Dispatcher, settings: EngineSettings) -> Self {
+        Self {
+            store,
+            dispatcher,
+            bell: Bell::default(),
+            control: Control::default(),
+            settings,
+            compiled: Arc::default(),
+        }
+    }
+
+    /// The bell to ring after a write that may change what is due.
+    pub fn bell(&self) -> Bell {
+        self.bell.clone()
+    }
+
+    /// The switch that stops it.
+    pub fn control(&self) -> Control {
+        self.control.clone()
+    }
+
+    /// Starts the loop on a thread of its own.
+    ///
+    /// # Errors
+    /// The thread or its runtime cannot be created.
+    pub fn spawn(self) -> std::io::Result<EngineHandle> {
+        let end = Arc::new(Notify::new());
+        let (tell_ready, ready) = oneshot::channel();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        let ending = Arc::clone(&end);
+        let thread = std::thread::Builder::new()
+            .name("engine".into())
+            .spawn(move || runtime.block_on(self.run(&ending, tell_ready)))?;
+        Ok(EngineHandle {
+            thread: Some(thread),
+            end,
+            ready: Some(ready),
+        })
+    }
+}
+
+impl EngineHandle {
+    /// Waits until what an earlier process left is taken over and the first `job_sync` is done.
+    pub async fn ready(&mut self) {
+        if let Some(ready) = self.ready.take() {
+            // An engine that ended before it was ready will not become so; there is nothing to wait for.
+            let _ = ready.await;
+        }
+    }
+
+    /// Ends the loop after the round it is in and waits for its thread.
+    pub async fn stop(mut self) {
+        self.end.notify_one();
+        if let Some(thread) = self.thread.take() {
+            // The panic of the engine thread, if any, has been reported by its hook.
+            let _ = tokio::task::spawn_blocking(move || thread.join()).await;
+        }
+    }
+}

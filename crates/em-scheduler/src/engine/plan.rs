@@ -1,0 +1,94 @@
+//! The firing rule: what becomes of one due job. Pure: a job, the rules and an instant in, a plan out
+//! (docs/semantics.md numbers the rules, triggers.md §8 is their source).
+
+use triggers::{Trigger, UtcMicros};
+
+use crate::model::{DueJob, JobKind, Next, Outcome, Plan, SkipReason, Verdict};
+
+/// The rules that hold for every job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FiringRules {
+    /// A run decided more than so many microseconds after its time is missed. `i64::MAX`: never.
+    pub grace: i64,
+    /// Of several due times only the last is decided.
+    pub coalesce: bool,
+    /// With so many runs of the job not final, further ones are skipped.
+    pub max_instances: u32,
+}
+
+/// Without coalescing, at most so many due times of a job are decided at once; the others follow in the next round.
+const TIMES_AT_ONCE: usize = 1_000;
+
+/// Decides a due job at `now` (not before its run time).
+pub fn plan(job: &DueJob, trigger: &Trigger, rules: &FiringRules, now: UtcMicros) -> Plan {
+    if let Some(reason) = no_task_for(job) {
+        let verdict = Verdict {
+            scheduled_for: job.next_run_at,
+            outcome: Outcome::Skipped(reason),
+            coalesced: 0,
+            coalesced_since: None,
+        };
+        return Plan {
+            verdicts: vec![verdict],
+            next: Next::Removed,
+        };
+    }
+    let outcome = |scheduled_for: UtcMicros| {
+        if job.instances >= rules.max_instances {
+            Outcome::Skipped(SkipReason::MaxInstances(rules.max_instances))
+        } else if is_late(scheduled_for, now, rules.grace) {
+            Outcome::Missed {
+                late: now.since(scheduled_for),
+            }
+        } else {
+            Outcome::Send
+        }
+    };
+    if rules.coalesce {
+        let due = trigger.advance(job.next_run_at, now);
+        let coalesced = due.count.saturating_sub(1);
+        let verdict = Verdict {
+            scheduled_for: due.last,
+            outcome: outcome(due.last),
+            coalesced,
+            coalesced_since: (coalesced > 0).then_some(job.next_run_at),
+        };
+        return Plan {
+            verdicts: vec![verdict],
+            next: after(due.next),
+        };
+    }
+    let mut verdicts = Vec::new();
+    let mut next = Some(job.next_run_at);
+    while let Some(time) = next.filter(|time| *time <= now && verdicts.len() < TIMES_AT_ONCE) {
+        verdicts.push(Verdict {
+            scheduled_for: time,
+            outcome: outcome(time),
+            coalesced: 0,
+            coalesced_since: None,
+        });
+        next = trigger.next_fire(Some(time), now);
+    }
+    Plan {
+        verdicts,
+        next: after(next),
+    }
+}
+
+/// Whether a run is too late to be sent: strictly more than the grace after its time.
+pub fn is_late(scheduled_for: UtcMicros, now: UtcMicros, grace: i64) -> bool {
+    now.since(scheduled_for) > grace
+}
+
+/// A trigger job needs a task that is enabled, a delayed one a task that exists.
+fn no_task_for(job: &DueJob) -> Option<SkipReason> {
+    match job.task_enabled {
+        None => Some(SkipReason::TaskGone),
+        Some(false) if job.kind != JobKind::Delayed => Some(SkipReason::TaskDisabled),
+        Some(_) => None,
+    }
+}
+
+fn after(next: Option<UtcMicros>) -> Next {
+    next.map_or(Next::Finished, Next::At)
+}

@@ -1,0 +1,99 @@
+//! The loop: look, decide, sleep until something is due, the bell rings, or a second has passed.
+
+use std::time::Duration;
+
+use tokio::sync::{Notify, oneshot};
+
+use super::Engine;
+use super::housekeeping::Chores;
+use super::tick::Ticked;
+use crate::store::StoreError;
+
+/// Never longer, so that a stepped clock or a suspended machine is noticed.
+const LONGEST_SLEEP: i64 = 1_000_000;
+/// The pauses after the database failed, in milliseconds: the first, and the longest.
+const BACK_OFF: (u64, u64) = (100, 1_000);
+
+impl Engine {
+    pub(super) async fn run(self, end: &Notify, ready: oneshot::Sender<()>) {
+        let mut chores = Chores::new(&self);
+        let mut trouble = Trouble::default();
+        let mut ready = Some(ready);
+        loop {
+            let sleep = match self.round(&mut chores, &mut ready).await {
+                Ok(ticked) => {
+                    trouble.over(&self);
+                    self.sleep_until(&chores, &ticked)
+                }
+                Err(error) => trouble.because(&self, &error),
+            };
+            tokio::select! {
+                biased;
+                () = end.notified() => break,
+                () = self.bell.heard_within(sleep), if !sleep.is_zero() => {}
+                () = std::future::ready(()), if sleep.is_zero() => {}
+            }
+        }
+        self.end_lease().await;
+    }
+
+    async fn round(
+        &self,
+        chores: &mut Chores,
+        ready: &mut Option<oneshot::Sender<()>>,
+    ) -> Result<Ticked, StoreError> {
+        if let Some(tell) = ready.take() {
+            if let Err(error) = self.begin(chores).await {
+                *ready = Some(tell);
+                return Err(error);
+            }
+            // Whoever started the engine may not care.
+            let _ = tell.send(());
+        }
+        let ticked = self.tick().await?;
+        chores.publish(ticked.tasks.clone());
+        // Firing comes first, but a long backlog must not starve the chores.
+        if !ticked.more || chores.urgent(self.store.now()) {
+            self.housekeeping(chores).await?;
+        }
+        Ok(ticked)
+    }
+
+    fn sleep_until(&self, chores: &Chores, ticked: &Ticked) -> Duration {
+        if ticked.more {
+            return Duration::ZERO;
+        }
+        let now = self.store.now();
+        let chore = chores.next_at(now);
+        let wake = ticked.next_due.map_or(chore, |due| due.min(chore));
+        Duration::from_micros(wake.since(now).clamp(0, LONGEST_SLEEP).unsigned_abs())
+    }
+}
+
+/// The database fails: said once, tried again with growing pauses, and said again when it is over.
+#[derive(Debug, Default)]
+struct Trouble {
+    failures: u32,
+}
+
+impl Trouble {
+    fn because(&mut self, engine: &Engine, error: &StoreError) -> Duration {
+        if self.failures == 0 {
+            tracing::error!(%error, "the store fails; nothing is decided until it answers again");
+        }
+        self.failures += 1;
+        // A commit may have taken effect all the same: the table will tell.
+        engine.dispatcher.report_astray();
+        let pause = BACK_OFF
+            .0
+            .saturating_mul(1 << self.failures.min(10))
+            .min(BACK_OFF.1);
+        Duration::from_millis(pause)
+    }
+
+    fn over(&mut self, engine: &Engine) {
+        if std::mem::take(&mut self.failures) > 0 {
+            tracing::info!(at = %engine.store.now(), "the store answers again");
+        }
+    }
+}

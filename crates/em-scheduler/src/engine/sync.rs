@@ -1,0 +1,361 @@
+//! `job_sync`: what must change so that the stored jobs are those the tasks ask for (spec §6). Pure: a task with
+//! what is stored for it in, the changes out. A second pass over the same rows changes nothing.
+
+use triggers::UtcMicros;
+
+use super::plan::is_late;
+use crate::model::{InvalidSchedule, JobKind, NewJob, ScheduleRules, StoredJob, TaskRow, WantedJob, jobs_of};
+use crate::store::{SyncPlan, SyncTask};
+
+/// What a pass knows beside the rows.
+#[derive(Debug, Clone)]
+pub(super) struct Pass {
+    pub(super) now: UtcMicros,
+    pub(super) rules: ScheduleRules,
+    /// Microseconds of grace.
+    pub(super) grace: i64,
+    /// No pass has ever gone through on this database: somebody else scheduled these tasks before us.
+    pub(super) first_ever: bool,
+}
+
+impl Pass {
+    pub(super) fn plan(&self, stored: &SyncTask) -> SyncPlan {
+        match &stored.task {
+            Err(reason) => report(stored, reason.clone(), reason),
+            Ok(task) if task.enabled => self.enabled(task, stored),
+            Ok(task) => disabled(task, stored),
+        }
+    }
+
+    fn enabled(&self, task: &TaskRow, stored: &SyncTask) -> SyncPlan {
+        match self.changes(task, &stored.jobs) {
+            // The old jobs go on; the reason is told once per changed definition.
+            Err(InvalidSchedule(reason)) => report(stored, fingerprint(task), &reason),
+            Ok(mut plan) => {
+                plan.publish = !plan.clear_next_run && self.next_run_differs(task, stored, &plan);
+                plan.forget_report = stored.reported.is_some();
+                plan
+            }
+        }
+    }
+
+    fn changes(&self, task: &TaskRow, stored: &[StoredJob]) -> Result<SyncPlan, InvalidSchedule> {
+        let wanted = jobs_of(task, &self.rules)?;
+        let mut plan = SyncPlan::default();
+        for job in stored.iter().filter(|job| job.kind.is_trigger()) {
+            if !wanted.iter().any(|want| want.id == job.id) {
+                plan.remove.push(job.id.clone());
+            }
+        }
+        for want in &wanted {
+            match stored.iter().find(|job| job.id == want.id) {
+                Some(job) if job.definition == want.definition => {
+                    if job.name != want.name {
+                        plan.rename.push((want.id.clone(), want.name.clone()));
+                    }
+                }
+                Some(_) => {
+                    plan.remove.push(want.id.clone());
+                    plan.add.push(want.first(self.now, &self.rules)?);
+                }
+                None => plan.add.push(self.newcomer(task, want)?),
+            }
+        }
+        Ok(plan)
+    }
+
+    /// A job that is not stored. On a database that another scheduler served before, an interval keeps the rhythm
+    /// it had, and a one-off long past has had its turn.
+    fn newcomer(&self, task: &TaskRow, want: &WantedJob) -> Result<NewJob, InvalidSchedule> {
+        let mut job = want.first(self.now, &self.rules)?;
+        if self.first_ever {
+            if want.starts_when_added() {
+                let known = task
+                    .next_run
+                    .map(|wall| self.rules.zone.to_utc(wall))
+                    .filter(|at| *at > self.now);
+                job.next_run_at = known.or(job.next_run_at);
+            }
+            let over = job
+                .next_run_at
+                .is_some_and(|at| is_late(at, self.now, self.grace));
+            if want.kind == JobKind::OneOff && over {
+                job = NewJob {
+                    next_run_at: None,
+                    listed: false,
+                    ..job
+                };
+            }
+        }
+        Ok(job)
+    }
+
+    fn next_run_differs(&self, task: &TaskRow, stored: &SyncTask, plan: &SyncPlan) -> bool {
+        let kept = stored
+            .jobs
+            .iter()
+            .filter(|job| !plan.remove.contains(&job.id))
+            .filter_map(|job| job.next_run_at);
+        let added = plan.add.iter().filter_map(|job| job.next_run_at);
+        let earliest = kept.chain(added).min();
+        earliest.is_some_and(|at| task.next_run != Some(self.rules.zone.to_wall(at)))
+    }
+}
+
+fn disabled(task: &TaskRow, stored: &SyncTask) -> SyncPlan {
+    let remove: Vec<String> = stored
+        .jobs
+        .iter()
+        .filter(|job| job.kind.is_trigger())
+        .map(|job| job.id.clone())
+        .collect();
+    let delayed = stored
+        .jobs
+        .iter()
+        .any(|job| job.kind == JobKind::Delayed && job.next_run_at.is_some());
+    SyncPlan {
+        publish: delayed && !remove.is_empty(),
+        remove,
+        clear_next_run: !delayed && task.next_run.is_some(),
+        clear_estimate: task.has_estimate,
+        forget_report: stored.reported.is_some(),
+        ..SyncPlan::default()
+    }
+}
+
+fn report(stored: &SyncTask, fingerprint: String, reason: &str) -> SyncPlan {
+    if stored.reported.as_ref() == Some(&fingerprint) {
+        return SyncPlan::default();
+    }
+    SyncPlan {
+        report: Some((fingerprint, reason.to_owned())),
+        ..SyncPlan::default()
+    }
+}
+
+/// The project's definition, whatever is wrong with it: a change of any part of it is a changed definition.
+fn fingerprint(task: &TaskRow) -> String {
+    let project = task.project.clone().map(|project| crate::model::ProjectRow {
+        name: None,
+        ..project
+    });
+    format!("{project:?}")
+}
+
+#[cfg(test)]
+mod tests {
+    use triggers::{DstPolicy, Zone};
+
+    use super::*;
+    use crate::model::ProjectRow;
+
+    const NOW: UtcMicros = UtcMicros::new(1_795_450_324_000_000); // 2026-11-23T16:12:04Z
+
+    fn pass(first_ever: bool) -> Pass {
+        let rules = ScheduleRules {
+            zone: Zone::utc(),
+            dst: DstPolicy::Once,
+        };
+        Pass {
+            now: NOW,
+            rules,
+            grace: 30_000_000,
+            first_ever,
+        }
+    }
+
+    fn task(project: ProjectRow) -> SyncTask {
+        let task = TaskRow {
+            id: 7,
+            name: Some("t".into()),
+            enabled: true,
+            next_run: None,
+            has_estimate: false,
+            project: Some(ProjectRow {
+                id: 3,
+                name: Some("p".into()),
+                ..project
+            }),
+        };
+        SyncTask {
+            task: Ok(task),
+            task_id: 7,
+            jobs: Vec::new(),
+            reported: None,
+        }
+    }
+
+    /// The rows as they are after the plan was carried out.
+    fn carried_out(mut stored: SyncTask, plan: &SyncPlan) -> SyncTask {
+        stored.jobs.retain(|job| !plan.remove.contains(&job.id));
+        stored.jobs.extend(plan.add.iter().map(|job| StoredJob {
+            id: job.id.clone(),
+            kind: job.kind,
+            definition: job.definition.clone(),
+            name: job.name.clone(),
+            next_run_at: job.next_run_at,
+            listed: job.listed,
+        }));
+        if let Some((fingerprint, _)) = &plan.report {
+            stored.reported = Some(fingerprint.clone());
+        }
+        let earliest = stored.jobs.iter().filter_map(|job| job.next_run_at).min();
+        if let Ok(task) = &mut stored.task {
+            if plan.publish {
+                task.next_run = earliest.map(|at| Zone::utc().to_wall(at)).or(task.next_run);
+            }
+            if plan.clear_next_run {
+                task.next_run = None;
+            }
+            task.has_estimate &= !plan.clear_estimate;
+        }
+        stored
+    }
+
+    fn all_three() -> ProjectRow {
+        ProjectRow {
+            cron: true,
+            cron_fields: [None, None, None, None, None, Some(3), None, None],
+            interval: true,
+            interval_type: Some("h".into()),
+            interval_value: Some(6),
+            one_off: true,
+            one_off_date: Some(Zone::utc().to_wall(NOW.saturating_add(3_600_000_000))),
+            ..ProjectRow::default()
+        }
+    }
+
+    #[test]
+    fn a_second_pass_changes_nothing() {
+        let bad_cron = ProjectRow {
+            cron: true,
+            cron_fields: [None, None, None, None, None, None, Some(99), None],
+            ..ProjectRow::default()
+        };
+        let never = ProjectRow {
+            cron: true,
+            cron_fields: [Some(2020), None, None, None, None, None, None, None],
+            ..ProjectRow::default()
+        };
+        let unreadable = SyncTask {
+            task: Err("not a date".into()),
+            ..task(ProjectRow::default())
+        };
+        let mut off = task(all_three());
+        if let Ok(row) = &mut off.task {
+            row.enabled = false;
+            row.has_estimate = true;
+            row.next_run = Some(Zone::utc().to_wall(NOW));
+        }
+        for (name, stored) in [
+            ("all three", task(all_three())),
+            ("no trigger", task(ProjectRow::default())),
+            ("bad cron", task(bad_cron)),
+            ("never fires", task(never)),
+            ("unreadable", unreadable),
+            ("disabled", off),
+        ] {
+            for first_ever in [true, false] {
+                let plan = pass(first_ever).plan(&stored);
+                let after = carried_out(stored.clone(), &plan);
+                assert!(
+                    pass(false).plan(&after).is_empty(),
+                    "{name}: {:?}",
+                    pass(false).plan(&after)
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_changed_trigger_is_replaced_and_the_others_are_left() {
+        let stored = task(all_three());
+        let mut stored = carried_out(stored.clone(), &pass(false).plan(&stored));
+        if let Ok(TaskRow {
+            project: Some(project),
+            ..
+        }) = &mut stored.task
+        {
+            project.interval_value = Some(7);
+            project.cron = false;
+        }
+        let plan = pass(false).plan(&stored);
+        assert_eq!(plan.remove, ["3-7-cron", "3-7-intv"]);
+        assert_eq!(
+            plan.add.iter().map(|job| job.id.as_str()).collect::<Vec<_>>(),
+            ["3-7-intv"]
+        );
+    }
+
+    #[test]
+    fn an_invalid_project_keeps_its_old_jobs_and_is_reported_once() {
+        let stored = task(all_three());
+        let mut stored = carried_out(stored.clone(), &pass(false).plan(&stored));
+        if let Ok(TaskRow {
+            project: Some(project),
+            ..
+        }) = &mut stored.task
+        {
+            project.cron_fields[6] = Some(99);
+        }
+        let plan = pass(false).plan(&stored);
+        assert!(plan.remove.is_empty() && plan.add.is_empty());
+        let (_, reason) = plan.report.clone().expect("a report");
+        assert!(reason.contains("99") && reason.contains("59"), "{reason}");
+        assert!(pass(false).plan(&carried_out(stored, &plan)).is_empty());
+    }
+
+    #[test]
+    fn on_a_database_served_before_an_interval_keeps_its_rhythm_and_an_old_one_off_stays_over() {
+        let mut stored = task(ProjectRow {
+            one_off_date: Some(Zone::utc().to_wall(NOW.saturating_add(-86_400_000_000))),
+            cron: false,
+            ..all_three()
+        });
+        let known = NOW.saturating_add(600_000_000);
+        if let Ok(row) = &mut stored.task {
+            row.next_run = Some(Zone::utc().to_wall(known));
+        }
+        let plan = pass(true).plan(&stored);
+        let next = |plan: &SyncPlan, kind| {
+            plan.add
+                .iter()
+                .find(|job| job.kind == kind)
+                .map(|job| job.next_run_at)
+        };
+        assert_eq!(next(&plan, JobKind::Interval), Some(Some(known)));
+        assert_eq!(next(&plan, JobKind::OneOff), Some(None));
+        let plan = pass(false).plan(&stored);
+        assert_eq!(
+            next(&plan, JobKind::Interval),
+            Some(Some(NOW.saturating_add(6 * 3_600_000_000)))
+        );
+        assert_eq!(
+            next(&plan, JobKind::OneOff),
+            Some(Some(NOW.saturating_add(-86_400_000_000)))
+        );
+    }
+
+    #[test]
+    fn a_disabled_task_keeps_its_delayed_run() {
+        let mut stored = task(all_three());
+        stored = carried_out(stored.clone(), &pass(false).plan(&stored));
+        stored.jobs.push(StoredJob {
+            id: "3-7-0123456789".into(),
+            kind: JobKind::Delayed,
+            definition: String::new(),
+            name: String::new(),
+            next_run_at: Some(NOW),
+            listed: true,
+        });
+        if let Ok(row) = &mut stored.task {
+            row.enabled = false;
+        }
+        let plan = pass(false).plan(&stored);
+        assert_eq!(plan.remove.len(), 3);
+        assert!(plan.publish && !plan.clear_next_run);
+        let after = carried_out(stored, &plan);
+        assert_eq!(after.jobs.len(), 1);
+        assert!(pass(false).plan(&after).is_empty());
+    }
+}

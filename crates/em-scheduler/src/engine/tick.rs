@@ -1,0 +1,140 @@
+//! One round of deciding: what is due is planned and committed in one transaction, and the runs that come of it are
+//! handed to dispatch.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use triggers::{Context, Definition, Trigger, UtcMicros, Zone};
+
+use super::Engine;
+use super::plan::{self, FiringRules};
+use crate::dispatch::Dispatcher;
+use crate::model::{DueJob, Plan, TaskId};
+use crate::store::{Decided, Decider, Result};
+
+/// Due jobs decided in one transaction, at most: enough to fill a commit, few enough to let others in between.
+const BATCH: usize = 1_000;
+
+/// Triggers compiled before, by the text they are stored as. Many jobs share a text, and a text never changes its
+/// meaning while the process lives.
+#[derive(Debug, Default)]
+pub(super) struct Compiled(Mutex<HashMap<String, Arc<Trigger>>>);
+
+/// Beyond so many texts the cache starts anew; it saves work, it need not remember.
+const COMPILED_LIMIT: usize = 20_000;
+
+impl Compiled {
+    fn get(&self, text: &str, created: UtcMicros) -> Result<Arc<Trigger>, String> {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(trigger) = known.get(text) {
+            return Ok(Arc::clone(trigger));
+        }
+        let definition: Definition = serde_json::from_str(text).map_err(|error| error.to_string())?;
+        // A stored definition names its zone and policy; the context gives only the creation.
+        let context = Context::new(Zone::utc(), created);
+        let trigger = Arc::new(definition.compile(&context).map_err(|error| error.to_string())?);
+        if known.len() >= COMPILED_LIMIT {
+            known.clear();
+        }
+        known.insert(text.to_owned(), Arc::clone(&trigger));
+        Ok(trigger)
+    }
+}
+
+/// Thinks inside the deciding transaction, and remembers the permits it took there.
+struct Round {
+    now: UtcMicros,
+    rules: FiringRules,
+    compiled: Arc<Compiled>,
+    dispatcher: Dispatcher,
+    permits: Mutex<HashMap<TaskId, usize>>,
+}
+
+impl Decider for Round {
+    fn plan(&self, job: &DueJob) -> Result<Plan, String> {
+        let trigger = self.compiled.get(&job.definition, job.created_at)?;
+        Ok(plan::plan(job, &trigger, &self.rules, self.now))
+    }
+
+    fn admit(&self, task: TaskId) -> bool {
+        let admitted = self.dispatcher.admit(task);
+        if admitted {
+            *self
+                .permits
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .entry(task)
+                .or_default() += 1;
+        }
+        admitted
+    }
+}
+
+impl Round {
+    /// Gives back the permits that no run handed over makes use of.
+    fn give_back(&self, used: &Decided) {
+        let mut permits = self.permits.lock().unwrap_or_else(PoisonError::into_inner);
+        for run in used.runs.iter().filter(|run| run.sending) {
+            if let Some(left) = permits.get_mut(&run.task_id) {
+                *left = left.saturating_sub(1);
+            }
+        }
+        for (task, left) in permits.drain().filter(|(_, left)| *left > 0) {
+            self.dispatcher.give_back(task, left);
+        }
+    }
+}
+
+/// What a round left behind.
+#[derive(Debug)]
+pub(super) struct Ticked {
+    /// Whether more is due already.
+    pub(super) more: bool,
+    /// When something is due next.
+    pub(super) next_due: Option<UtcMicros>,
+    /// The tasks whose next run changed.
+    pub(super) tasks: Vec<TaskId>,
+}
+
+impl Engine {
+    /// Decides what is due now. Nothing once the scheduler is stopped.
+    pub(super) async fn tick(&self) -> Result<Ticked> {
+        let idle = Ticked {
+            more: false,
+            next_due: None,
+            tasks: Vec::new(),
+        };
+        let Some(_deciding) = self.control.deciding().await else {
+            return Ok(idle);
+        };
+        let now = self.store.now();
+        let round = Arc::new(Round {
+            now,
+            rules: self.settings.firing,
+            compiled: Arc::clone(&self.compiled),
+            dispatcher: self.dispatcher.clone(),
+            permits: Mutex::default(),
+        });
+        let pauses = self.dispatcher.pauses();
+        let decided = self
+            .store
+            .decide(now, BATCH, Arc::clone(&round) as Arc<dyn Decider>)
+            .await;
+        let decided = decided.inspect_err(|_| round.give_back(&Decided::default()))?;
+        round.give_back(&decided);
+        crate::crash::point("engine.decided");
+        if decided.paused {
+            self.dispatcher.pause();
+            return Ok(idle);
+        }
+        // Another process may have resumed what this one knows as paused.
+        self.dispatcher.resume_if(pauses);
+        self.dispatcher.accept(decided.runs);
+        let more = decided.next_due.is_some_and(|at| at <= now);
+        Ok(Ticked {
+            more,
+            next_due: decided.next_due,
+            tasks: decided.tasks,
+        })
+    }
+}
