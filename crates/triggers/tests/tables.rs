@@ -1,0 +1,488 @@
+//! Single cases worth a name: what a person would look up in the manual, one row each.
+
+#![expect(clippy::unwrap_used, reason = "a row that cannot be asked fails the test")]
+
+use triggers::cron::Setting;
+use triggers::{
+    Context, Cron, Definition, Dialect, DstPolicy, GapEffect, Hazard, Kind, OverlapEffect, Trigger,
+    TriggerError, UtcMicros, Zone,
+};
+
+fn at(text: &str) -> UtcMicros {
+    text.parse().unwrap()
+}
+
+fn context(zone: &str, dst: DstPolicy) -> Context {
+    Context {
+        zone: Zone::named(zone).unwrap(),
+        dst,
+        created: at("2024-01-01T00:00:00Z"),
+    }
+}
+
+fn crontab(line: &str) -> Trigger {
+    Definition::crontab(line)
+        .compile(&context("UTC", DstPolicy::Once))
+        .unwrap()
+}
+
+fn cron(fields: &[(&str, &str)], zone: &str, dst: DstPolicy) -> Trigger {
+    let start = Definition::new(Kind::Cron);
+    let definition = fields
+        .iter()
+        .fold(start, |definition, (name, text)| definition.with(name, *text));
+    definition.compile(&context(zone, dst)).unwrap()
+}
+
+fn fires(trigger: &Trigger, from: &str, count: usize) -> Vec<String> {
+    trigger
+        .fires(None, at(from))
+        .take(count)
+        .map(|fire| fire.to_string())
+        .collect()
+}
+
+#[test]
+fn crontab_as_people_write_it() {
+    // 2024-01-01 is a Monday.
+    let rows: [(&str, &[&str]); 14] = [
+        ("@daily", &["2024-01-01T00:00:00Z", "2024-01-02T00:00:00Z"]),
+        ("@midnight", &["2024-01-01T00:00:00Z", "2024-01-02T00:00:00Z"]),
+        ("@hourly", &["2024-01-01T00:00:00Z", "2024-01-01T01:00:00Z"]),
+        ("@weekly", &["2024-01-07T00:00:00Z", "2024-01-14T00:00:00Z"]),
+        ("@monthly", &["2024-01-01T00:00:00Z", "2024-02-01T00:00:00Z"]),
+        ("@yearly", &["2024-01-01T00:00:00Z", "2025-01-01T00:00:00Z"]),
+        ("0 0 * * 0", &["2024-01-07T00:00:00Z", "2024-01-14T00:00:00Z"]),
+        ("0 0 * * 7", &["2024-01-07T00:00:00Z", "2024-01-14T00:00:00Z"]),
+        (
+            "0 0 * * 5-7",
+            &[
+                "2024-01-05T00:00:00Z",
+                "2024-01-06T00:00:00Z",
+                "2024-01-07T00:00:00Z",
+            ],
+        ),
+        (
+            "0 0 * * fri-sun",
+            &[
+                "2024-01-05T00:00:00Z",
+                "2024-01-06T00:00:00Z",
+                "2024-01-07T00:00:00Z",
+            ],
+        ),
+        // Day or weekday when both are restricted, day and weekday when one begins with a star.
+        (
+            "0 0 13 * fri",
+            &[
+                "2024-01-05T00:00:00Z",
+                "2024-01-12T00:00:00Z",
+                "2024-01-13T00:00:00Z",
+            ],
+        ),
+        (
+            "0 0 */2 * mon",
+            &[
+                "2024-01-01T00:00:00Z",
+                "2024-01-15T00:00:00Z",
+                "2024-01-29T00:00:00Z",
+            ],
+        ),
+        ("*/60 * * * *", &["2024-01-01T00:00:00Z", "2024-01-01T01:00:00Z"]),
+        (
+            "0 12 * feb-MAR/1 Mon",
+            &["2024-02-05T12:00:00Z", "2024-02-12T12:00:00Z"],
+        ),
+    ];
+    for (line, expected) in rows {
+        assert_eq!(
+            fires(&crontab(line), "2024-01-01T00:00:00Z", expected.len()),
+            expected,
+            "{line}"
+        );
+    }
+}
+
+#[test]
+fn the_two_dialects_differ_where_they_say() {
+    let read = |dialect, line| Cron::from_crontab(dialect, line, Setting::of(Zone::utc()));
+    let sunday = read(Dialect::Crontab, "0 0 * * 0")
+        .unwrap()
+        .next_fire(None, at("2024-01-01T00:00:00Z"));
+    let monday = read(Dialect::ApsCrontab, "0 0 * * 0")
+        .unwrap()
+        .next_fire(None, at("2024-01-01T00:00:00Z"));
+    assert_eq!(
+        (sunday, monday),
+        (Some(at("2024-01-07T00:00:00Z")), Some(at("2024-01-01T00:00:00Z")))
+    );
+    for line in ["0 0 * * 7", "@daily", "0 0 * * fri-sun,0 *"] {
+        assert!(read(Dialect::ApsCrontab, line).is_err(), "{line}");
+    }
+    for line in [
+        "0 0 last * *",
+        "5/15 * * * *",
+        "@reboot",
+        "0 0 * * 8",
+        "0 0 * * sun-fri/0",
+        "* * * *",
+        "0 0 30-1 * *",
+    ] {
+        assert!(read(Dialect::Crontab, line).is_err(), "{line}");
+    }
+}
+
+#[test]
+fn errors_say_field_text_position_and_what_is_allowed() {
+    let compile = |field: &str, text: &str| {
+        let definition = Definition::new(Kind::Cron).with(field, text);
+        definition
+            .compile(&context("UTC", DstPolicy::Once))
+            .unwrap_err()
+            .to_string()
+    };
+    let rows = [
+        (
+            "minute",
+            "1,99",
+            "minute \"1,99\": the last value (99) is higher than the maximum value (59) (at character 3)",
+        ),
+        (
+            "hour",
+            "20/4",
+            "hour \"20/4\": the step (4) is higher than the range it divides (3) (at character 3)",
+        ),
+        (
+            "day",
+            "0",
+            "day \"0\": the first value (0) is lower than the minimum value (1) (at character 1)",
+        ),
+        (
+            "day",
+            "1st foo",
+            "day \"1st foo\": there is no weekday \"foo\" (at character 5)",
+        ),
+        (
+            "day_of_week",
+            "fri-mon",
+            "day_of_week \"fri-mon\": the range goes backwards (at character 1)",
+        ),
+        (
+            "month",
+            "jan,foo",
+            "month \"jan,foo\": there is no month \"foo\" (at character 5)",
+        ),
+        (
+            "second",
+            "*/0",
+            "second \"*/0\": the step must be higher than 0 (at character 2)",
+        ),
+        (
+            "year",
+            "é",
+            "year \"é\": not an expression of this field (at character 1)",
+        ),
+    ];
+    for (field, text, expected) in rows {
+        let error = compile(field, text);
+        assert!(error.starts_with(expected), "{error}");
+        assert!(error.contains("; allowed: "), "{error}");
+    }
+    assert!(
+        compile("weekday", "1")
+            .starts_with("unknown field \"weekday\" of a trigger of kind cron; allowed: year,")
+    );
+    let dates = [
+        (
+            "2024-02-30",
+            "start \"2024-02-30\": there is no day 30 in 2024-02 (at character 9)",
+        ),
+        (
+            "2024-01-01 12:00",
+            "start \"2024-01-01 12:00\": expected \":\" (at character 17)",
+        ),
+        (
+            "2024-01-01T24:00:00",
+            "start \"2024-01-01T24:00:00\": an hour is 0 to 23, not 24 (at character 12)",
+        ),
+    ];
+    for (text, expected) in dates {
+        let mut definition = Definition::new(Kind::Interval).with("hours", 1);
+        definition.start = Some(text.to_owned());
+        let error = definition
+            .compile(&context("UTC", DstPolicy::Once))
+            .unwrap_err()
+            .to_string();
+        assert!(error.starts_with(expected), "{error}");
+    }
+}
+
+#[test]
+fn contradictions_are_refused() {
+    let mut both = Definition::crontab("* * * * *").with("hour", 1);
+    both.dialect = None;
+    let mut date = Definition::new(Kind::Date);
+    date.end = Some("2024-01-01".to_owned());
+    let mut dialect = Definition::new(Kind::Cron);
+    dialect.dialect = Some(Dialect::Crontab);
+    let mut interval = Definition::new(Kind::Interval);
+    interval.crontab = Some("* * * * *".to_owned());
+    for definition in [both, date, dialect, interval] {
+        let result = definition.compile(&context("UTC", DstPolicy::Once));
+        assert!(
+            matches!(result, Err(TriggerError::Contradiction(_))),
+            "{definition:?}"
+        );
+    }
+}
+
+#[test]
+fn once_makes_up_for_a_gap_within_the_bounds_wherever_the_search_begins() {
+    let new_york = context("America/New_York", DstPolicy::Once);
+    let made_up = "2024-03-10T07:30:00Z";
+    let ask = |start: Option<&str>, end: Option<&str>, from: &str| {
+        let mut definition = Definition::new(Kind::Cron)
+            .with("hour", 2)
+            .with("minute", "30,45");
+        (definition.start, definition.end) = (start.map(str::to_owned), end.map(str::to_owned));
+        fires(&definition.compile(&new_york).unwrap(), from, 1).concat()
+    };
+    let next_day = "2024-03-11T06:30:00Z";
+    assert_eq!(ask(None, None, "2024-03-10T06:00:00Z"), made_up);
+    assert_eq!(
+        ask(None, None, "2024-03-10T07:10:00Z"),
+        made_up,
+        "the search starts behind the gap"
+    );
+    assert_eq!(ask(None, None, made_up), made_up);
+    assert_eq!(ask(None, None, "2024-03-10T07:30:00.000001Z"), next_day);
+    assert_eq!(
+        ask(Some("2024-03-10T07:31:00Z"), None, "2024-03-10T00:00:00Z"),
+        next_day
+    );
+    assert_eq!(ask(None, Some(made_up), "2024-03-10T00:00:00Z"), made_up);
+    assert_eq!(
+        ask(None, Some("2024-03-10T07:29:59Z"), "2024-03-10T00:00:00Z"),
+        ""
+    );
+}
+
+#[test]
+fn once_keeps_the_first_pass_only() {
+    let trigger = cron(
+        &[("hour", "1"), ("minute", "30")],
+        "America/New_York",
+        DstPolicy::Once,
+    );
+    let expected = ["2024-11-03T05:30:00Z", "2024-11-04T06:30:00Z"];
+    assert_eq!(fires(&trigger, "2024-11-03T00:00:00Z", 2), expected);
+    assert_eq!(
+        fires(&trigger, "2024-11-03T06:10:00Z", 1),
+        expected[1..],
+        "the search starts in the second pass"
+    );
+    assert_eq!(
+        trigger.last_fire(at("2024-11-03T06:45:00Z")),
+        Some(at(expected[0]))
+    );
+}
+
+#[test]
+fn a_day_that_a_zone_skips_is_made_up_for_on_the_next() {
+    let trigger = cron(
+        &[("day_of_week", "fri"), ("hour", "9")],
+        "Pacific/Apia",
+        DstPolicy::Once,
+    );
+    // Friday 2011-12-30 did not exist: the run is on Saturday at 09:00.
+    assert_eq!(
+        fires(&trigger, "2011-12-29T00:00:00Z", 2),
+        ["2011-12-30T19:00:00Z", "2012-01-05T19:00:00Z"]
+    );
+}
+
+#[test]
+fn words() {
+    let rows: [(&[(&str, &str)], &str); 14] = [
+        (
+            &[("day", "last fri"), ("hour", "2"), ("minute", "30")],
+            "at 02:30 on the last Friday of each month, New York time",
+        ),
+        (
+            &[("hour", "2"), ("minute", "30")],
+            "at 02:30 every day, New York time",
+        ),
+        (
+            &[("day_of_week", "mon-fri"), ("hour", "9,17")],
+            "at 09:00 and 17:00 from Monday to Friday, New York time",
+        ),
+        (&[("minute", "*/15")], "every 15 minutes, New York time"),
+        (&[("minute", "*")], "every minute, New York time"),
+        (&[("minute", "5")], "at minute 5 of every hour, New York time"),
+        (&[("hour", "*")], "every hour, New York time"),
+        (&[("second", "*")], "every second, New York time"),
+        (
+            &[("second", "*/20"), ("minute", "*")],
+            "every 20 seconds, New York time",
+        ),
+        (
+            &[("hour", "8-18"), ("minute", "*/10")],
+            "every 10 minutes, every hour from 8 to 18, New York time",
+        ),
+        (
+            &[("day", "1,15"), ("month", "jan,jul")],
+            "at 00:00 on days 1 and 15 of January and July, New York time",
+        ),
+        (
+            &[("day", "13"), ("day_of_week", "fri")],
+            "at 00:00 on day 13 of each month if it falls on Friday, New York time",
+        ),
+        (
+            &[("week", "*/2"), ("day_of_week", "mon")],
+            "at 00:00 on Monday in every 2nd ISO week from 1 to 53, New York time",
+        ),
+        (
+            &[("year", "2030"), ("month", "6-8"), ("day", "*")],
+            "at 00:00 every day in June to August in 2030, New York time",
+        ),
+    ];
+    for (fields, expected) in rows {
+        assert_eq!(
+            cron(fields, "America/New_York", DstPolicy::Once).describe(),
+            *expected
+        );
+    }
+    assert_eq!(
+        crontab("0 0 13 * fri").describe(),
+        "at 00:00 on day 13 of each month or on Friday, UTC"
+    );
+    let mut definition = Definition::new(Kind::Interval).with("hours", 1.5);
+    definition.start = Some("2024-01-01".to_owned());
+    let words = definition
+        .compile(&context("UTC", DstPolicy::Once))
+        .unwrap()
+        .describe();
+    assert_eq!(words, "every 1 hour and 30 minutes, from 2024-01-01 00:00:00 UTC");
+    let weekly = Definition::new(Kind::Interval)
+        .with("weeks", 1)
+        .compile(&context("UTC", DstPolicy::Once))
+        .unwrap();
+    assert_eq!(weekly.describe(), "every week, from 2024-01-08 00:00:00 UTC");
+    let date = Definition::new(Kind::Date)
+        .with("run_date", "2024-05-01")
+        .compile(&context("UTC", DstPolicy::Once));
+    assert_eq!(date.unwrap().describe(), "once, at 2024-05-01 00:00:00 UTC");
+}
+
+#[test]
+fn hazards() {
+    let year = at("2024-01-01T00:00:00Z")..at("2025-01-01T00:00:00Z");
+    let daily =
+        |dst| cron(&[("hour", "2,3"), ("minute", "30")], "America/New_York", dst).hazards(year.clone());
+    let effects = |hazards: &[Hazard]| match hazards {
+        [Hazard::Gap { effect, times: 1, .. }] => *effect,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(effects(&daily(DstPolicy::Literal)), GapEffect::Skipped);
+    assert_eq!(effects(&daily(DstPolicy::Once)), GapEffect::Covered);
+    let night = cron(
+        &[("hour", "1,2"), ("minute", "0,30")],
+        "America/New_York",
+        DstPolicy::Once,
+    )
+    .hazards(year.clone());
+    let [
+        Hazard::Gap { effect, at: gap, .. },
+        Hazard::Overlap {
+            effect: overlap,
+            times,
+            ..
+        },
+    ] = &night[..]
+    else {
+        panic!("{night:?}");
+    };
+    assert_eq!(
+        (*effect, *gap),
+        (
+            GapEffect::MadeUp(at("2024-03-10T07:00:00Z")),
+            at("2024-03-10T07:00:00Z")
+        )
+    );
+    assert_eq!((*overlap, *times), (OverlapEffect::FirstPassOnly, 2));
+    assert_eq!(
+        night[1].to_string(),
+        "the clock shows 2024-11-03 01:00:00 and one time more twice: it fires the first time only"
+    );
+    assert_eq!(
+        cron(&[("minute", "30")], "America/New_York", DstPolicy::Literal).hazards(year.clone()),
+        []
+    );
+    let rare = cron(&[("day", "31")], "UTC", DstPolicy::Once).hazards(year.clone());
+    assert_eq!(
+        rare,
+        [Hazard::SomeMonthsOnly {
+            months: vec![2, 4, 6, 9, 11]
+        }]
+    );
+    let leap = cron(&[("month", "2"), ("day", "29")], "UTC", DstPolicy::Once).hazards(year.clone());
+    assert_eq!(leap, [Hazard::SomeMonthsOnly { months: vec![2] }]);
+    let never = cron(&[("month", "2"), ("day", "30")], "UTC", DstPolicy::Once).hazards(year.clone());
+    assert_eq!(never.last(), Some(&Hazard::NeverFires));
+    let over = cron(&[("year", "2020")], "UTC", DstPolicy::Once).hazards(year);
+    assert_eq!(over, [Hazard::NeverFiresAgain]);
+}
+
+#[test]
+fn the_edge_of_time() {
+    let last = cron(&[("second", "*")], "America/New_York", DstPolicy::Once);
+    assert_eq!(
+        last.next_fire(None, at("9999-12-31T23:59:59Z")),
+        Some(at("9999-12-31T23:59:59Z"))
+    );
+    assert_eq!(last.next_fire(None, at("9999-12-31T23:59:59.000001Z")), None);
+    assert_eq!(last.next_fire(None, UtcMicros::new(i64::MAX)), None);
+    assert_eq!(fires(&last, "0001-01-01T00:00:00Z", 1), ["1970-01-01T05:00:00Z"]);
+    let centuries = Definition::new(Kind::Interval).with("days", 146_097 * 10);
+    let mut far = centuries.clone();
+    far.start = Some("2024-01-01".to_owned());
+    assert_eq!(
+        fires(
+            &far.compile(&context("UTC", DstPolicy::Once)).unwrap(),
+            "2024-01-01T00:00:00Z",
+            5
+        ),
+        ["2024-01-01T00:00:00Z", "6024-01-01T00:00:00Z"]
+    );
+    let too_long = Definition::new(Kind::Interval).with("weeks", 1_000_000_000);
+    assert!(too_long.compile(&context("UTC", DstPolicy::Once)).is_err());
+}
+
+#[test]
+fn zone_names_are_exact() {
+    for name in [
+        "utc",
+        "America/New_york",
+        "../etc/passwd",
+        "/etc/localtime",
+        "GMT+25",
+        "",
+        "Etc/Unknown",
+        "Europe//Berlin",
+    ] {
+        assert!(Zone::named(name).is_err(), "{name}");
+    }
+    assert_eq!(Zone::named("Etc/GMT+12").unwrap().name(), "Etc/GMT+12");
+}
+
+/// The choice of zone data is made once for a process; nextest gives each test its own.
+#[test]
+fn the_release_of_the_zone_data_is_known() {
+    let release = triggers::tzdb_release();
+    assert!(
+        release.release.len() == 5 && release.release.starts_with("20"),
+        "{release}"
+    );
+    assert_eq!(release.to_string(), format!("{} (bundled)", release.release));
+    triggers::choose_tzdb(triggers::TzdbSource::Bundled).unwrap();
+    assert!(triggers::choose_tzdb(triggers::TzdbSource::System).is_err());
+}
