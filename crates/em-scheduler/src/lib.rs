@@ -4,6 +4,7 @@
 //! know nobody; [`model`] is plain data over the `triggers` crate; [`store`], [`dispatch`] and [`wakeup`] stand on
 //! it; [`engine`] and [`api`] stand on those and never meet; [`cli`] puts them together.
 
+pub mod api;
 pub mod chance;
 pub mod clock;
 pub mod control;

@@ -1,0 +1,33 @@
+//! `/api/add/<task_id>`: the task's jobs become what its project asks for.
+
+use std::sync::Arc;
+
+use crate::api::error::Failure;
+use crate::api::path::PathValues;
+use crate::api::reply::Reply;
+use crate::api::routes::Outcome;
+use crate::api::service::Context;
+use crate::model::{InvalidSchedule, NewJob, ScheduleRules, TaskRow, jobs_of};
+use crate::store::{JobPlanner, Replaced};
+use triggers::UtcMicros;
+
+pub(in crate::api) async fn add(Context { api, .. }: Context, path: PathValues) -> Outcome {
+    let task = path.task_id()?;
+    let now = api.store.now();
+    let rules = api.rules.clone();
+    let plan: JobPlanner =
+        Arc::new(move |task| planned(task, now, &rules).map_err(|invalid| invalid.to_string()));
+    let replaced = api.store.replace_jobs(now, task, plan).await?;
+    api.bell.ring();
+    match replaced {
+        Replaced::Done => Reply::message("task job added!"),
+        // No error: the original's word for it.
+        Replaced::UnknownTask => Reply::message("failed to create job!"),
+        Replaced::Refused(reason) => Err(Failure::Reason(reason)),
+    }
+}
+
+fn planned(task: &TaskRow, now: UtcMicros, rules: &ScheduleRules) -> Result<Vec<NewJob>, InvalidSchedule> {
+    let wanted = jobs_of(task, rules)?;
+    wanted.iter().map(|job| job.first(now, rules)).collect()
+}

@@ -1,0 +1,66 @@
+//! `/api/run/<task_id>` and `/api/run/<task_id>/delay/<minutes>`: a run asked for by a person, or by the runner
+//! that wants to try again.
+
+use std::sync::Arc;
+
+use crate::api::error::Failure;
+use crate::api::path::PathValues;
+use crate::api::reply::Reply;
+use crate::api::routes::Outcome;
+use crate::api::service::Context;
+use crate::chance;
+use crate::dispatch::Answer;
+use crate::model::{TaskId, delayed_job, manual_job_id};
+use crate::store::{JobNamer, JobPlanner, Replaced};
+
+const MICROS_PER_MINUTE: i64 = 60_000_000;
+
+/// Asks the runner now and waits for its answer: outside the queue and its permits, also while the scheduler is
+/// paused or stopped.
+pub(in crate::api) async fn run(Context { api, .. }: Context, path: PathValues) -> Outcome {
+    let task = path.task_id()?;
+    let digits = chance::ten_hex_digits();
+    let name: JobNamer = Arc::new(move |task| manual_job_id(task, &digits));
+    let begun = api.store.begin_manual_run(api.store.now(), task, name).await?;
+    let run = begun.ok_or_else(|| unknown(task))?;
+    let sent = api.dispatcher.send_now(&run).await;
+    // The request has left by then, so "unavailable, try again" would be the wrong advice.
+    match sent.map_err(|error| Failure::Unrecorded(error.to_string()))? {
+        Answer::Status(200..=299, _) => Reply::message("task job started!"),
+        Answer::Status(status, _) => Err(Failure::Reason(format!(
+            "The runner answered with status {status}."
+        ))),
+        Answer::NotSent(reason) => Err(Failure::Reason(format!(
+            "The runner cannot be reached, nothing was sent: {reason}"
+        ))),
+        Answer::Ambiguous(reason) => Err(Failure::Reason(format!(
+            "The runner did not answer; the request may have arrived: {reason}"
+        ))),
+        // A manual run has no gate to be held or withdrawn at.
+        Answer::Held | Answer::Withdrawn => Err(Failure::Fault("a manual run was held back".into())),
+    }
+}
+
+/// Stores one run some minutes ahead, beside whatever jobs the task has.
+pub(in crate::api) async fn run_later(Context { api, .. }: Context, path: PathValues) -> Outcome {
+    let (task, minutes) = (path.task_id()?, path.minutes()?);
+    let now = api.store.now();
+    let at = now.saturating_add(minutes * MICROS_PER_MINUTE);
+    let digits = chance::ten_hex_digits();
+    let plan: JobPlanner = Arc::new(move |task| {
+        let job = delayed_job(task, at, &digits).map_err(|invalid| invalid.to_string())?;
+        Ok(vec![job])
+    });
+    match api.store.add_jobs(now, task, plan).await? {
+        Replaced::Done => {
+            api.bell.ring();
+            Reply::message("task scheduled!")
+        }
+        Replaced::UnknownTask => Err(unknown(task)),
+        Replaced::Refused(reason) => Err(Failure::Reason(reason)),
+    }
+}
+
+fn unknown(task: TaskId) -> Failure {
+    Failure::Reason(format!("There is no task with id {task}."))
+}

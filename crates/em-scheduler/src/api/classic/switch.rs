@@ -1,0 +1,75 @@
+//! `/api/pause`, `/api/resume`, `/api/shutdown`, `/api/kill`: the whole scheduler on and off.
+//!
+//! ```text
+//!            pause ▼ ▲ resume                      shutdown | kill
+//!  deciding ───────▶ paused (written in the store) ──────────────▶ stopped (until the process starts again)
+//! ```
+
+use std::time::Duration;
+
+use tracing::{info, warn};
+
+use crate::api::Api;
+use crate::api::error::Failure;
+use crate::api::reply::Reply;
+use crate::api::routes::Outcome;
+use crate::api::service::Context;
+
+/// How long shutdown waits for requests in flight.
+const LONGEST_WAIT: Duration = Duration::from_secs(30);
+
+pub(in crate::api) async fn pause(Context { api, switching }: Context) -> Outcome {
+    let _alone = switching.lock().await;
+    refuse_if_stopped(&api)?;
+    api.store.set_paused(api.store.now(), true).await?;
+    // Before the answer: what was decided but has not begun must not begin after it.
+    api.dispatcher.pause();
+    info!("paused");
+    Reply::message("all jobs paused!")
+}
+
+pub(in crate::api) async fn resume(Context { api, switching }: Context) -> Outcome {
+    let _alone = switching.lock().await;
+    refuse_if_stopped(&api)?;
+    api.store.set_paused(api.store.now(), false).await?;
+    api.dispatcher.resume();
+    api.bell.ring();
+    info!("resumed");
+    Reply::message("all jobs resumed!")
+}
+
+pub(in crate::api) async fn shutdown(Context { api, .. }: Context) -> Outcome {
+    stop(&api).await?;
+    let in_flight = api.dispatcher.drained(LONGEST_WAIT).await;
+    if in_flight > 0 {
+        warn!(in_flight, "shut down while requests are still in flight");
+    }
+    Reply::message("scheduler shutdown!")
+}
+
+pub(in crate::api) async fn kill(Context { api, .. }: Context) -> Outcome {
+    stop(&api).await?;
+    Reply::message("scheduler killed!")
+}
+
+/// When it returns, nothing is being decided and no first byte leaves any more.
+async fn stop(api: &Api) -> Result<(), Failure> {
+    if !api.control.stop().await {
+        return Err(not_running());
+    }
+    api.dispatcher.stop();
+    info!("stopped deciding and sending");
+    Ok(())
+}
+
+fn refuse_if_stopped(api: &Api) -> Result<(), Failure> {
+    if api.control.is_stopped() {
+        return Err(not_running());
+    }
+    Ok(())
+}
+
+/// Word for word what the original says.
+fn not_running() -> Failure {
+    Failure::Reason("Scheduler is not running".into())
+}

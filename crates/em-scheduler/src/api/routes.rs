@@ -1,0 +1,159 @@
+//! What a route is, and which one a path means. The table itself is in the parent module, on one page.
+
+use std::pin::Pin;
+
+use http::{HeaderValue, Method};
+
+use super::ROUTES;
+use super::error::Failure;
+use super::path::PathValues;
+use super::reply::Reply;
+use super::service::Context;
+
+/// What a request on a route may do. Whoever guards the API asks this, not the path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Access {
+    /// It changes nothing: asking twice is as good as asking once.
+    Reads,
+    /// It changes the schedule, or makes a request leave.
+    Changes,
+}
+
+impl Access {
+    /// The methods of such a route, as the `Allow` header lists them.
+    pub(super) fn allowed(self) -> HeaderValue {
+        match self {
+            Self::Reads => HeaderValue::from_static("GET, HEAD, OPTIONS"),
+            Self::Changes => HeaderValue::from_static("GET, OPTIONS"),
+        }
+    }
+
+    /// Whether the route's handler is called for the method. A HEAD that changes something would surprise.
+    pub(super) fn serves(self, method: &Method) -> bool {
+        *method == Method::GET || (*method == Method::HEAD && self == Self::Reads)
+    }
+}
+
+/// How a request ends, before it is written as HTTP.
+pub(super) type Outcome = Result<Reply, Failure>;
+
+type Running = Pin<Box<dyn Future<Output = Outcome> + Send>>;
+
+/// One row of the table.
+pub(super) struct Route {
+    pattern: &'static str,
+    pub(super) access: Access,
+    /// What the errors of this route begin with; empty for none.
+    pub(super) verb: &'static str,
+    pub(super) handler: fn(Context, PathValues) -> Running,
+}
+
+impl Route {
+    pub(super) const fn new(
+        pattern: &'static str,
+        access: Access,
+        verb: &'static str,
+        handler: fn(Context, PathValues) -> Running,
+    ) -> Self {
+        Self {
+            pattern,
+            access,
+            verb,
+            handler,
+        }
+    }
+}
+
+/// What a decoded path means.
+pub(super) enum Found {
+    /// This route, with the values of its variables.
+    Route(&'static Route, PathValues),
+    /// The route stands under this path, which has no doubled slashes.
+    Moved(&'static Route, String),
+    /// Nothing.
+    Nothing,
+}
+
+/// Looks a decoded path up in the table.
+pub(super) fn find(path: &str) -> Found {
+    if let Some((route, values)) = matching(path) {
+        return Found::Route(route, values);
+    }
+    let merged = merge_slashes(path);
+    match matching(&merged) {
+        Some((route, _)) if merged != path => Found::Moved(route, merged),
+        _ => Found::Nothing,
+    }
+}
+
+fn matching(path: &str) -> Option<(&'static Route, PathValues)> {
+    let path = path.strip_suffix('/').unwrap_or(path);
+    ROUTES
+        .iter()
+        .find_map(|route| PathValues::read(route.pattern, path).map(|values| (route, values)))
+}
+
+fn merge_slashes(path: &str) -> String {
+    let mut merged = String::with_capacity(path.len());
+    for letter in path.chars() {
+        if letter != '/' || !merged.ends_with('/') {
+            merged.push(letter);
+        }
+    }
+    merged
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn describe(path: &str) -> String {
+        match find(path) {
+            Found::Route(route, _) => route.pattern.to_owned(),
+            Found::Moved(_, to) => format!("-> {to}"),
+            Found::Nothing => "nothing".to_owned(),
+        }
+    }
+
+    #[test]
+    fn paths_and_what_they_mean() {
+        for (path, meaning) in [
+            ("/api", "/api"),
+            ("/api/", "/api"),
+            ("/api//", "-> /api/"),
+            ("//api", "-> /api"),
+            ("/", "nothing"),
+            ("", "nothing"),
+            ("api", "nothing"),
+            ("/apis", "nothing"),
+            ("/API/jobs", "nothing"),
+            ("/api/jobs/x", "nothing"),
+            ("/api/add", "nothing"),
+            ("/api/add/", "nothing"),
+            ("/api/add//", "nothing"),
+            ("/api/add/1", "/api/add/{task_id}"),
+            ("/api/add/1/", "/api/add/{task_id}"),
+            ("/api/add//1", "-> /api/add/1"),
+            ("/api/add/1//", "-> /api/add/1/"),
+            ("/api/add/ 1", "/api/add/{task_id}"),
+            ("/api/run/a/b", "nothing"),
+            ("/api/run/1/delay", "nothing"),
+            ("/api/run/1/delay/", "nothing"),
+            ("/api/run/1/delay/2", "/api/run/{task_id}/delay/{minutes}"),
+            ("/api/delete", "/api/delete"),
+            ("/api/delete/", "/api/delete"),
+            ("/api/delete-orphans", "/api/delete-orphans"),
+            ("/api/delete/orphans", "/api/delete/{task_id}"),
+            ("//example.org/api/jobs", "nothing"),
+        ] {
+            assert_eq!(describe(path), meaning, "{path:?}");
+        }
+    }
+
+    #[test]
+    fn only_reading_routes_take_head() {
+        assert!(Access::Reads.serves(&Method::HEAD) && Access::Reads.serves(&Method::GET));
+        assert!(!Access::Changes.serves(&Method::HEAD) && Access::Changes.serves(&Method::GET));
+        assert!(!Access::Reads.serves(&Method::POST) && !Access::Reads.serves(&Method::OPTIONS));
+    }
+}

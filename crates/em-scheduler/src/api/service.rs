@@ -1,0 +1,62 @@
+//! From a request to an answer: finds the route, checks the method, carries the handler out.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::response::Response;
+use http::Method;
+use tokio::sync::Mutex;
+
+use super::Api;
+use super::error::{self, Failure};
+use super::path::{self, PathValues};
+use super::routes::{Found, Route, find};
+
+/// What every handler gets: the parts of the service, and what the handlers share among themselves.
+#[derive(Clone)]
+pub(super) struct Context {
+    pub(super) api: Api,
+    /// Held while pausing or resuming: each writes the state down and then tells the dispatcher, and two of them
+    /// interleaved would leave the two disagreeing.
+    pub(super) switching: Arc<Mutex<()>>,
+}
+
+/// The whole API as a service. Requests that fit no route of the table get a 404 from here, whatever their method.
+pub fn router(api: Api) -> Router {
+    let context = Context {
+        api,
+        switching: Arc::default(),
+    };
+    Router::new().fallback(handle).with_state(context)
+}
+
+async fn handle(State(context): State<Context>, request: Request) -> Response {
+    let (method, uri) = (request.method(), request.uri());
+    let (route, values) = match find(&path::decode(uri.path())) {
+        Found::Route(route, values) => (route, values),
+        Found::Moved(route, _) if !route.access.serves(method) && *method != Method::OPTIONS => {
+            return error::wrong_method(route.access);
+        }
+        Found::Moved(_, to) => {
+            let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
+            return error::moved(&(path::encode(&to) + &query));
+        }
+        Found::Nothing => return error::not_found(),
+    };
+    if *method == Method::OPTIONS {
+        return error::options(route.access);
+    }
+    if !route.access.serves(method) {
+        return error::wrong_method(route.access);
+    }
+    carry_out(route, context, values).await
+}
+
+/// Runs the handler in a task of its own: a client that goes away does not stop it half-way, and a panic in it ends
+/// neither the connection nor the process.
+async fn carry_out(route: &'static Route, context: Context, values: PathValues) -> Response {
+    let outcome = tokio::spawn((route.handler)(context, values)).await;
+    let outcome = outcome.unwrap_or_else(|error| Err(Failure::Fault(format!("a handler ended: {error}"))));
+    error::answer(route.verb, outcome)
+}
