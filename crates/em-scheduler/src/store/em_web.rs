@@ -161,6 +161,7 @@ pub(super) fn create_statements(dialect: Dialect) -> Vec<String> {
 }
 
 fn lookup_statements(dialect: Dialect) -> Vec<String> {
+    let columns = columns();
     let mut statements = Vec::new();
     let mut tables: Vec<&str> = Vec::new();
     for line in LOOKUPS.lines().skip(1).filter(|line| !line.is_empty()) {
@@ -177,10 +178,12 @@ fn lookup_statements(dialect: Dialect) -> Vec<String> {
             tables.push(table);
         }
         let name = name.replace('\'', "''");
-        statements.push(if ext.is_empty() {
-            format!("INSERT INTO {table} (id, name) VALUES ({id}, '{name}')")
-        } else {
+        // An empty extension is one too: the column is never null.
+        let extended = columns.iter().any(|column| column.table == table && column.name == "ext");
+        statements.push(if extended {
             format!("INSERT INTO {table} (id, name, ext) VALUES ({id}, '{name}', '{ext}')")
+        } else {
+            format!("INSERT INTO {table} (id, name) VALUES ({id}, '{name}')")
         });
     }
     if dialect == Dialect::Postgres {
