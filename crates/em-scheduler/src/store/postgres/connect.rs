@@ -1,0 +1,122 @@
+//! The pool, and what every connection is told before it is used.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::time::Duration;
+
+use deadpool_postgres::{Connect, Manager, ManagerConfig, Pool, RecyclingMethod, Runtime, Timeouts};
+use tokio::runtime::Handle;
+use tokio::task::JoinHandle;
+use tokio_postgres::config::SslMode;
+use tokio_postgres::error::SqlState;
+use tokio_postgres::{Client, Config, Error};
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+use super::tls;
+use super::url::{Target, TlsMode};
+use crate::store::{Result, StoreError};
+
+/// Enough for the engine, its housekeeping and a few requests at a time.
+const CONNECTIONS: usize = 6;
+
+/// A connection that takes longer counts as none.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// The operations reason statement by statement, so each must see what was committed before it began. No wait lasts
+/// longer than the engine can bear, and the zone of the session is nobody's business.
+const SESSION: &str = "SET timezone = 'UTC'; SET lock_timeout = '5s'; SET statement_timeout = '30s';
+    SET idle_in_transaction_session_timeout = '60s'; SET default_transaction_isolation = 'read committed';
+    SET default_transaction_deferrable = off";
+
+type Connecting<'a> = Pin<Box<dyn Future<Output = Result<(Client, JoinHandle<()>), Error>> + Send + 'a>>;
+
+/// A pool of connections to the target. Connects to nobody yet.
+///
+/// # Errors
+/// The roots to trust cannot be read.
+pub(super) fn pool(target: &Target) -> Result<Pool> {
+    let dialer = Dialer {
+        tls: tls::connector(target)?,
+        attempts: attempts(target),
+        runtime: Handle::current(),
+    };
+    let recycling = ManagerConfig {
+        recycling_method: RecyclingMethod::Fast,
+    };
+    Pool::builder(Manager::from_connect(target.config.clone(), dialer, recycling))
+        .max_size(CONNECTIONS)
+        .runtime(Runtime::Tokio1)
+        .timeouts(Timeouts {
+            wait: Some(PATIENCE),
+            create: Some(PATIENCE),
+            recycle: Some(PATIENCE),
+        })
+        .build()
+        .map_err(|error| StoreError::Other(format!("the pool of connections: {error}")))
+}
+
+/// The ways to connect, in the order in which libpq tries them.
+fn attempts(target: &Target) -> Vec<SslMode> {
+    if target.is_local_socket() {
+        return vec![SslMode::Disable];
+    }
+    match target.tls {
+        TlsMode::Disable => vec![SslMode::Disable],
+        TlsMode::Allow => vec![SslMode::Disable, SslMode::Require],
+        TlsMode::Prefer => vec![SslMode::Prefer, SslMode::Disable],
+        TlsMode::Require | TlsMode::VerifyCa | TlsMode::VerifyFull => vec![SslMode::Require],
+    }
+}
+
+struct Dialer {
+    tls: MakeRustlsConnect,
+    attempts: Vec<SslMode>,
+    /// Connections live here, whoever asks for one: the runtime that asks may end before the connection does.
+    runtime: Handle,
+}
+
+impl Connect for Dialer {
+    fn connect(&self, config: &Config) -> Connecting<'_> {
+        let config = config.clone();
+        let (tls, attempts) = (self.tls.clone(), self.attempts.clone());
+        let runtime = self.runtime.clone();
+        Box::pin(async move {
+            let dialing = self.runtime.spawn(async move {
+                let mut outcome = dial(&config, attempts[0], (&tls, &runtime)).await;
+                for mode in &attempts[1..] {
+                    if !outcome.as_ref().is_err_and(another_way) {
+                        break;
+                    }
+                    outcome = dial(&config, *mode, (&tls, &runtime)).await;
+                }
+                outcome
+            });
+            // It ends early only with its runtime, and then nobody waits here.
+            dialing
+                .await
+                .unwrap_or_else(|_| Err(Error::__private_api_timeout()))
+        })
+    }
+}
+
+/// Whether the server, or the handshake, refused this way of connecting and may take the other.
+fn another_way(error: &Error) -> bool {
+    error.code() == Some(&SqlState::INVALID_AUTHORIZATION_SPECIFICATION)
+        || (error.as_db_error().is_none() && error.to_string().contains("TLS"))
+}
+
+async fn dial(
+    config: &Config,
+    mode: SslMode,
+    (tls, runtime): (&MakeRustlsConnect, &Handle),
+) -> Result<(Client, JoinHandle<()>), Error> {
+    let (client, connection) = config.clone().ssl_mode(mode).connect(tls.clone()).await?;
+    let task = runtime.spawn(async move {
+        if let Err(error) = connection.await {
+            // Whoever used the connection learns it too, and tells what it meant.
+            tracing::debug!(%error, "a connection to PostgreSQL has ended");
+        }
+    });
+    client.batch_execute(SESSION).await?;
+    Ok((client, task))
+}

@@ -1,0 +1,455 @@
+//! The store on PostgreSQL: a small pool of connections, each operation one transaction of set-based statements, any
+//! number of processes on one database.
+//!
+//! ```text
+//!  url ─▶ connect (pool, session, tls) ─▶ schema (create, verify, migrate)
+//!                                          tx      one transaction: statements, locks, events
+//!          jobs  sync      what the API and job_sync change
+//!          firing  runs    what the engine decides and settles
+//!          tasks  debts    what is written into em_web's task
+//!          rows  wall      what is read from em_web
+//!          clock           the database's time
+//! ```
+//! The database's clock is the authoritative time. Transactions read committed rows statement by statement; what must
+//! not move between two statements is locked (see [`tx`]).
+
+mod clock;
+mod connect;
+mod debts;
+mod error;
+mod firing;
+mod jobs;
+mod rows;
+mod runs;
+mod schema;
+mod sync;
+mod tasks;
+mod tls;
+mod tx;
+mod url;
+mod wall;
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use deadpool_postgres::{Object, Pool};
+use tokio::task::JoinHandle;
+use tokio_postgres::Row;
+use triggers::{UtcMicros, Zone};
+
+use self::clock::DatabaseClock;
+use self::debts::Debts;
+use self::tx::{Guard, Params, Scope, Tx};
+use self::url::Target;
+use super::{
+    Decided, Decider, Instance, JobNamer, JobPlanner, Replaced, Result, Store, StoreError, SyncPlanner,
+    SyncedPage, TakeOverJudge,
+};
+use crate::clock::Clock;
+use crate::model::{ListedJob, RunKey, SendableRun, Settlement, TaskId, TaskRow};
+
+/// Names in `scheduler_state`.
+const PAUSED: &str = "paused";
+const SYNCED: &str = "synced";
+
+/// No operation takes longer, or its connection is given up: the server limits each statement, but a server that
+/// has frozen limits nothing.
+const LONGEST: Duration = Duration::from_secs(150);
+
+/// Microseconds by which the clocks may differ before somebody is told.
+const TOLERATED: i64 = 2_000_000;
+
+/// How often the database's clock is looked at.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// How the store is opened.
+#[derive(Clone)]
+pub struct PostgresOptions {
+    /// `postgres://user:password@host:port/database`, with `sslmode` and `sslrootcert` as libpq knows them.
+    pub url: String,
+    /// The zone of em_web's naive times.
+    pub zone: Zone,
+    /// The process clock. Only compared with the database's, for a warning where they differ.
+    pub clock: Arc<dyn Clock>,
+    /// The id of this process.
+    pub instance: String,
+    /// Where this process runs.
+    pub place: String,
+}
+
+/// Without the URL, which may hold a password.
+impl fmt::Debug for PostgresOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PostgresOptions")
+            .field("zone", &self.zone)
+            .field("instance", &self.instance)
+            .field("place", &self.place)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The store on PostgreSQL.
+pub struct PostgresStore {
+    shared: Arc<Shared>,
+    options: PostgresOptions,
+    version: String,
+    debts: Mutex<Debts>,
+    looking: JoinHandle<()>,
+}
+
+/// What the task that watches the clock needs too.
+struct Shared {
+    pool: Pool,
+    target: Target,
+    clock: DatabaseClock,
+}
+
+/// What an operation does inside its transaction.
+type Working<'t, T> = Pin<Box<dyn Future<Output = Result<T>> + Send + 't>>;
+
+impl PostgresStore {
+    /// Connects, creates or checks the tables, and begins to watch the database's clock. Connections live on the
+    /// runtime that calls this.
+    ///
+    /// # Errors
+    /// The server does not answer (`Unavailable`), refuses us, or holds no em_web database (`Unusable`).
+    pub async fn connect(options: PostgresOptions) -> Result<Self> {
+        let target = Target::parse(&options.url)?;
+        let shared = Arc::new(Shared {
+            pool: connect::pool(&target)?,
+            target,
+            clock: DatabaseClock::new(),
+        });
+        shared.sample().await?;
+        let ahead = options.clock.now().since(shared.clock.now());
+        if ahead.abs() > TOLERATED {
+            tracing::warn!(
+                "this machine's clock is {} s ahead of the database's, which is the one that counts",
+                ahead / 1_000_000
+            );
+        }
+        let watched = Arc::clone(&shared);
+        let looking = tokio::spawn(async move {
+            loop {
+                tokio::time::sleep(LOOK_EVERY).await;
+                // Without an answer the clock goes on from the last one; operations will tell what is wrong.
+                let _ = watched.sample().await;
+            }
+        });
+        let mut store = Self {
+            shared,
+            options,
+            version: String::new(),
+            debts: Mutex::default(),
+            looking,
+        };
+        let now = store.now();
+        store
+            .write(now, |tx| Box::pin(schema::prepare(tx)))
+            .await
+            .map_err(|error| store.naming(error))?;
+        store.version = store
+            .rows("SHOW server_version", &[])
+            .await?
+            .first()
+            .map_or(Ok(String::new()), |row| row.try_get(0))?;
+        Ok(store)
+    }
+
+    /// An error at start names the database.
+    fn naming(&self, error: StoreError) -> StoreError {
+        let target = &self.shared.target;
+        match error {
+            StoreError::Unusable(reason) => StoreError::Unusable(format!("{reason} ({target})")),
+            StoreError::Other(reason) => {
+                StoreError::Unusable(format!("the database cannot be used: {reason} ({target})"))
+            }
+            error => error,
+        }
+    }
+
+    /// Runs an operation in a transaction and waits for its commit.
+    async fn write<T, F>(&self, now: UtcMicros, operation: F) -> Result<T>
+    where
+        T: Send,
+        F: for<'t> FnOnce(&'t Tx<'_>) -> Working<'t, T> + Send,
+    {
+        let before = self.debts.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let scope = Scope {
+            now,
+            zone: self.options.zone.clone(),
+            owner: self.options.instance.clone(),
+            debts: before.clone(),
+        };
+        let (done, after) = self
+            .with_connection(async |client: &mut Object| {
+                let tx = Tx::new(client.transaction().await?, scope);
+                let done = operation(&tx).await?;
+                Ok((done, tx.commit().await?))
+            })
+            .await?;
+        self.debts
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .changed(&before, after);
+        Ok(done)
+    }
+
+    /// The rows of a single statement that changes nothing.
+    async fn rows(&self, sql: &str, params: Params<'_>) -> Result<Vec<Row>> {
+        self.with_connection(async |client: &mut Object| {
+            let statement = client.prepare_cached(sql).await?;
+            Ok(client.query(&statement, params).await?)
+        })
+        .await
+    }
+
+    /// Lends a connection. One that does not answer is not used again.
+    async fn with_connection<T, F>(&self, work: F) -> Result<T>
+    where
+        F: AsyncFnOnce(&mut Object) -> Result<T>,
+    {
+        let mut client = self.shared.client().await?;
+        match tokio::time::timeout(LONGEST, work(&mut client)).await {
+            Ok(outcome) => outcome,
+            Err(_) => {
+                drop(Object::take(client));
+                Err(StoreError::Unavailable(format!(
+                    "PostgreSQL does not answer ({})",
+                    self.shared.target
+                )))
+            }
+        }
+    }
+
+    async fn flag(&self, name: &str) -> Result<bool> {
+        let rows = self
+            .rows("SELECT value <> 0 FROM scheduler_state WHERE name = $1", &[&name])
+            .await?;
+        rows.first().map_or(Ok(false), |row| Ok(row.try_get(0)?))
+    }
+}
+
+impl Shared {
+    async fn client(&self) -> Result<Object> {
+        self.pool
+            .get()
+            .await
+            .map_err(|failure| error::connecting(failure, &self.target))
+    }
+
+    async fn sample(&self) -> Result<()> {
+        self.clock.sample(&self.client().await?).await
+    }
+}
+
+impl Drop for PostgresStore {
+    fn drop(&mut self) {
+        self.looking.abort();
+        self.shared.pool.close();
+    }
+}
+
+async fn state(tx: &Tx<'_>, name: &str) -> Result<i64> {
+    let rows = tx
+        .rows("SELECT value FROM scheduler_state WHERE name = $1", &[&name])
+        .await?;
+    rows.first().map_or(Ok(0), |row| Ok(row.try_get(0)?))
+}
+
+async fn set_state(tx: &Tx<'_>, name: &str, value: i64) -> Result<()> {
+    tx.run(
+        "INSERT INTO scheduler_state (name, value) VALUES ($1, $2)
+         ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+        &[&name, &value],
+    )
+    .await?;
+    Ok(())
+}
+
+#[async_trait]
+impl Store for PostgresStore {
+    fn describe(&self) -> String {
+        format!("PostgreSQL {} at {}", self.version, self.shared.target)
+    }
+
+    fn now(&self) -> UtcMicros {
+        self.shared.clock.now()
+    }
+
+    async fn ping(&self) -> Result<()> {
+        self.shared.sample().await
+    }
+
+    async fn paused(&self) -> Result<bool> {
+        self.flag(PAUSED).await
+    }
+
+    async fn list_jobs(&self, with_definitions: bool) -> Result<Vec<ListedJob>> {
+        self.rows(&jobs::list(with_definitions), &[])
+            .await?
+            .iter()
+            .map(jobs::listed_job)
+            .collect()
+    }
+
+    async fn task(&self, id: TaskId) -> Result<Option<TaskRow>> {
+        self.rows(&rows::one_task(), &[&id])
+            .await?
+            .first()
+            .map(rows::task_row)
+            .transpose()
+    }
+
+    async fn replace_jobs(&self, now: UtcMicros, task: TaskId, plan: JobPlanner) -> Result<Replaced> {
+        self.write(now, move |tx| {
+            Box::pin(async move { jobs::replace(tx, task, &plan).await })
+        })
+        .await
+    }
+
+    async fn add_jobs(&self, now: UtcMicros, task: TaskId, plan: JobPlanner) -> Result<Replaced> {
+        self.write(now, move |tx| {
+            Box::pin(async move { jobs::add(tx, task, &plan).await })
+        })
+        .await
+    }
+
+    async fn remove_jobs(&self, now: UtcMicros, task: TaskId) -> Result<Vec<RunKey>> {
+        self.write(now, move |tx| Box::pin(jobs::remove(tx, task))).await
+    }
+
+    async fn remove_all_jobs(&self, now: UtcMicros) -> Result<Vec<RunKey>> {
+        self.write(now, |tx| Box::pin(jobs::remove_everything(tx))).await
+    }
+
+    async fn remove_orphans(&self, now: UtcMicros) -> Result<Vec<RunKey>> {
+        self.write(now, |tx| Box::pin(jobs::remove_orphans(tx))).await
+    }
+
+    async fn set_paused(&self, now: UtcMicros, paused: bool) -> Result<()> {
+        self.write(now, move |tx| {
+            Box::pin(async move {
+                tx.hold(Guard::Paused).await?;
+                set_state(tx, PAUSED, i64::from(paused)).await
+            })
+        })
+        .await
+    }
+
+    async fn begin_manual_run(
+        &self,
+        now: UtcMicros,
+        task: TaskId,
+        job_id: JobNamer,
+    ) -> Result<Option<SendableRun>> {
+        self.write(now, move |tx| {
+            Box::pin(async move { jobs::begin_manual_run(tx, task, &job_id).await })
+        })
+        .await
+    }
+
+    async fn decide(&self, now: UtcMicros, limit: usize, decider: Arc<dyn Decider>) -> Result<Decided> {
+        self.write(now, move |tx| {
+            Box::pin(async move { firing::decide(tx, limit, &*decider).await })
+        })
+        .await
+    }
+
+    async fn begin_sends(&self, now: UtcMicros, runs: Vec<(RunKey, i64)>) -> Result<Vec<SendableRun>> {
+        self.write(now, move |tx| {
+            Box::pin(async move { runs::begin_sends(tx, &runs).await })
+        })
+        .await
+    }
+
+    async fn settle(&self, now: UtcMicros, settlements: Vec<Settlement>) -> Result<()> {
+        self.write(now, move |tx| {
+            Box::pin(async move { runs::settle(tx, &settlements).await })
+        })
+        .await
+    }
+
+    async fn publish_next_runs(&self, now: UtcMicros, tasks: Vec<TaskId>) -> Result<Vec<TaskId>> {
+        self.write(now, move |tx| {
+            Box::pin(async move { tasks::publish_next_runs(tx, &tasks).await })
+        })
+        .await
+    }
+
+    async fn sync_page(
+        &self,
+        now: UtcMicros,
+        after: Option<TaskId>,
+        limit: usize,
+        plan: SyncPlanner,
+    ) -> Result<SyncedPage> {
+        self.write(now, move |tx| {
+            Box::pin(async move { sync::sync_page(tx, (after, limit), &plan).await })
+        })
+        .await
+    }
+
+    async fn synced_before(&self) -> Result<bool> {
+        self.flag(SYNCED).await
+    }
+
+    async fn set_synced(&self, now: UtcMicros) -> Result<()> {
+        self.write(now, |tx| Box::pin(set_state(tx, SYNCED, 1))).await
+    }
+
+    async fn renew_lease(&self, now: UtcMicros, lease_until: UtcMicros) -> Result<()> {
+        let place = self.options.place.clone();
+        self.write(now, move |tx| {
+            Box::pin(async move {
+                tx.run(
+                    "INSERT INTO scheduler_instance (id, place, lease_until) VALUES ($1, $2, $3)
+                     ON CONFLICT (id) DO UPDATE SET lease_until = excluded.lease_until",
+                    &[&tx.owner, &place, &lease_until.get()],
+                )
+                .await?;
+                Ok(())
+            })
+        })
+        .await
+    }
+
+    async fn other_instances(&self) -> Result<Vec<Instance>> {
+        let query = "SELECT id, place, lease_until FROM scheduler_instance WHERE id <> $1 ORDER BY id";
+        let rows = self.rows(query, &[&self.options.instance]).await?;
+        rows.iter()
+            .map(|row| {
+                let lease_until = UtcMicros::new(row.try_get(2)?);
+                Ok(Instance {
+                    id: row.try_get(0)?,
+                    place: row.try_get(1)?,
+                    lease_until,
+                })
+            })
+            .collect()
+    }
+
+    async fn take_over(
+        &self,
+        now: UtcMicros,
+        owners: Vec<String>,
+        strangers: bool,
+        judge: TakeOverJudge,
+    ) -> Result<Vec<SendableRun>> {
+        self.write(now, move |tx| {
+            Box::pin(async move { runs::take_over(tx, (&owners, strangers), &judge).await })
+        })
+        .await
+    }
+
+    async fn delete_old_runs(&self, before: UtcMicros, limit: usize) -> Result<usize> {
+        self.write(before, move |tx| {
+            Box::pin(runs::delete_old_runs(tx, before, limit))
+        })
+        .await
+    }
+}

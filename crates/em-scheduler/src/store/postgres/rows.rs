@@ -1,0 +1,97 @@
+//! Reads em_web's rows on PostgreSQL. Types are checked when the store opens, so only a value can be odd: an infinite
+//! date names itself and concerns its own task alone.
+
+use tokio_postgres::Row;
+use triggers::WallMicros;
+
+use super::wall::Wall;
+use crate::model::{ProjectRow, TaskId, TaskRow};
+use crate::store::{Result, StoreError};
+
+/// The columns of a task and its project, in the order [`task_row`] reads them; `t` and `p` are the tables. The casts
+/// make one type of what differs between databases: small and big integers, text of any length.
+pub(super) const TASK_COLUMNS: &str = "t.id::int8, t.name::text, t.enabled::int8, t.next_run, \
+     t.est_duration IS NOT NULL, p.id::int8, p.name::text, p.cron::int8, p.cron_year::int8, p.cron_month::int8, \
+     p.cron_week::int8, p.cron_day::int8, p.cron_week_day::int8, p.cron_hour::int8, p.cron_min::int8, \
+     p.cron_sec::int8, p.cron_start_date, p.cron_end_date, p.intv::int8, p.intv_type::text, p.intv_value::int8, \
+     p.intv_start_date, p.intv_end_date, p.ooff::int8, p.ooff_date";
+
+/// A task with its project, by id.
+pub(super) fn one_task() -> String {
+    format!(
+        "SELECT {TASK_COLUMNS} FROM task t LEFT JOIN project p ON p.id = t.project_id WHERE t.id = $1::int4"
+    )
+}
+
+/// The id of the row's task.
+pub(super) fn task_id(row: &Row) -> Result<TaskId> {
+    let id: i64 = row.try_get(0)?;
+    TaskId::try_from(id).map_err(|_| StoreError::Corrupt {
+        table: "task",
+        row: id.to_string(),
+        column: "id",
+        found: format!("{id} is larger than the ids of em_web"),
+    })
+}
+
+pub(super) fn task_row(row: &Row) -> Result<TaskRow> {
+    let id = task_id(row)?;
+    let cells = Cells { row, id };
+    let project = match row.try_get::<_, Option<i64>>(5)? {
+        None => None,
+        Some(project) => Some(cells.project(i32::try_from(project).unwrap_or(i32::MAX))?),
+    };
+    Ok(TaskRow {
+        id,
+        name: row.try_get(1)?,
+        enabled: cells.flag(2)?,
+        next_run: cells.wall(3, "task", "next_run")?,
+        has_estimate: row.try_get(4)?,
+        project,
+    })
+}
+
+struct Cells<'row> {
+    row: &'row Row,
+    id: TaskId,
+}
+
+impl Cells<'_> {
+    fn project(&self, id: i32) -> Result<ProjectRow> {
+        let mut cron_fields = [None; 8];
+        for (place, field) in cron_fields.iter_mut().enumerate() {
+            *field = self.row.try_get(8 + place)?;
+        }
+        Ok(ProjectRow {
+            id,
+            name: self.row.try_get(6)?,
+            cron: self.flag(7)?,
+            cron_fields,
+            cron_start: self.wall(16, "project", "cron_start_date")?,
+            cron_end: self.wall(17, "project", "cron_end_date")?,
+            interval: self.flag(18)?,
+            interval_type: self.row.try_get(19)?,
+            interval_value: self.row.try_get(20)?,
+            interval_start: self.wall(21, "project", "intv_start_date")?,
+            interval_end: self.wall(22, "project", "intv_end_date")?,
+            one_off: self.flag(23)?,
+            one_off_date: self.wall(24, "project", "ooff_date")?,
+        })
+    }
+
+    fn flag(&self, place: usize) -> Result<bool> {
+        Ok(self.row.try_get::<_, Option<i64>>(place)? == Some(1))
+    }
+
+    fn wall(&self, place: usize, table: &'static str, column: &'static str) -> Result<Option<WallMicros>> {
+        let Some(wall) = self.row.try_get::<_, Option<Wall>>(place)? else {
+            return Ok(None);
+        };
+        wall.finite().map(Some).map_err(|found| StoreError::Corrupt {
+            table,
+            row: format!("of task {}", self.id),
+            column,
+            found,
+        })
+    }
+}

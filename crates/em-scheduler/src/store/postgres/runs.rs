@@ -1,0 +1,266 @@
+//! The life of a run on PostgreSQL, once it is decided: begun, settled, taken over, forgotten.
+//!
+//! Runs are locked in the order of their keys before they are changed, so that batches that meet wait for one another
+//! and never in a circle.
+
+use std::collections::HashMap;
+
+use tokio_postgres::Row;
+use triggers::UtcMicros;
+
+use super::tasks;
+use super::tx::{Tx, storable};
+use crate::model::{Event, OpenRun, RunKey, RunState, SendableRun, Settled, Settlement, SkipReason, TaskId};
+use crate::store::codec::{self, OPEN_STATES};
+use crate::store::{Result, TakeOver, TakeOverJudge};
+
+/// The columns of a run in the order [`run_row`] reads them; `r` is the table.
+const RUN_COLUMNS: &str = "r.key, r.job_id, r.task_id, r.kind, r.scheduled_for, r.fence, r.attempt, r.not_before, \
+     r.state = 'sending', r.owner";
+
+fn run_row(row: &Row) -> Result<OpenRun> {
+    let job_id: String = row.try_get(1)?;
+    let attempt: i32 = row.try_get(6)?;
+    Ok(OpenRun {
+        run: SendableRun {
+            key: row.try_get(0)?,
+            kind: codec::job_kind("scheduler_run", &job_id, row.try_get(3)?)?,
+            job_id,
+            task_id: row.try_get(2)?,
+            scheduled_for: UtcMicros::new(row.try_get(4)?),
+            fence: row.try_get(5)?,
+            attempt: u32::try_from(attempt).unwrap_or(0),
+            not_before: row.try_get::<_, Option<i64>>(7)?.map(UtcMicros::new),
+            sending: row.try_get(8)?,
+        },
+        owner: row.try_get(9)?,
+    })
+}
+
+/// What must be known of a run to settle it, once it is locked.
+struct Held {
+    fence: i64,
+    state: String,
+    withdrawn: bool,
+    muted: bool,
+}
+
+/// Locks runs and reads how they stand.
+async fn hold(tx: &Tx<'_>, keys: &[RunKey]) -> Result<HashMap<RunKey, Held>> {
+    let locked = tx
+        .rows(
+            "SELECT key, fence, state, withdrawn = 1, muted = 1 FROM scheduler_run WHERE key = ANY($1::int8[])
+             ORDER BY key FOR NO KEY UPDATE",
+            &[&keys],
+        )
+        .await?;
+    let mut held = HashMap::with_capacity(locked.len());
+    for row in locked {
+        let run = Held {
+            fence: row.try_get(1)?,
+            state: row.try_get(2)?,
+            withdrawn: row.try_get(3)?,
+            muted: row.try_get(4)?,
+        };
+        held.insert(row.try_get(0)?, run);
+    }
+    Ok(held)
+}
+
+pub(super) async fn begin_sends(tx: &Tx<'_>, runs: &[(RunKey, i64)]) -> Result<Vec<SendableRun>> {
+    let (keys, fences): (Vec<RunKey>, Vec<i64>) = runs.iter().copied().unzip();
+    hold(tx, &keys).await?;
+    let update = format!(
+        "UPDATE scheduler_run r SET state = 'sending', attempt = r.attempt + 1, fence = r.fence + 1,
+                                    not_before = NULL, sent_at = $3::int8
+         FROM unnest($1::int8[], $2::int8[]) AS n (key, fence)
+         WHERE r.key = n.key AND r.fence = n.fence AND r.state = 'queued' RETURNING {RUN_COLUMNS}"
+    );
+    let mut begun = HashMap::with_capacity(runs.len());
+    for row in tx.rows(&update, &[&keys, &fences, &tx.now.get()]).await? {
+        let run = run_row(&row)?.run;
+        begun.insert(run.key, run);
+    }
+    Ok(keys.iter().filter_map(|key| begun.remove(key)).collect())
+}
+
+/// Settlements turned into columns.
+#[derive(Default)]
+struct Batch {
+    ended: Vec<RunKey>,
+    states: Vec<&'static str>,
+    reasons: Vec<Option<String>>,
+    requeued: Vec<RunKey>,
+    not_before: Vec<i64>,
+    /// What is added to the count of attempts.
+    uncounted: Vec<i32>,
+    failed: Vec<TaskId>,
+    events: Vec<(TaskId, Event)>,
+}
+
+impl Batch {
+    fn add(&mut self, settlement: &Settlement, run: &Held) {
+        let at = settlement.scheduled_for;
+        match (&settlement.outcome, codec::settled(&settlement.outcome, at)) {
+            (_, Some(end)) => self.end(settlement, run, end),
+            (Settled::Requeued { .. } | Settled::Repeat { .. }, _)
+                if run.state != "sending" || run.withdrawn =>
+            {
+                // Its job was deleted meanwhile.
+                let reason = SkipReason::Deleted;
+                let end = (
+                    RunState::Skipped,
+                    Some(reason.to_string()),
+                    Event::RunSkipped(at, reason),
+                );
+                self.end(settlement, run, end);
+            }
+            (
+                Settled::Requeued {
+                    not_before,
+                    attempted,
+                },
+                _,
+            ) => {
+                self.requeue(settlement.key, *not_before, i32::from(!attempted));
+            }
+            (Settled::Repeat { not_before }, _) => self.requeue(settlement.key, *not_before, 0),
+            _ => {}
+        }
+    }
+
+    fn end(&mut self, settlement: &Settlement, run: &Held, end: (RunState, Option<String>, Event)) {
+        let (state, reason, event) = end;
+        self.ended.push(settlement.key);
+        self.states.push(state.as_str());
+        self.reasons.push(reason.map(|reason| storable(&reason)));
+        if run.muted {
+            return;
+        }
+        if state == RunState::Failed {
+            self.failed.push(settlement.task_id);
+        }
+        self.events.push((settlement.task_id, event));
+    }
+
+    fn requeue(&mut self, key: RunKey, not_before: UtcMicros, uncounted: i32) {
+        self.requeued.push(key);
+        self.not_before.push(not_before.get());
+        self.uncounted.push(uncounted);
+    }
+}
+
+pub(super) async fn settle(tx: &Tx<'_>, settlements: &[Settlement]) -> Result<()> {
+    let keys: Vec<RunKey> = settlements.iter().map(|settlement| settlement.key).collect();
+    let mut held = hold(tx, &keys).await?;
+    let mut batch = Batch::default();
+    for settlement in settlements {
+        // Taken out: of two settlements of one run in a batch, the first counts.
+        let Some(run) = held.remove(&settlement.key) else {
+            continue;
+        };
+        let open = matches!(run.state.as_str(), "queued" | "claimed" | "sending");
+        if open && run.fence == settlement.fence {
+            batch.add(settlement, &run);
+        }
+    }
+    if !batch.ended.is_empty() {
+        tx.run(
+            "UPDATE scheduler_run r SET state = n.state, reason = n.reason, finished_at = $4::int8
+             FROM unnest($1::int8[], $2::text[], $3::text[]) AS n (key, state, reason) WHERE r.key = n.key",
+            &[&batch.ended, &batch.states, &batch.reasons, &tx.now.get()],
+        )
+        .await?;
+    }
+    if !batch.requeued.is_empty() {
+        tx.run(
+            "UPDATE scheduler_run r SET state = 'queued', not_before = n.not_before, sent_at = NULL,
+                                        attempt = r.attempt - n.uncounted
+             FROM unnest($1::int8[], $2::int8[], $3::int4[]) AS n (key, not_before, uncounted) WHERE r.key = n.key",
+            &[&batch.requeued, &batch.not_before, &batch.uncounted],
+        )
+        .await?;
+    }
+    tasks::set_errored(tx, &batch.failed).await?;
+    tx.record(&batch.events).await
+}
+
+pub(super) async fn take_over(
+    tx: &Tx<'_>,
+    (owners, strangers): (&[String], bool),
+    judge: &TakeOverJudge,
+) -> Result<Vec<SendableRun>> {
+    let query = format!(
+        "SELECT {RUN_COLUMNS}, r.withdrawn = 1 FROM scheduler_run r
+         WHERE r.state IN {OPEN_STATES} AND (r.owner = ANY($1::text[])
+            OR ($2::bool AND r.owner <> $3::text
+                AND NOT EXISTS (SELECT 1 FROM scheduler_instance i WHERE i.id = r.owner)))
+         ORDER BY r.key FOR NO KEY UPDATE OF r"
+    );
+    let mut open = Vec::new();
+    for row in tx.rows(&query, &[&owners, &strangers, &tx.owner]).await? {
+        open.push((run_row(&row)?, row.try_get::<_, bool>(10)?));
+    }
+    open.sort_by(|(one, _), (other, _)| {
+        (one.run.scheduled_for, &one.run.job_id).cmp(&(other.run.scheduled_for, &other.run.job_id))
+    });
+    let (mut adopted, mut settlements) = (Vec::new(), Vec::new());
+    for (found, withdrawn) in open {
+        let verdict = judge(&found);
+        let run = found.run;
+        let outcome = match verdict {
+            TakeOver::Leave => continue,
+            TakeOver::Adopt if !withdrawn => {
+                adopted.push(SendableRun {
+                    fence: run.fence + 1,
+                    sending: false,
+                    ..run
+                });
+                continue;
+            }
+            // Its job was deleted: nothing more is sent for it.
+            TakeOver::Adopt => Settled::Skipped(SkipReason::Deleted),
+            TakeOver::Settle(outcome) => outcome,
+        };
+        let (key, fence) = (run.key, run.fence);
+        let (task_id, scheduled_for) = (run.task_id, run.scheduled_for);
+        settlements.push(Settlement {
+            key,
+            fence,
+            task_id,
+            scheduled_for,
+            outcome,
+        });
+    }
+    let keys: Vec<RunKey> = adopted.iter().map(|run| run.key).collect();
+    if !keys.is_empty() {
+        tx.run(
+            "UPDATE scheduler_run SET state = 'queued', owner = $2, fence = fence + 1 WHERE key = ANY($1)",
+            &[&keys, &tx.owner],
+        )
+        .await?;
+    }
+    settle(tx, &settlements).await?;
+    tx.run(
+        "DELETE FROM scheduler_instance WHERE id = ANY($1::text[]) AND id <> $2",
+        &[&owners, &tx.owner],
+    )
+    .await?;
+    Ok(adopted)
+}
+
+pub(super) async fn delete_old_runs(tx: &Tx<'_>, before: UtcMicros, limit: usize) -> Result<usize> {
+    // Keys grow with time: the oldest rows come first, and no index on the time of decision is needed.
+    let delete = format!(
+        "DELETE FROM scheduler_run WHERE key IN (
+           SELECT o.key FROM (SELECT key, decided_at, state FROM scheduler_run ORDER BY key LIMIT $2) AS o
+           WHERE o.decided_at < $1 AND o.state NOT IN {OPEN_STATES})"
+    );
+    let deleted = tx
+        .run(
+            &delete,
+            &[&before.get(), &i64::try_from(limit).unwrap_or(i64::MAX)],
+        )
+        .await?;
+    Ok(usize::try_from(deleted).unwrap_or(usize::MAX))
+}

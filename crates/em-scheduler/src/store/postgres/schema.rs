@@ -1,0 +1,163 @@
+//! Makes a PostgreSQL database ready: em_web's model on an empty one, a check of it on an existing one, our own tables
+//! up to date. All in one transaction, and one process at a time, so nobody ever finds half of it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::tx::{Guard, Tx};
+use crate::store::em_web::{self, Dialect};
+use crate::store::{Result, StoreError, migrations};
+
+/// Finds a table as a statement naming it would, along the search path.
+const FIND: &str = "to_regclass(quote_ident(n.name))";
+
+/// What the role must be allowed to do with em_web's tables.
+const PRIVILEGES: [(&str, &[&str]); 4] = [
+    ("project", &["SELECT"]),
+    ("task", &["SELECT", "UPDATE"]),
+    ("task_log", &["INSERT"]),
+    ("task_status", &["SELECT"]),
+];
+
+pub(super) async fn prepare(tx: &Tx<'_>) -> Result<()> {
+    // Somebody else may be creating the tables just now.
+    tx.batch("SET LOCAL lock_timeout = '60s'; SET LOCAL statement_timeout = '120s'")
+        .await?;
+    tx.hold(Guard::Schema).await?;
+    if known_tables(tx).await?.is_empty() {
+        for statement in em_web::create_statements(Dialect::Postgres) {
+            create(tx, &statement).await?;
+        }
+    } else {
+        verify(tx).await?;
+    }
+    let noted: bool = tx
+        .row("SELECT to_regclass('scheduler_schema') IS NOT NULL", &[])
+        .await?
+        .try_get(0)?;
+    if !noted {
+        create(tx, migrations::VERSION_TABLE).await?;
+    }
+    let current: i32 = tx
+        .row("SELECT coalesce(max(version), 0) FROM scheduler_schema", &[])
+        .await?
+        .try_get(0)?;
+    for (version, statements) in migrations::pending(Dialect::Postgres, current)? {
+        create(tx, statements).await?;
+        tx.run(
+            "INSERT INTO scheduler_schema VALUES ($1, $2)",
+            &[&version, &tx.now.get()],
+        )
+        .await?;
+    }
+    Ok(())
+}
+
+/// Which of em_web's tables there are.
+async fn known_tables(tx: &Tx<'_>) -> Result<BTreeSet<String>> {
+    let query = format!("SELECT n.name FROM unnest($1::text[]) AS n (name) WHERE {FIND} IS NOT NULL");
+    let rows = tx.rows(&query, &[&em_web::tables()]).await?;
+    rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
+}
+
+/// Runs a statement that creates something; the commonest reason to fail gets words of its own.
+async fn create(tx: &Tx<'_>, statement: &str) -> Result<()> {
+    match tx.batch(statement).await {
+        Err(StoreError::Other(reason)) if reason.starts_with("42501 ") || reason.starts_with("3F000 ") => {
+            Err(StoreError::Unusable(format!(
+                "the scheduler must create its tables (scheduler_*) and may not: {reason}. Grant its role CREATE on \
+                 the schema for the first start"
+            )))
+        }
+        outcome => outcome,
+    }
+}
+
+async fn verify(tx: &Tx<'_>) -> Result<()> {
+    let mut missing = missing_columns(tx).await?;
+    if missing.is_empty() {
+        missing = missing_privileges(tx).await?;
+    }
+    if missing.is_empty() {
+        let needed = [em_web::STATUS_ERRORED, em_web::STATUS_SCHEDULER];
+        let found = tx
+            .rows(
+                "SELECT id::int4 FROM task_status WHERE id = ANY($1::int4[])",
+                &[&&needed[..]],
+            )
+            .await?;
+        let found: BTreeSet<i32> = found
+            .iter()
+            .map(|row| Ok(row.try_get(0)?))
+            .collect::<Result<_>>()?;
+        missing.extend(
+            needed
+                .iter()
+                .filter(|id| !found.contains(id))
+                .map(|id| format!("row {id} of task_status")),
+        );
+    }
+    if missing.is_empty() {
+        return Ok(());
+    }
+    Err(StoreError::Unusable(format!(
+        "this is not a complete em_web database: it lacks {}",
+        missing.join(", ")
+    )))
+}
+
+async fn missing_columns(tx: &Tx<'_>) -> Result<Vec<String>> {
+    let tables = known_tables(tx).await?;
+    let used = em_web::used_columns();
+    let names: BTreeSet<&str> = used.iter().map(|(table, ..)| *table).collect();
+    let query = format!(
+        "SELECT n.name, a.attname::text, format_type(a.atttypid, NULL)
+         FROM unnest($1::text[]) AS n (name) JOIN pg_attribute a ON a.attrelid = {FIND}
+         WHERE a.attnum > 0 AND NOT a.attisdropped"
+    );
+    let mut types: BTreeMap<(String, String), String> = BTreeMap::new();
+    for row in tx.rows(&query, &[&names.into_iter().collect::<Vec<_>>()]).await? {
+        types.insert((row.try_get(0)?, row.try_get(1)?), row.try_get(2)?);
+    }
+    let mut missing: Vec<String> = Vec::new();
+    for (table, column, family) in used {
+        if !tables.contains(table) {
+            let table = format!("table {table}");
+            if !missing.contains(&table) {
+                missing.push(table);
+            }
+            continue;
+        }
+        match types.get(&(table.to_owned(), column.to_owned())) {
+            None => missing.push(format!("column {table}.{column} ({})", family.name())),
+            Some(found) if !family.accepts(found) => {
+                missing.push(format!(
+                    "column {table}.{column} as {} (it is {found})",
+                    family.name()
+                ));
+            }
+            Some(_) => {}
+        }
+    }
+    Ok(missing)
+}
+
+async fn missing_privileges(tx: &Tx<'_>) -> Result<Vec<String>> {
+    let (mut tables, mut privileges) = (Vec::new(), Vec::new());
+    for (table, wanted) in PRIVILEGES {
+        for privilege in wanted {
+            tables.push(table);
+            privileges.push(*privilege);
+        }
+    }
+    let query = format!(
+        "SELECT n.name, n.privilege FROM unnest($1::text[], $2::text[]) AS n (name, privilege)
+         WHERE NOT has_any_column_privilege({FIND}, n.privilege)"
+    );
+    let rows = tx.rows(&query, &[&tables, &privileges]).await?;
+    rows.iter()
+        .map(|row| {
+            let (table, privilege): (String, String) = (row.try_get(0)?, row.try_get(1)?);
+            Ok(format!("the right to {privilege} on table {table}"))
+        })
+        .collect()
+}

@@ -1,0 +1,219 @@
+//! `job_sync` on PostgreSQL: a page of tasks read, compared by the planner, and all changes of the page written by a
+//! handful of statements.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use tokio_postgres::Row;
+use triggers::UtcMicros;
+
+use super::jobs::{added, insert_all};
+use super::rows::{self, TASK_COLUMNS};
+use super::tasks;
+use super::tx::{Guard, Tx, storable};
+use crate::model::{Event, NewJob, StoredJob, TaskId};
+use crate::store::{Result, SyncPlan, SyncPlanner, SyncTask, SyncedPage, codec};
+
+pub(super) async fn sync_page(
+    tx: &Tx<'_>,
+    (after, limit): (Option<TaskId>, usize),
+    plan: &SyncPlanner,
+) -> Result<SyncedPage> {
+    // Nobody stores or removes jobs between what is read here and what is written.
+    tx.hold(Guard::Jobs).await?;
+    let tasks = sync_tasks(tx, after, limit).await?;
+    let plans: Vec<(TaskId, SyncPlan)> = tasks
+        .iter()
+        .map(|task| (task.task_id, plan(task)))
+        .filter(|(_, plan)| !plan.is_empty())
+        .collect();
+    if !plans.is_empty() {
+        apply(tx, &plans).await?;
+    }
+    Ok(SyncedPage {
+        last: tasks.last().map(|task| task.task_id),
+        changed: plans.len(),
+    })
+}
+
+async fn apply(tx: &Tx<'_>, plans: &[(TaskId, SyncPlan)]) -> Result<()> {
+    let removed = remove_named(tx, plans).await?;
+    let new: Vec<NewJob> = plans.iter().flat_map(|(_, plan)| plan.add.clone()).collect();
+    insert_all(tx, &new).await?;
+    rename(tx, plans).await?;
+    write_reports(tx, plans).await?;
+    write_tasks(tx, plans).await?;
+
+    let mut events = Vec::new();
+    for (task, plan) in plans {
+        let went = plan
+            .remove
+            .iter()
+            .filter(|id| removed.contains(&(*task, id.as_str().to_owned())));
+        events.extend(went.map(|_| (*task, Event::JobRemoved)));
+        events.extend(added(&plan.add));
+        events.extend(
+            plan.report
+                .iter()
+                .map(|(_, reason)| (*task, Event::Refused(reason.clone()))),
+        );
+    }
+    tx.record(&events).await
+}
+
+/// Removes the jobs named, what is due first. Answers those that were listed.
+async fn remove_named(tx: &Tx<'_>, plans: &[(TaskId, SyncPlan)]) -> Result<BTreeSet<(TaskId, String)>> {
+    let (mut tasks, mut ids) = (Vec::new(), Vec::new());
+    for (task, plan) in plans {
+        for id in &plan.remove {
+            tasks.push(*task);
+            ids.push(id.as_str());
+        }
+    }
+    if ids.is_empty() {
+        return Ok(BTreeSet::new());
+    }
+    tx.run(
+        "DELETE FROM scheduler_due WHERE job_key IN (
+           SELECT j.key FROM scheduler_job j JOIN unnest($1::text[], $2::int4[]) AS n (id, task_id)
+           ON j.id = n.id AND j.task_id = n.task_id)",
+        &[&ids, &tasks],
+    )
+    .await?;
+    let removed = tx
+        .rows(
+            "DELETE FROM scheduler_job j USING unnest($1::text[], $2::int4[]) AS n (id, task_id)
+             WHERE j.id = n.id AND j.task_id = n.task_id RETURNING j.task_id, j.id, j.listed = 1",
+            &[&ids, &tasks],
+        )
+        .await?;
+    let mut listed = BTreeSet::new();
+    for row in removed {
+        if row.try_get(2)? {
+            listed.insert((row.try_get(0)?, row.try_get(1)?));
+        }
+    }
+    Ok(listed)
+}
+
+async fn rename(tx: &Tx<'_>, plans: &[(TaskId, SyncPlan)]) -> Result<()> {
+    let renamed = || plans.iter().flat_map(|(_, plan)| &plan.rename);
+    let ids: Vec<&str> = renamed().map(|(id, _)| id.as_str()).collect();
+    let names: Vec<String> = renamed().map(|(_, name)| storable(name)).collect();
+    if !ids.is_empty() {
+        tx.run(
+            "UPDATE scheduler_job j SET name = n.name FROM unnest($1::text[], $2::text[]) AS n (id, name)
+             WHERE j.id = n.id",
+            &[&ids, &names],
+        )
+        .await?;
+    }
+    Ok(())
+}
+
+async fn write_reports(tx: &Tx<'_>, plans: &[(TaskId, SyncPlan)]) -> Result<()> {
+    let reported: BTreeMap<TaskId, &str> = plans
+        .iter()
+        .filter_map(|(task, plan)| {
+            plan.report
+                .as_ref()
+                .map(|(definition, _)| (*task, definition.as_str()))
+        })
+        .collect();
+    if !reported.is_empty() {
+        let (tasks, definitions): (Vec<TaskId>, Vec<&str>) = reported.into_iter().unzip();
+        tx.run(
+            "INSERT INTO scheduler_reported (task_id, definition) SELECT * FROM unnest($1::int4[], $2::text[])
+             ON CONFLICT (task_id) DO UPDATE SET definition = excluded.definition",
+            &[&tasks, &definitions],
+        )
+        .await?;
+    }
+    let well = chosen(plans, |plan| plan.forget_report);
+    if !well.is_empty() {
+        tx.run("DELETE FROM scheduler_reported WHERE task_id = ANY($1)", &[&well])
+            .await?;
+    }
+    Ok(())
+}
+
+/// Writes the columns of `task`. A row that somebody holds keeps what it has: the next pass finds it again.
+async fn write_tasks(tx: &Tx<'_>, plans: &[(TaskId, SyncPlan)]) -> Result<()> {
+    tasks::publish_or_owe(tx, &chosen(plans, |plan| plan.publish)).await?;
+    let (free, _) = tasks::lock_free(tx, &chosen(plans, |plan| plan.clear_next_run)).await?;
+    if !free.is_empty() {
+        tasks::clear_next_run(tx, &free).await?;
+    }
+    let (free, _) = tasks::lock_free(tx, &chosen(plans, |plan| plan.clear_estimate)).await?;
+    if !free.is_empty() {
+        tasks::clear_estimate(tx, &free).await?;
+    }
+    Ok(())
+}
+
+fn chosen(plans: &[(TaskId, SyncPlan)], which: impl Fn(&SyncPlan) -> bool) -> Vec<TaskId> {
+    plans
+        .iter()
+        .filter(|(_, plan)| which(plan))
+        .map(|(task, _)| *task)
+        .collect()
+}
+
+async fn sync_tasks(tx: &Tx<'_>, after: Option<TaskId>, limit: usize) -> Result<Vec<SyncTask>> {
+    let page = format!(
+        "SELECT {TASK_COLUMNS} FROM task t LEFT JOIN project p ON p.id = t.project_id
+         WHERE t.id > $1::int4 ORDER BY t.id LIMIT $2"
+    );
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let mut tasks = Vec::new();
+    for row in tx.rows(&page, &[&after.unwrap_or(TaskId::MIN), &limit]).await? {
+        tasks.push(SyncTask {
+            task_id: rows::task_id(&row)?,
+            task: rows::task_row(&row).map_err(|error| error.to_string()),
+            jobs: Vec::new(),
+            reported: None,
+        });
+    }
+    let (Some(first), Some(last)) = (tasks.first(), tasks.last()) else {
+        return Ok(tasks);
+    };
+    let (first, last) = (first.task_id, last.task_id);
+    let place =
+        |tasks: &[SyncTask], task: TaskId| tasks.binary_search_by_key(&task, |entry| entry.task_id).ok();
+    let stored = tx
+        .rows(
+            "SELECT j.task_id, j.id, j.kind, j.definition, j.name, d.next_run_at, j.listed = 1
+             FROM scheduler_job j LEFT JOIN scheduler_due d ON d.job_key = j.key
+             WHERE j.task_id BETWEEN $1 AND $2 ORDER BY j.key",
+            &[&first, &last],
+        )
+        .await?;
+    for row in stored {
+        if let Some(place) = place(&tasks, row.try_get(0)?) {
+            tasks[place].jobs.push(stored_job(&row)?);
+        }
+    }
+    let reported = tx
+        .rows(
+            "SELECT task_id, definition FROM scheduler_reported WHERE task_id BETWEEN $1 AND $2",
+            &[&first, &last],
+        )
+        .await?;
+    for row in reported {
+        if let Some(place) = place(&tasks, row.try_get(0)?) {
+            tasks[place].reported = Some(row.try_get(1)?);
+        }
+    }
+    Ok(tasks)
+}
+
+fn stored_job(row: &Row) -> Result<StoredJob> {
+    let id: String = row.try_get(1)?;
+    Ok(StoredJob {
+        kind: codec::job_kind("scheduler_job", &id, row.try_get(2)?)?,
+        id,
+        definition: row.try_get(3)?,
+        name: row.try_get(4)?,
+        next_run_at: row.try_get::<_, Option<i64>>(5)?.map(UtcMicros::new),
+        listed: row.try_get(6)?,
+    })
+}
