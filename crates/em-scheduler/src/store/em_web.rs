@@ -113,7 +113,7 @@ pub(super) fn used_columns() -> Vec<(&'static str, &'static str, Family)> {
             let family = columns
                 .iter()
                 .find(|column| column.table == table && column.name == name)
-                .map_or(Family::Text, |column| column.family());
+                .map_or(Family::Text, Column::family);
             (table, name, family)
         })
         .collect()
@@ -179,7 +179,9 @@ fn lookup_statements(dialect: Dialect) -> Vec<String> {
         }
         let name = name.replace('\'', "''");
         // An empty extension is one too: the column is never null.
-        let extended = columns.iter().any(|column| column.table == table && column.name == "ext");
+        let extended = columns
+            .iter()
+            .any(|column| column.table == table && column.name == "ext");
         statements.push(if extended {
             format!("INSERT INTO {table} (id, name, ext) VALUES ({id}, '{name}', '{ext}')")
         } else {

@@ -6,13 +6,19 @@ use triggers::UtcMicros;
 use super::{Scope, record};
 use crate::model::{
     DueJob, Event, Next, OpenRun, Outcome, Plan, RunKey, SendableRun, Settled, Settlement, SkipReason,
-    Verdict,
+    TaskId, Verdict,
 };
 use crate::store::codec::{self, OPEN_STATES};
 use crate::store::{Decided, Decider, Instance, Result, TakeOver, TakeOverJudge};
 
-/// A due job with the key of its row.
-type DueRow = (i64, DueJob);
+/// A due job, if its row can be read, with what it takes to say that it cannot.
+struct DueRow {
+    key: i64,
+    id: String,
+    task_id: TaskId,
+    next_run_at: UtcMicros,
+    job: Result<DueJob, String>,
+}
 
 pub(super) fn decide(
     connection: &Connection,
@@ -27,28 +33,33 @@ pub(super) fn decide(
         });
     }
     let mut due = due_jobs(connection, scope.now, limit)?;
-    due.sort_by(|(_, one), (_, other)| (one.next_run_at, &one.id).cmp(&(other.next_run_at, &other.id)));
+    due.sort_by(|one, other| (one.next_run_at, &one.id).cmp(&(other.next_run_at, &other.id)));
     let mut decided = Decided {
         jobs: due.len(),
         ..Decided::default()
     };
-    for (key, job) in &due {
-        match decider.plan(job) {
-            Ok(plan) => apply(connection, scope, (*key, job, plan), decider, &mut decided.runs)?,
+    for DueRow {
+        key,
+        id,
+        task_id,
+        job,
+        ..
+    } in due
+    {
+        let planned = job.and_then(|job| decider.plan(&job).map(|plan| (job, plan)));
+        match planned {
+            Ok((job, plan)) => decided
+                .runs
+                .extend(apply(connection, scope, (key, &job, plan), decider)?),
             Err(reason) => {
                 // Only this job stands still; it stays listed, without a next run.
                 connection
                     .prepare_cached("DELETE FROM scheduler_due WHERE job_key = ?1")?
                     .execute([key])?;
-                record(
-                    connection,
-                    scope,
-                    job.task_id,
-                    &Event::Unreadable(job.id.clone(), reason),
-                )?;
+                record(connection, scope, task_id, &Event::Unreadable(id, reason))?;
             }
         }
-        decided.tasks.push(job.task_id);
+        decided.tasks.push(task_id);
     }
     decided.next_due = connection
         .prepare_cached("SELECT min(next_run_at) FROM scheduler_due")?
@@ -72,19 +83,27 @@ fn due_jobs(connection: &Connection, now: UtcMicros, limit: usize) -> Result<Vec
         let id: String = row.get(2)?;
         let task: Option<i64> = row.get(7)?;
         let enabled: bool = row.get_ref(8)?.as_i64().is_ok_and(|flag| flag == 1);
-        jobs.push((
-            row.get(0)?,
-            DueJob {
-                kind: codec::job_kind("scheduler_job", &id, row.get_ref(4)?.as_str().unwrap_or(""))?,
-                id,
-                task_id: row.get(3)?,
+        let (task_id, next_run_at) = (row.get(3)?, UtcMicros::new(row.get(1)?));
+        let job = match codec::job_kind("scheduler_job", &id, row.get_ref(4)?.as_str().unwrap_or("")) {
+            Err(error) => Err(error.to_string()),
+            Ok(kind) => Ok(DueJob {
+                kind,
+                id: id.clone(),
+                task_id,
                 definition: row.get(5)?,
                 created_at: UtcMicros::new(row.get(6)?),
-                next_run_at: UtcMicros::new(row.get(1)?),
+                next_run_at,
                 instances: row.get(9)?,
                 task_enabled: task.map(|_| enabled),
-            },
-        ));
+            }),
+        };
+        jobs.push(DueRow {
+            key: row.get(0)?,
+            id,
+            task_id,
+            next_run_at,
+            job,
+        });
     }
     Ok(jobs)
 }
@@ -94,8 +113,8 @@ fn apply(
     scope: &Scope,
     (key, job, plan): (i64, &DueJob, Plan),
     decider: &dyn Decider,
-    runs: &mut Vec<SendableRun>,
-) -> Result<()> {
+) -> Result<Vec<SendableRun>> {
+    let mut runs = Vec::new();
     for verdict in &plan.verdicts {
         if let Some(run) = write_run(connection, scope, (job, verdict), decider)? {
             runs.push(run);
@@ -125,7 +144,7 @@ fn apply(
             record(connection, scope, job.task_id, &Event::JobRemoved)?;
         }
     }
-    Ok(())
+    Ok(runs)
 }
 
 fn write_run(

@@ -353,9 +353,10 @@ fn skip_queued(connection: &Connection, scope: &Scope, task: TaskId) -> Result<(
          WHERE task_id = ?1 AND state IN ('queued', 'claimed') RETURNING scheduled_for",
     )?;
     let reason = SkipReason::Deleted;
-    let times = statement
+    let mut times = statement
         .query_map((task, reason.to_string(), scope.now.get()), |row| row.get(0))?
         .collect::<Result<Vec<i64>, _>>()?;
+    times.sort_unstable();
     for time in times {
         record(
             connection,
