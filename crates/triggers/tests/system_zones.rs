@@ -1,7 +1,5 @@
 //! The system's zone data instead of the bundled ones. One test, because the choice holds for its whole process.
 
-#![expect(clippy::unwrap_used, reason = "a test may fail by panic")]
-
 use triggers::{TzdbSource, Zone, choose_tzdb, tzdb_release};
 
 #[test]
