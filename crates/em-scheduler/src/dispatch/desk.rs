@@ -228,6 +228,10 @@ impl Desk {
         self.stopped = true;
     }
 
+    pub(super) fn is_stopped(&self) -> bool {
+        self.stopped
+    }
+
     fn closed(&self) -> bool {
         self.paused || self.stopped
     }

@@ -65,7 +65,7 @@ impl Dispatcher {
             runtime: runtime.clone(),
         });
         runtime.spawn(pump::run(Arc::clone(&shared)));
-        runtime.spawn(settler::run(Arc::clone(&shared), to_settle));
+        runtime.spawn(settler::run(Arc::downgrade(&shared), to_settle));
         Self(shared)
     }
 
@@ -148,9 +148,10 @@ impl Dispatcher {
         }
     }
 
-    /// No first byte leaves any more in this process.
+    /// No first byte leaves any more in this process. What is in flight ends and is written down.
     pub fn stop(&self) {
         self.0.desk().stop();
+        self.0.changed.notify_one();
     }
 
     /// These runs were deleted: those that have not begun must not begin.

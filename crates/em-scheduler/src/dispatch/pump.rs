@@ -15,9 +15,9 @@ const LONGEST_SLEEP: Duration = Duration::from_secs(1);
 /// The pause after the database failed.
 const BACK_OFF: Duration = Duration::from_millis(250);
 
-/// Runs until the runtime ends.
+/// Runs until the dispatcher is stopped.
 pub(super) async fn run(shared: Arc<Shared>) {
-    loop {
+    while !shared.desk().is_stopped() {
         let now = shared.now();
         drop_overdue(&shared, now);
         let ready = shared.desk().take_ready(now, BATCH);

@@ -1,6 +1,6 @@
 //! The settler: writes down how runs ended, many in one transaction, and only then frees their permits.
 
-use std::sync::Arc;
+use std::sync::Weak;
 use std::time::Duration;
 
 use tokio::sync::mpsc::UnboundedReceiver;
@@ -22,10 +22,11 @@ pub(super) struct Settled {
     pub(super) permit: bool,
 }
 
-/// Runs until the dispatcher is gone.
-pub(super) async fn run(shared: Arc<Shared>, mut outcomes: UnboundedReceiver<Settled>) {
+/// Runs until nobody is left who could send an outcome: no handle of the dispatcher, no request in flight.
+pub(super) async fn run(shared: Weak<Shared>, mut outcomes: UnboundedReceiver<Settled>) {
     let mut batch = Vec::new();
     while outcomes.recv_many(&mut batch, BATCH).await > 0 {
+        let Some(shared) = shared.upgrade() else { return };
         let mut settlements: Vec<Settlement> = batch.iter().map(|entry| entry.settlement.clone()).collect();
         if let Err(error) = settle(&shared, settlements.clone()).await {
             // One of them cannot be written: the others must not suffer for it.

@@ -1,0 +1,179 @@
+//! What happens to the request, and what is written when it has (the table of spec §5).
+
+use std::time::Duration;
+
+use em_scheduler::dispatch::RunnerTimeouts;
+use em_scheduler::engine::FiringRules;
+use em_scheduler::model::Delivery;
+use tokio::net::TcpListener;
+
+use crate::on_both;
+use crate::runner::{Mode, Runner};
+use crate::world::{SECOND, Settings, World};
+
+on_both!(
+    a_runner_that_is_down_is_tried_again_within_grace,
+    past_its_grace_a_run_that_cannot_be_handed_over_has_failed,
+    another_status_has_failed,
+    a_cut_connection_leaves_the_outcome_unknown,
+    a_hanging_runner_leaves_the_outcome_unknown,
+    at_least_once_repeats_with_the_same_key,
+    a_hung_task_does_not_hold_up_the_others,
+);
+
+async fn a_runner_that_is_down_is_tried_again_within_grace(mut world: World) {
+    world.tasks(1);
+    // A port that refuses, until the runner opens it.
+    let reserved = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = reserved.local_addr().unwrap();
+    drop(reserved);
+    world.runner.address = address;
+    let scheduler = world.start().await;
+    scheduler.once(1, scheduler.in_micros(0)).await;
+    world
+        .until("SELECT state, attempt FROM scheduler_run", &["queued|1"])
+        .await;
+    let runner = Runner::on(TcpListener::bind(address).await.unwrap());
+    let receipts = runner.received(1).await;
+    assert_eq!(receipts[0].attempt, 2);
+    world
+        .until("SELECT state, attempt FROM scheduler_run", &["delivered|2"])
+        .await;
+    scheduler.stop().await;
+}
+
+async fn past_its_grace_a_run_that_cannot_be_handed_over_has_failed(mut world: World) {
+    world.tasks(1);
+    let reserved = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    world.runner.address = reserved.local_addr().unwrap();
+    drop(reserved);
+    let firing = FiringRules {
+        grace: 2 * SECOND,
+        ..Settings::default().firing
+    };
+    let scheduler = world
+        .start_with(Settings {
+            firing,
+            ..Settings::default()
+        })
+        .await;
+    scheduler.once(1, scheduler.in_micros(0)).await;
+    world.until("SELECT state FROM scheduler_run", &["failed"]).await;
+    assert_eq!(world.rows("SELECT status_id FROM task"), ["2"]);
+    let events = world.rows("SELECT message FROM task_log WHERE error = 1 AND job_id = ''");
+    assert_eq!(events.len(), 1);
+    assert!(events[0].contains("cannot be reached"), "{events:?}");
+    scheduler.stop().await;
+}
+
+async fn another_status_has_failed(world: World) {
+    world.tasks(1);
+    world.runner.answer_with(Mode::Status(302));
+    let scheduler = world.start().await;
+    scheduler.once(1, scheduler.in_micros(0)).await;
+    world
+        .until(
+            "SELECT state, reason FROM scheduler_run",
+            &["failed|the runner answered 302"],
+        )
+        .await;
+    assert_eq!(world.rows("SELECT status_id FROM task"), ["2"]);
+    scheduler.stop().await;
+    assert_eq!(world.runner.receipts().len(), 1);
+}
+
+async fn a_cut_connection_leaves_the_outcome_unknown(world: World) {
+    world.tasks(1);
+    world.runner.answer_with(Mode::Cut);
+    let scheduler = world.start().await;
+    scheduler.once(1, scheduler.in_micros(0)).await;
+    world.until("SELECT state FROM scheduler_run", &["unknown"]).await;
+    assert_eq!(
+        world.rows("SELECT coalesce(status_id, -1) FROM task"),
+        ["-1"],
+        "never guessed"
+    );
+    scheduler.stop().await;
+    assert_eq!(world.runner.receipts().len(), 1, "never repeated");
+}
+
+async fn a_hanging_runner_leaves_the_outcome_unknown(world: World) {
+    world.tasks(1);
+    world.runner.answer_with(Mode::Hang);
+    let timeouts = RunnerTimeouts {
+        total: Duration::from_secs(1),
+        ..RunnerTimeouts::default()
+    };
+    let scheduler = world
+        .start_with(Settings {
+            timeouts,
+            ..Settings::default()
+        })
+        .await;
+    scheduler.once(1, scheduler.in_micros(0)).await;
+    world
+        .until(
+            "SELECT state, reason FROM scheduler_run",
+            &["unknown|no answer within 1 s"],
+        )
+        .await;
+    scheduler.stop().await;
+}
+
+async fn at_least_once_repeats_with_the_same_key(world: World) {
+    world.tasks(1);
+    world.runner.answer_with(Mode::Cut);
+    let scheduler = world
+        .start_with(Settings {
+            delivery: Delivery::AtLeastOnce,
+            ..Settings::default()
+        })
+        .await;
+    scheduler.once(1, scheduler.in_micros(0)).await;
+    world.runner.received(1).await;
+    world.runner.answer_with(Mode::Status(200));
+    let receipts = world.runner.received(2).await;
+    assert_eq!(receipts[0].key, receipts[1].key);
+    assert_eq!((receipts[0].attempt, receipts[1].attempt), (1, 2));
+    world
+        .until("SELECT state FROM scheduler_run", &["delivered"])
+        .await;
+    scheduler.stop().await;
+}
+
+async fn a_hung_task_does_not_hold_up_the_others(world: World) {
+    world.tasks(2);
+    world.runner.answer_with(Mode::HangFor(1));
+    let timeouts = RunnerTimeouts {
+        total: Duration::from_secs(3),
+        ..RunnerTimeouts::default()
+    };
+    let scheduler = world
+        .start_with(Settings {
+            concurrency: 10,
+            timeouts,
+            ..Settings::default()
+        })
+        .await;
+    // Far more hanging runs of one task than there are permits; another task's run must still get one.
+    let now = scheduler.in_micros(0);
+    scheduler
+        .store_jobs((0..30).map(|_| crate::world::once(1, now)).collect())
+        .await;
+    world.runner.received(5).await;
+    scheduler.once(2, scheduler.in_micros(0)).await;
+    world
+        .until(
+            "SELECT state FROM scheduler_run WHERE task_id = 2",
+            &["delivered"],
+        )
+        .await;
+    let waiting = world.rows("SELECT count(*) FROM scheduler_run WHERE task_id = 1 AND state = 'queued'");
+    assert_ne!(waiting, ["0"], "it did not wait for them");
+    let _ = scheduler
+        .store
+        .remove_all_jobs(scheduler.in_micros(0))
+        .await
+        .unwrap();
+    scheduler.stop().await;
+}

@@ -1,0 +1,142 @@
+//! A real HTTP runner for tests: records every request with the instant of its arrival, answers as told, and lets
+//! tests await the n-th receipt instead of sleeping.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use bytes::Bytes;
+use em_scheduler::clock::{Clock, SystemClock};
+use http::{Request, Response, StatusCode};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use triggers::UtcMicros;
+
+/// One request as it arrived.
+#[derive(Debug, Clone)]
+pub struct Receipt {
+    pub path: String,
+    pub key: String,
+    pub scheduled_for: UtcMicros,
+    pub job_id: String,
+    pub attempt: u32,
+    /// By the wall clock of this machine.
+    pub at: UtcMicros,
+}
+
+/// How the runner answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    Status(u16),
+    /// Takes the request and never answers.
+    Hang,
+    /// The same for the requests of one task only; the others get 200.
+    HangFor(i32),
+    /// Takes the request and closes the connection.
+    Cut,
+}
+
+#[derive(Clone)]
+pub struct Runner {
+    pub address: SocketAddr,
+    receipts: Arc<Mutex<Vec<Receipt>>>,
+    count: watch::Sender<usize>,
+    mode: Arc<Mutex<Mode>>,
+}
+
+impl Runner {
+    pub async fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        Self::on(listener)
+    }
+
+    pub fn on(listener: TcpListener) -> Self {
+        let runner = Self {
+            address: listener.local_addr().unwrap(),
+            receipts: Arc::default(),
+            count: watch::Sender::new(0),
+            mode: Arc::new(Mutex::new(Mode::Status(200))),
+        };
+        let serving = runner.clone();
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                stream.set_nodelay(true).unwrap();
+                let runner = serving.clone();
+                tokio::spawn(async move {
+                    let service = service_fn(move |request| runner.clone().answer(request));
+                    // A connection may be cut by either side; that is part of what is tested.
+                    let _ = hyper::server::conn::http1::Builder::new()
+                        .serve_connection(TokioIo::new(stream), service)
+                        .await;
+                });
+            }
+        });
+        runner
+    }
+
+    pub fn url(&self) -> String {
+        format!("http://{}/api", self.address)
+    }
+
+    pub fn answer_with(&self, mode: Mode) {
+        *self.mode.lock().unwrap() = mode;
+    }
+
+    pub fn receipts(&self) -> Vec<Receipt> {
+        self.receipts.lock().unwrap().clone()
+    }
+
+    /// Waits until so many requests have arrived in all.
+    pub async fn received(&self, count: usize) -> Vec<Receipt> {
+        let mut seen = self.count.subscribe();
+        let waited =
+            tokio::time::timeout(Duration::from_secs(60), seen.wait_for(|have| *have >= count)).await;
+        assert!(
+            waited.is_ok(),
+            "{count} requests were to arrive, {} did",
+            self.receipts().len()
+        );
+        self.receipts()
+    }
+
+    async fn answer(self, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, std::io::Error> {
+        let at = SystemClock.now();
+        let header = |name: &str| {
+            request
+                .headers()
+                .get(name)
+                .map_or("", |value| value.to_str().unwrap())
+                .to_owned()
+        };
+        let receipt = Receipt {
+            path: request.uri().path().to_owned(),
+            key: header("idempotency-key"),
+            scheduled_for: header("x-scheduled-for").parse().unwrap(),
+            job_id: header("x-job-id"),
+            attempt: header("x-attempt").parse().unwrap(),
+            at,
+        };
+        self.receipts.lock().unwrap().push(receipt);
+        self.count.send_modify(|count| *count += 1);
+        let mode = match *self.mode.lock().unwrap() {
+            Mode::HangFor(task) if request.uri().path().ends_with(&format!("/{task}")) => Mode::Hang,
+            Mode::HangFor(_) => Mode::Status(200),
+            mode => mode,
+        };
+        match mode {
+            Mode::Status(status) => {
+                let body = Full::new(Bytes::from_static(b"{\"message\":\"started\"}"));
+                Ok(Response::builder()
+                    .status(StatusCode::from_u16(status).unwrap())
+                    .body(body)
+                    .unwrap())
+            }
+            Mode::Hang | Mode::HangFor(_) => std::future::pending().await,
+            Mode::Cut => Err(std::io::Error::other("cut")),
+        }
+    }
+}
