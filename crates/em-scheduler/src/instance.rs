@@ -5,6 +5,9 @@ use std::fmt;
 use std::fs;
 use std::str::FromStr;
 
+use rustix::io::Errno;
+use rustix::process::{Pid, test_kill_process};
+
 /// A process of one boot of one machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Place {
@@ -35,7 +38,7 @@ impl Place {
         let complete = !self.boot.is_empty() && !self.pid_namespace.is_empty() && !self.started.is_empty();
         let here =
             boot().as_ref() == Some(&self.boot) && pid_namespace().as_ref() == Some(&self.pid_namespace);
-        complete && here && started(self.pid).as_ref() != Some(&self.started)
+        complete && here && (is_gone(self.pid) || is_another(self.pid, &self.started))
     }
 }
 
@@ -86,23 +89,43 @@ fn pid_namespace() -> Option<String> {
     )
 }
 
-/// Field 22 of the process's stat; none for a process that does not exist or has ended and only waits to be reaped.
 fn started(pid: u32) -> Option<String> {
+    stat(pid).map(|stat| stat.started)
+}
+
+/// Whether there is no process of this number. The kernel is asked, not `/proc`: that may hide the processes of other
+/// users, and reading it may fail for want of file descriptors, which must not pass for a proof.
+fn is_gone(pid: u32) -> bool {
+    let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
+    pid.is_some_and(|pid| test_kill_process(pid) == Err(Errno::SRCH))
+}
+
+/// Whether the process of this number is a later one, or has ended and only waits to be reaped.
+fn is_another(pid: u32, started: &str) -> bool {
+    stat(pid).is_some_and(|stat| stat.ended || stat.started != started)
+}
+
+/// What a process's stat tells.
+struct Stat {
+    ended: bool,
+    /// Field 22.
+    started: String,
+}
+
+fn stat(pid: u32) -> Option<Stat> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     // The name in parentheses may hold blanks and parentheses itself; what follows the last one is plain.
     let (_, fields) = stat.rsplit_once(") ")?;
     let mut fields = fields.split(' ');
-    let state = fields.next()?;
-    if matches!(state, "Z" | "X") {
-        None
-    } else {
-        fields.nth(18).map(str::to_owned)
-    }
+    let ended = matches!(fields.next()?, "Z" | "X");
+    let started = fields.nth(18)?.to_owned();
+    Some(Stat { ended, started })
 }
 
 #[cfg(test)]
 mod tests {
-    use std::process::Command;
+    use std::io::Read;
+    use std::process::{Command, Stdio};
 
     use super::*;
 
@@ -111,10 +134,35 @@ mod tests {
         let mut child = Command::new("sleep").arg("600").spawn().unwrap();
         let place: Place = Place::of(child.id()).to_string().parse().unwrap();
         assert!(!place.is_dead_for_certain());
+        // The same number at another time is another process.
+        let earlier = Place {
+            started: "1".into(),
+            ..place.clone()
+        };
+        assert!(earlier.is_dead_for_certain());
         child.kill().unwrap();
         child.wait().unwrap();
         assert!(place.is_dead_for_certain());
         assert!(!Place::here().is_dead_for_certain());
+    }
+
+    #[test]
+    fn a_process_that_only_waits_to_be_reaped_is_dead() {
+        let mut child = Command::new("cat")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let place = Place::of(child.id());
+        // The end of its output is the end of the process, but for the last steps of dying.
+        drop(child.stdin.take());
+        let mut output = String::new();
+        child.stdout.take().unwrap().read_to_string(&mut output).unwrap();
+        while !place.is_dead_for_certain() {
+            std::thread::yield_now();
+        }
+        child.wait().unwrap();
+        assert!(place.is_dead_for_certain());
     }
 
     #[test]

@@ -6,12 +6,16 @@
 
 pub mod api;
 pub mod chance;
+pub mod cli;
 pub mod clock;
+pub mod config;
 pub mod control;
 pub mod crash;
 pub mod dispatch;
 pub mod engine;
 pub mod instance;
+pub mod lifecycle;
+pub mod logging;
 pub mod model;
 pub mod store;
 pub mod wakeup;

@@ -1,0 +1,124 @@
+//! `check`: whether the service would start with this configuration and find everything well. It is for people and for
+//! deployment scripts, may run beside the service, and leaves an SQLite file as it is.
+
+mod database;
+mod surroundings;
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use clap::Args;
+use serde::Serialize;
+
+use super::flags::Flags;
+use super::on_runtime;
+use crate::config::{Config, ConfigError};
+use crate::logging::Escaped;
+
+pub(super) const EXAMPLES: &str = "\
+Exit code 0: all is well (warnings may be there). 1: something is wrong. 2: the configuration itself is wrong.
+It may run beside the service. An SQLite file is not changed: a copy is checked. On PostgreSQL the scheduler's own \
+tables are created or brought up to date, as a start would.
+
+Examples:
+  em-scheduler check --config /etc/em-scheduler.toml
+  em-scheduler check --json | jq -r '.findings[] | select(.level == \"error\") | .text'";
+
+#[derive(Args)]
+pub(super) struct Arguments {
+    /// Print one JSON object instead of text.
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    flags: Flags,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Level {
+    Ok,
+    Warning,
+    Error,
+}
+
+/// What was looked at and found.
+#[derive(Debug, Serialize)]
+struct Finding {
+    subject: &'static str,
+    level: Level,
+    text: String,
+}
+
+impl Finding {
+    fn new(subject: &'static str, level: Level, text: impl Into<String>) -> Self {
+        Self {
+            subject,
+            level,
+            text: text.into(),
+        }
+    }
+}
+
+#[derive(Debug, Serialize)]
+struct Report {
+    ok: bool,
+    findings: Vec<Finding>,
+}
+
+pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    let (findings, code) = match arguments.flags.read() {
+        Ok(config) => (on_runtime(async { Ok(findings(&config).await) })?, 1),
+        Err(error) => (vec![of_configuration(&error)], 2),
+    };
+    let ok = findings.iter().all(|finding| finding.level != Level::Error);
+    let report = Report { ok, findings };
+    if arguments.json {
+        let mut line = serde_json::to_string(&report)?;
+        line.push('\n');
+        io::stdout().write_all(line.as_bytes())?;
+    } else {
+        print(&report)?;
+    }
+    Ok(if ok {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(code)
+    })
+}
+
+fn of_configuration(error: &ConfigError) -> Finding {
+    Finding::new("configuration", Level::Error, error.to_string())
+}
+
+async fn findings(config: &Config) -> Vec<Finding> {
+    let mut findings = vec![Finding::new("configuration", Level::Ok, "every value is allowed")];
+    let hints = config.hints.iter();
+    findings.extend(hints.map(|hint| Finding::new("configuration", Level::Warning, hint.clone())));
+    findings.push(surroundings::zone(config));
+    let database = database::look(config).await;
+    findings.push(surroundings::address(config, database.served));
+    findings.push(surroundings::runner(config).await);
+    findings.extend(database.findings);
+    findings
+}
+
+fn print(report: &Report) -> io::Result<()> {
+    let mut out = io::stdout();
+    for Finding { subject, level, text } in &report.findings {
+        let level = match level {
+            Level::Ok => "ok     ",
+            Level::Warning => "warning",
+            Level::Error => "ERROR  ",
+        };
+        writeln!(out, "{level}  {subject}: {}", Escaped(text))?;
+    }
+    writeln!(
+        out,
+        "{}",
+        if report.ok {
+            "all is well"
+        } else {
+            "not all is well"
+        }
+    )
+}

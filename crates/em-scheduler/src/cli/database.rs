@@ -1,0 +1,93 @@
+//! Opens the database that the configuration names.
+
+use std::fs::DirBuilder;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::{Context, bail};
+
+use crate::chance;
+use crate::clock::SystemClock;
+use crate::config::{Config, DatabaseUrl};
+use crate::instance::Place;
+use crate::store::Store;
+use crate::store::postgres::{PostgresOptions, PostgresStore};
+use crate::store::sqlite::{SqliteOptions, SqliteStore};
+
+/// An open store, and what it knows of this process.
+pub(super) struct Opened {
+    pub(super) store: Arc<dyn Store>,
+    /// The id of this process.
+    pub(super) instance: String,
+    /// Whether no other process can be at work on it.
+    pub(super) alone: bool,
+}
+
+/// Opens the database, which creates or migrates its tables.
+pub(super) async fn open(config: &Config) -> anyhow::Result<Opened> {
+    let instance = chance::instance_id();
+    let place = Place::here().to_string();
+    let (zone, clock) = (config.zone.clone(), Arc::new(SystemClock));
+    match &config.database {
+        DatabaseUrl::Sqlite(path) => {
+            prepare_folder(path, config.database_is_default)?;
+            let path = path.clone();
+            let options = SqliteOptions {
+                path,
+                zone,
+                clock,
+                instance: instance.clone(),
+                place,
+            };
+            let store = tokio::task::spawn_blocking(move || SqliteStore::open(options)).await??;
+            Ok(Opened {
+                store: Arc::new(store),
+                instance,
+                alone: true,
+            })
+        }
+        DatabaseUrl::Postgres(url) => {
+            let url = url.secret().to_owned();
+            let options = PostgresOptions {
+                url,
+                zone,
+                clock,
+                instance: instance.clone(),
+                place,
+            };
+            let store = PostgresStore::connect(options).await?;
+            Ok(Opened {
+                store: Arc::new(store),
+                instance,
+                alone: false,
+            })
+        }
+    }
+}
+
+/// The folder of the default file is made where it is missing; a folder that somebody named must be there, since a
+/// misspelt path shall not start an empty scheduler.
+fn prepare_folder(path: &Path, is_default: bool) -> anyhow::Result<()> {
+    if path.is_dir() {
+        bail!("the database file {} is a folder", path.display());
+    }
+    let folder = path.parent().unwrap_or(Path::new("/"));
+    if folder.is_dir() {
+        return Ok(());
+    }
+    if !is_default {
+        bail!(
+            "the folder of the database file {} does not exist",
+            path.display()
+        );
+    }
+    // Schedules are nobody else's business.
+    let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);
+    made.with_context(|| {
+        format!(
+            "the folder {} for the default database file cannot be made",
+            folder.display()
+        )
+    })
+}

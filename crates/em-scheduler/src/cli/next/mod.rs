@@ -1,0 +1,214 @@
+//! `next`: when a trigger fires next, for a person (one trigger from the command line) or for a program (cases as JSON
+//! lines). It needs no database and changes nothing.
+
+mod jsonl;
+mod trigger;
+
+use std::io::{self, Write};
+
+use clap::Args;
+use triggers::{Context, UtcMicros, WallMicros, Zone};
+
+use super::Usage;
+use crate::clock::{Clock, SystemClock};
+use crate::config::{ConfigError, Environment, Sources, catalogue, read};
+
+pub(super) const EXAMPLES: &str = "\
+Examples:
+  em-scheduler next --cron 'hour=2 minute=30' --tz America/New_York -n 5
+  em-scheduler next --cron 'day=last fri hour=18' --from 2026-01-01T00:00:00Z
+  em-scheduler next --crontab '*/5 * * * *'
+  em-scheduler next --crontab '@daily' --dialect crontab
+  em-scheduler next --interval 'hours=6' --start '2026-12-01 09:00:00'
+  em-scheduler next --date '2026-12-01 09:00:00' --tz Europe/Berlin
+  echo '{\"kind\":\"cron\",\"fields\":{\"hour\":2},\"tz\":\"UTC\",\"from\":\"2026-01-01T00:00:00Z\",\"n\":2}' | em-scheduler next --jsonl";
+
+/// More fires than this are not printed.
+const MOST: i64 = triggers::case::MOST_FIRES as i64;
+
+#[derive(Args)]
+#[group(skip)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    asked: Asked,
+    /// How a crontab line is read: aps-crontab (Monday is 0, day and weekday must both match) or crontab (Sunday is 0, day or
+    /// weekday, @daily).
+    #[arg(
+        long,
+        value_name = "DIALECT",
+        requires = "crontab",
+        default_value = "aps-crontab"
+    )]
+    dialect: trigger::DialectName,
+    /// The time zone, by IANA name [env: EM_SCHEDULER_TIMEZONE] [default: the system's].
+    #[arg(
+        long,
+        visible_alias = "timezone",
+        value_name = "ZONE",
+        conflicts_with = "jsonl"
+    )]
+    tz: Option<String>,
+    /// What a cron does when clocks change, once or literal [env: EM_SCHEDULER_DST] [default: once].
+    #[arg(long, value_name = "POLICY")]
+    dst: Option<String>,
+    /// From when: an instant (2026-01-01T00:00:00Z) or a local time ('2026-01-01 09:00:00') [default: now].
+    #[arg(long, value_name = "TIME", conflicts_with = "jsonl")]
+    from: Option<String>,
+    /// No fire before this time; an interval counts from it.
+    #[arg(long, value_name = "TIME", conflicts_with = "jsonl")]
+    start: Option<String>,
+    /// No fire after this time.
+    #[arg(long, value_name = "TIME", conflicts_with = "jsonl")]
+    end: Option<String>,
+    /// How many fires to print.
+    #[arg(
+        short = 'n',
+        long,
+        value_name = "COUNT",
+        default_value = "10",
+        conflicts_with = "jsonl"
+    )]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=MOST))]
+    count: u32,
+    /// Whose time zone data to use, bundled or system [env: EM_SCHEDULER_TZ_DATA] [default: bundled].
+    #[arg(long, value_name = "SOURCE")]
+    tz_data: Option<String>,
+}
+
+/// What is asked about: exactly one of these.
+#[derive(Args)]
+#[group(required = true, multiple = false)]
+struct Asked {
+    /// A cron by its fields: year, month, day, week, day_of_week, hour, minute, second.
+    #[arg(long, value_name = "FIELDS")]
+    cron: Option<String>,
+    /// A cron by a line of five fields.
+    #[arg(long, value_name = "LINE")]
+    crontab: Option<String>,
+    /// An interval: weeks, days, hours, minutes, seconds.
+    #[arg(long, value_name = "FIELDS")]
+    interval: Option<String>,
+    /// One local time, or one with an offset.
+    #[arg(long, value_name = "TIME")]
+    date: Option<String>,
+    /// Read cases from standard input, one JSON object a line, and answer each with a line: `{"fires":["<UTC instant>",…]}`
+    /// or `{"error":"…"}`.
+    #[arg(long)]
+    jsonl: bool,
+}
+
+pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    let usage = |error: triggers::TriggerError| Usage(error.to_string());
+    let sources = sources(arguments)?;
+    read::tz_data(&sources)?;
+    let dst = read::dst(&sources)?;
+    if arguments.asked.jsonl {
+        return jsonl::answer(io::stdin().lock(), io::stdout().lock(), dst).map_err(Into::into);
+    }
+    let mut hints = Vec::new();
+    let zone = read::zone(&sources, &mut hints)?;
+    for hint in hints {
+        writeln!(io::stderr(), "em-scheduler: {hint}")?;
+    }
+    let now = SystemClock.now();
+    let from = arguments
+        .from
+        .as_deref()
+        .map_or(Ok(now), |text| instant(text, &zone))?;
+    let context = Context {
+        zone: zone.clone(),
+        dst,
+        created: from,
+    };
+    let trigger = trigger::definition(arguments)?.compile(&context).map_err(usage)?;
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    let mut printed = 0;
+    for fire in trigger.fires(None, from).take(arguments.count as usize) {
+        writeln!(out, "{}", line(&zone, fire))?;
+        printed += 1;
+    }
+    out.flush()?;
+    if printed < arguments.count {
+        // Not an answer but a remark: programs read standard output.
+        let times = if printed == 0 {
+            "no times at all"
+        } else {
+            "no further times"
+        };
+        writeln!(
+            io::stderr(),
+            "em-scheduler: the trigger has {times} from {}",
+            line(&zone, from)
+        )?;
+    }
+    Ok(())
+}
+
+/// The settings that matter here, so that the answer is the one the service would act on.
+fn sources(arguments: &Arguments) -> Result<Sources, ConfigError> {
+    let flags = [
+        (catalogue::TIMEZONE.name, &arguments.tz),
+        (catalogue::DST.name, &arguments.dst),
+        (catalogue::TZ_DATA.name, &arguments.tz_data),
+    ];
+    let given = flags
+        .into_iter()
+        .filter_map(|(name, value)| Some((name, value.clone()?)));
+    Sources::new(given.collect(), Environment::of_process(), None)
+}
+
+/// An instant, or a local time of the zone.
+fn instant(text: &str, zone: &Zone) -> Result<UtcMicros, Usage> {
+    let local = || text.parse::<WallMicros>().map(|wall| zone.to_utc(wall));
+    text.parse()
+        .or_else(|_| local())
+        .map_err(|error| Usage(format!("--from {text:?}: {error}")))
+}
+
+/// `Sun 2024-03-10 03:30:00 -04:00  2024-03-10T07:30:00Z`
+fn line(zone: &Zone, at: UtcMicros) -> String {
+    let wall = zone.to_wall(at);
+    let days = wall.get().div_euclid(86_400_000_000);
+    // The epoch was a Thursday.
+    let weekday =
+        ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"][days.rem_euclid(7).unsigned_abs() as usize];
+    let offset = (wall.get() - at.get()) / 1_000_000;
+    let (sign, offset) = (if offset < 0 { '-' } else { '+' }, offset.abs());
+    let seconds = match offset % 60 {
+        0 => String::new(),
+        seconds => format!(":{seconds:02}"),
+    };
+    format!(
+        "{weekday} {wall} {sign}{:02}:{:02}{seconds}  {at}",
+        offset / 3600,
+        offset / 60 % 60
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_shows_the_wall_its_offset_and_the_instant() {
+        for (zone, at, expected) in [
+            (
+                "America/New_York",
+                "2024-03-10T07:30:00Z",
+                "Sun 2024-03-10 03:30:00 -04:00  2024-03-10T07:30:00Z",
+            ),
+            (
+                "Asia/Kathmandu",
+                "1970-01-01T00:00:00Z",
+                "Thu 1970-01-01 05:30:00 +05:30  1970-01-01T00:00:00Z",
+            ),
+            (
+                "UTC",
+                "2026-02-28T00:00:00Z",
+                "Sat 2026-02-28 00:00:00 +00:00  2026-02-28T00:00:00Z",
+            ),
+        ] {
+            assert_eq!(line(&Zone::named(zone).unwrap(), at.parse().unwrap()), expected);
+        }
+    }
+}

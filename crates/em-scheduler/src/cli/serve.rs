@@ -1,0 +1,202 @@
+//! `serve`: the composition root. Everything the service consists of is made, joined and ended here and nowhere else.
+//!
+//! ```text
+//!  start: store ─▶ dispatcher ─▶ listener bound ─▶ engine ─▶ API      (what can fail comes before what acts)
+//!  stop:  decide no more ─▶ send no more ─▶ requests in flight end, at most 30 s ─▶ API ─▶ engine
+//! ```
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, anyhow};
+use tokio::net::TcpListener;
+use tokio::runtime::Handle;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use super::database::{self, Opened};
+use crate::api::{self, Api};
+use crate::config::Config;
+use crate::control::Control;
+use crate::dispatch::{Dispatcher, Policy, RunnerClient, RunnerTimeouts};
+use crate::engine::{Engine, EngineHandle, EngineSettings, FiringRules};
+use crate::lifecycle::{self, Signals, State};
+use crate::model::ScheduleRules;
+use crate::store::Store;
+
+pub(super) const EXAMPLES: &str = "\
+SIGTERM and Ctrl-C stop it gracefully: nothing new is decided or sent, and requests in flight may end within 30 s. \
+A second signal ends it at once. Under systemd it may be a unit of Type=notify.
+
+Examples:
+  em-scheduler serve
+  em-scheduler serve --database-url sqlite:///var/lib/em-scheduler/em.db --timezone Europe/Berlin
+  em-scheduler serve --config /etc/em-scheduler.toml --log-format json";
+
+/// How long requests in flight may take to end when the service stops.
+const DRAIN: Duration = Duration::from_secs(30);
+const SECOND: i64 = 1_000_000;
+const DAY: i64 = 86_400 * SECOND;
+
+/// Runs the service until a signal ends it.
+pub(super) async fn run(config: &Config) -> anyhow::Result<()> {
+    let mut signals = Signals::listen().context("signals cannot be received")?;
+    let mut running = tokio::select! {
+        running = Running::start(config) => running?,
+        signal = signals.first() => {
+            tracing::info!(signal = signal.name(), "stopped before it was started");
+            return Ok(());
+        }
+    };
+    let ready = async {
+        running.ready().await;
+        running.announce(config);
+        lifecycle::notify(State::Ready);
+        std::future::pending().await
+    };
+    let signal = tokio::select! {
+        signal = signals.first() => signal,
+        signal = ready => signal,
+    };
+    tracing::info!(
+        signal = signal.name(),
+        "stopping; a second signal ends it at once"
+    );
+    lifecycle::notify(State::Stopping);
+    running.stop().await;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// The service, running.
+pub struct Running {
+    address: SocketAddr,
+    store: Arc<dyn Store>,
+    dispatcher: Dispatcher,
+    control: Control,
+    engine: EngineHandle,
+    api: JoinHandle<()>,
+    end_api: oneshot::Sender<()>,
+}
+
+impl Running {
+    /// Starts it. On an error nothing is left running; once the engine runs, nothing is awaited any more, so that
+    /// whoever gives up waiting for this leaves nothing running either.
+    ///
+    /// # Errors
+    /// The database cannot be opened, the address is taken, or the runner's address cannot be served.
+    pub async fn start(config: &Config) -> anyhow::Result<Self> {
+        let client = RunnerClient::new(config.runner.clone(), RunnerTimeouts::default())
+            .map_err(|reason| anyhow!("the runner {}: {reason}", config.runner))?;
+        let Opened {
+            store,
+            instance,
+            alone,
+        } = database::open(config).await?;
+        let listener = TcpListener::bind(config.bind)
+            .await
+            .with_context(|| format!("the API cannot listen on {} (setting bind)", config.bind))?;
+        let address = listener.local_addr()?;
+
+        let policy = Policy {
+            concurrency: config.concurrency,
+            delivery: config.delivery,
+            grace: i64::from(config.misfire_grace) * SECOND,
+            attempts: config.attempts,
+            retry_statuses: config.retry_statuses.clone(),
+        };
+        let dispatcher = Dispatcher::start(Arc::clone(&store), client, policy, &Handle::current());
+        let rules = ScheduleRules {
+            zone: config.zone.clone(),
+            dst: config.dst,
+        };
+        let firing = FiringRules {
+            grace: i64::from(config.misfire_grace) * SECOND,
+            coalesce: config.coalesce,
+            max_instances: config.max_instances,
+        };
+        let settings = EngineSettings {
+            rules: rules.clone(),
+            firing,
+            delivery: config.delivery,
+            retention: i64::from(config.retention) * DAY,
+            alone,
+            instance,
+        };
+        let engine = Engine::new(Arc::clone(&store), dispatcher.clone(), settings);
+        let (bell, control) = (engine.bell(), engine.control());
+        let engine = engine.spawn().context("the engine cannot be started")?;
+
+        let router = api::router(Api {
+            store: Arc::clone(&store),
+            dispatcher: dispatcher.clone(),
+            bell,
+            control: control.clone(),
+            rules,
+        });
+        let (end_api, end) = oneshot::channel();
+        let api = tokio::spawn(api::serve(listener, router, async move {
+            // Dropping the other end means the same as sending.
+            let _ = end.await;
+        }));
+        Ok(Self {
+            address,
+            store,
+            dispatcher,
+            control,
+            engine,
+            api,
+            end_api,
+        })
+    }
+
+    /// Where the API listens: the port is the real one, also where port 0 was asked for.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Waits until what an earlier process left is taken over and every enabled task has its jobs.
+    pub async fn ready(&mut self) {
+        self.engine.ready().await;
+    }
+
+    /// The one line that says what is running on what.
+    fn announce(&self, config: &Config) {
+        tracing::info!(
+            version = env!("CARGO_PKG_VERSION"),
+            database = %config.database,
+            engine = self.store.describe(),
+            bind = %self.address,
+            runner = %config.runner,
+            zone = config.zone.name(),
+            dst = %config.dst,
+            tz_data = %triggers::tzdb_release(),
+            "em-scheduler is ready"
+        );
+        if config.database_is_default {
+            tracing::info!("no database is named: this is the default file (DATABASE_URL names another)");
+        }
+    }
+
+    /// Ends it gracefully.
+    pub async fn stop(self) {
+        // The order makes sure that nothing is decided that would not be sent, and that the answers of requests in
+        // flight are still written down.
+        self.control.stop().await;
+        self.dispatcher.stop();
+        let left = self.dispatcher.drained(DRAIN).await;
+        if left > 0 {
+            tracing::warn!(
+                requests = left,
+                "some requests had no answer in time; the next start settles their runs"
+            );
+        }
+        // The receiver is gone where the API ended by itself; then there is nothing to end.
+        let _ = self.end_api.send(());
+        if let Err(error) = self.api.await {
+            tracing::error!(%error, "the API ended by a fault");
+        }
+        self.engine.stop().await;
+    }
+}

@@ -1,0 +1,42 @@
+//! What can be wrong with the configuration, in words for the person who wrote it.
+
+use std::path::PathBuf;
+
+use super::source::Source;
+
+/// A mistake in the configuration. No text of it holds a secret.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ConfigError {
+    /// A value that is not allowed.
+    #[error("{setting} is {shown} (from {source_of}): {problem}; allowed: {allowed}")]
+    Value {
+        /// The setting.
+        setting: &'static str,
+        /// Where the value came from.
+        source_of: Source,
+        /// The value, quoted; a secret is left out.
+        shown: String,
+        /// What is wrong with it.
+        problem: String,
+        /// What would be right.
+        allowed: &'static str,
+    },
+    /// A default that cannot be had here.
+    #[error("{setting} is not set, and its default cannot be found: {problem}; set {env} or --{setting}")]
+    NoDefault {
+        /// The setting.
+        setting: &'static str,
+        /// Its environment variable.
+        env: &'static str,
+        /// Why there is none.
+        problem: String,
+    },
+    /// The configuration file cannot be read.
+    #[error("the configuration file {}: {problem}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, with line and column where there are any.
+        problem: String,
+    },
+}

@@ -1,0 +1,63 @@
+//! The configuration: a plain value, read once by `cli` and handed down.
+//!
+//! Every setting is one entry of [`catalogue`]; its value comes from a flag, else from the environment, else from the
+//! configuration file, else it is the default. What is wrong is told with the setting's name, where the value came
+//! from, the value and what is allowed. Nothing here reads the process environment by itself: see [`Environment`].
+
+pub mod catalogue;
+mod database;
+mod error;
+mod file;
+pub mod read;
+mod source;
+
+use std::net::SocketAddr;
+
+use triggers::{DstPolicy, TzdbSource, Zone};
+
+pub use self::database::{DatabaseUrl, PostgresUrl};
+pub use self::error::ConfigError;
+pub use self::source::{Environment, Given, Source, Sources};
+
+use crate::dispatch::RunnerAddress;
+use crate::logging::LogSettings;
+use crate::model::Delivery;
+
+/// Everything that can be set, with defaults filled in.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The database.
+    pub database: DatabaseUrl,
+    /// Whether nobody named a database: it is a file in the user's data directory, whose folder may have to be made.
+    pub database_is_default: bool,
+    /// Where runs are sent.
+    pub runner: RunnerAddress,
+    /// Where the API listens: a loopback address.
+    pub bind: SocketAddr,
+    /// The zone of em_web's naive times.
+    pub zone: Zone,
+    /// What happens to runs at clock changes.
+    pub dst: DstPolicy,
+    /// How late a run may be decided, in seconds.
+    pub misfire_grace: u32,
+    /// Runs of one job that may be open at a time.
+    pub max_instances: u32,
+    /// Requests in flight at most.
+    pub concurrency: usize,
+    /// What happens where a request may have arrived.
+    pub delivery: Delivery,
+    /// Requests per run at most, with delivery at least once.
+    pub attempts: u32,
+    /// Statuses of the runner that are tried again like a refused connection.
+    pub retry_statuses: Vec<u16>,
+    /// How long final runs are kept, in days.
+    pub retention: u32,
+    /// Whether several missed run times become one run.
+    pub coalesce: bool,
+    /// Whose time zone data are used.
+    pub tz_data: TzdbSource,
+    /// How to log.
+    pub log: LogSettings,
+    /// What the reader should be told once logging works, such as variables that are ignored.
+    pub hints: Vec<String>,
+}

@@ -1,0 +1,20 @@
+//! The program as people start it: its configuration, what it says when something is wrong, its exit codes, and each of
+//! its commands. Every test runs the real binary with an environment of its own.
+
+#[path = "cli/process.rs"]
+mod process;
+
+#[path = "cli/checking.rs"]
+mod checking;
+#[path = "cli/configuring.rs"]
+mod configuring;
+#[path = "cli/demonstrating.rs"]
+mod demonstrating;
+#[path = "cli/helping.rs"]
+mod helping;
+#[path = "cli/predicting.rs"]
+mod predicting;
+#[path = "cli/refusing.rs"]
+mod refusing;
+#[path = "cli/stopping.rs"]
+mod stopping;

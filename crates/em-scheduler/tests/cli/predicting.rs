@@ -1,0 +1,193 @@
+//! `next`: triggers from flags, cases from standard input.
+
+use serde_json::Value;
+
+use crate::process::{Ended, Home};
+
+fn next(arguments: &[&str]) -> Ended {
+    Home::new().program(&["next"]).args(arguments).run()
+}
+
+#[test]
+fn every_kind_of_trigger_can_be_asked_about() {
+    let table: [(&[&str], &[&str]); 7] = [
+        (
+            &[
+                "--cron",
+                "hour=2 minute=30",
+                "--tz",
+                "America/New_York",
+                "--from",
+                "2024-03-09T12:00:00Z",
+                "-n",
+                "2",
+            ],
+            &[
+                "Sun 2024-03-10 03:30:00 -04:00  2024-03-10T07:30:00Z",
+                "Mon 2024-03-11 02:30:00 -04:00  2024-03-11T06:30:00Z",
+            ],
+        ),
+        (
+            &[
+                "--cron",
+                "hour=2 minute=30",
+                "--tz",
+                "America/New_York",
+                "--from",
+                "2024-03-09T12:00:00Z",
+                "-n",
+                "1",
+                "--dst",
+                "literal",
+            ],
+            &["Mon 2024-03-11 02:30:00 -04:00  2024-03-11T06:30:00Z"],
+        ),
+        (
+            &[
+                "--cron",
+                "day=last fri hour=18",
+                "--from",
+                "2024-01-01 00:00:00",
+                "-n",
+                "1",
+            ],
+            &["Fri 2024-01-26 18:00:00 +00:00  2024-01-26T18:00:00Z"],
+        ),
+        (
+            &[
+                "--crontab",
+                "0 9 * * 0",
+                "--from",
+                "2024-01-01T00:00:00Z",
+                "-n",
+                "1",
+            ],
+            &["Mon 2024-01-01 09:00:00 +00:00  2024-01-01T09:00:00Z"],
+        ),
+        (
+            &[
+                "--crontab",
+                "0 9 * * 0",
+                "--dialect",
+                "crontab",
+                "--from",
+                "2024-01-01T00:00:00Z",
+                "-n",
+                "1",
+            ],
+            &["Sun 2024-01-07 09:00:00 +00:00  2024-01-07T09:00:00Z"],
+        ),
+        (
+            &[
+                "--interval",
+                "hours=6",
+                "--start",
+                "2024-01-01 09:00:00",
+                "--end",
+                "2024-01-01 20:00:00",
+                "--from",
+                "2024-01-01T00:00:00Z",
+            ],
+            &[
+                "Mon 2024-01-01 09:00:00 +00:00  2024-01-01T09:00:00Z",
+                "Mon 2024-01-01 15:00:00 +00:00  2024-01-01T15:00:00Z",
+            ],
+        ),
+        (
+            &[
+                "--date",
+                "2026-12-01 09:00:00",
+                "--tz",
+                "Europe/Berlin",
+                "--from",
+                "2026-01-01T00:00:00Z",
+            ],
+            &["Tue 2026-12-01 09:00:00 +01:00  2026-12-01T08:00:00Z"],
+        ),
+    ];
+    for (arguments, expected) in table {
+        let ended = next(arguments);
+        assert_eq!(ended.code, 0, "{ended:?}");
+        assert_eq!(ended.out.lines().collect::<Vec<_>>(), expected, "{arguments:?}");
+    }
+}
+
+#[test]
+fn a_trigger_that_never_fires_is_said_to() {
+    let ended = next(&["--cron", "month=2 day=30"]);
+    assert_eq!((ended.code, ended.out.as_str()), (0, ""));
+    assert!(ended.err.contains("no times at all"), "{ended:?}");
+}
+
+#[test]
+fn what_is_no_trigger_is_refused_with_the_reason() {
+    let table: [(&[&str], &str); 9] = [
+        (&["--cron", "minute=99"], "minute \"99\""),
+        (&["--cron", "hour 2"], "\"hour\" is no field"),
+        (&["--cron", "hour=1 hour=2"], "twice"),
+        (&["--cron", "hours=1"], "unknown field \"hours\""),
+        (&["--crontab", "* * *"], "3 fields"),
+        (&["--interval", "hours=x"], "hours"),
+        (&["--date", "tomorrow"], "run_date \"tomorrow\""),
+        (&["--cron", "hour=1", "--tz", "Mars/Olympus"], "Mars/Olympus"),
+        (
+            &["--cron", "hour=1", "--from", "yesterday"],
+            "--from \"yesterday\"",
+        ),
+    ];
+    for (arguments, part) in table {
+        let ended = next(arguments);
+        assert_eq!(ended.code, 2, "{ended:?}");
+        assert!(ended.err.contains(part), "{part}: {ended:?}");
+    }
+}
+
+/// The first cases of a file of the corpus.
+fn corpus(file: &str) -> Vec<Value> {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../triggers/tests/corpus/");
+    let text = std::fs::read_to_string(format!("{folder}{file}")).expect("the corpus");
+    text.lines()
+        .take(50)
+        .map(|line| serde_json::from_str(line).expect("a case"))
+        .collect()
+}
+
+#[test]
+fn cases_are_answered_line_by_line_while_the_asker_waits() {
+    for (file, policy) in [
+        ("cron.jsonl", "literal"),
+        ("once.jsonl", "once"),
+        ("interval.jsonl", "once"),
+    ] {
+        let mut running = Home::new().program(&["next", "--jsonl", "--dst", policy]).start();
+        for case in corpus(file) {
+            running.write(&format!("{case}\n"));
+            let answer: Value = serde_json::from_str(&running.line()).expect("a JSON line");
+            assert_eq!(answer["fires"], case["expect"], "{case}");
+        }
+        assert_eq!(running.ended(), 0);
+    }
+}
+
+#[test]
+fn a_bad_case_is_answered_and_stops_nothing() {
+    let mut running = Home::new().program(&["next", "--jsonl"]).start();
+    running.write("nonsense\n\n{}\n");
+    for case in corpus("invalid.jsonl")
+        .iter()
+        .filter(|case| case["verdict"] != "never")
+    {
+        running.write(&format!("{case}\n"));
+    }
+    for _ in 0..2 {
+        assert!(running.line().starts_with(r#"{"error":"not a case: "#));
+    }
+    for case in corpus("invalid.jsonl")
+        .iter()
+        .filter(|case| case["verdict"] != "never")
+    {
+        let line = running.line();
+        assert!(line.starts_with(r#"{"error":""#), "{case}: {line}");
+    }
+    assert_eq!(running.ended(), 0);
+}
