@@ -1,0 +1,43 @@
+//! The conformance suite of the store: every test runs on SQLite and on PostgreSQL, and must see the same.
+//!
+//! A test is written once, as a function of a [`Harness`](store::harness::Harness), and named in `on_both!`. Those that
+//! need several processes on one database run on PostgreSQL alone (`store::together`).
+
+#![expect(clippy::unwrap_used, reason = "whatever fails here fails the test")]
+
+/// Makes two tests of each function, `sqlite::name` and `postgres::name`. A missing PostgreSQL fails the second.
+macro_rules! on_both {
+    ($($name:ident),* $(,)?) => {
+        mod sqlite {
+            $(#[test]
+            fn $name() {
+                crate::store::harness::on_sqlite(super::$name);
+            })*
+        }
+        mod postgres {
+            $(#[test]
+            fn $name() {
+                crate::store::harness::on_postgres(super::$name);
+            })*
+        }
+    };
+}
+
+mod store {
+    mod columns;
+    mod decide;
+    mod decide_edges;
+    mod existing;
+    mod harness;
+    mod jobs;
+    mod publish;
+    mod removal;
+    mod rows;
+    mod schema;
+    mod sends;
+    mod settle;
+    mod sync;
+    mod take_over;
+    mod together;
+    mod walls;
+}

@@ -1,0 +1,325 @@
+//! An empty database of either engine with a store on it, SQL from beside the store, and the few rows and rules that
+//! the tests are made of.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use em_scheduler::clock::{ManualClock, SystemClock};
+use em_scheduler::model::{DueJob, JobKind, NewJob, Plan, SendableRun, TaskId, TaskRow};
+use em_scheduler::store::postgres::{PostgresOptions, PostgresStore};
+use em_scheduler::store::sqlite::{SqliteOptions, SqliteStore};
+use em_scheduler::store::{Decided, Decider, Replaced, Result, Store};
+use test_postgres::Database;
+use tokio_postgres::{NoTls, SimpleQueryMessage};
+use triggers::{UtcMicros, Zone};
+
+/// The time of most tests: 16:12:04.150220 on the walls of Berlin.
+pub(crate) const NOW: &str = "2026-11-23T15:12:04.150220Z";
+
+/// The zone of all tests. No server runs in it.
+pub(crate) const ZONE: &str = "Europe/Berlin";
+
+/// The id of the process that a test is.
+pub(crate) const ME: &str = "0123456789abcdef";
+
+/// Where the rows are.
+pub(crate) enum Place {
+    Sqlite {
+        _folder: tempfile::TempDir,
+        file: PathBuf,
+    },
+    Postgres {
+        database: Database,
+        client: Box<tokio_postgres::Client>,
+    },
+}
+
+/// A database and a store on it.
+pub(crate) struct Harness {
+    // Before the database it uses.
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) place: Place,
+}
+
+/// A row: the names of its columns and their values as text.
+pub(crate) type Row = Vec<(String, Option<String>)>;
+
+pub(crate) fn at(text: &str) -> UtcMicros {
+    text.parse().unwrap()
+}
+
+/// So many seconds after [`NOW`].
+pub(crate) fn after(seconds: i64) -> UtcMicros {
+    at(NOW).saturating_add(seconds * 1_000_000)
+}
+
+pub(crate) fn on_sqlite(test: impl AsyncFnOnce(Harness)) {
+    runtime().block_on(async {
+        let place = sqlite();
+        let store = place.open(ME).await.unwrap();
+        test(Harness { store, place }).await;
+    });
+}
+
+pub(crate) fn on_postgres(test: impl AsyncFnOnce(Harness)) {
+    runtime().block_on(async {
+        let place = postgres().await;
+        let store = place.open(ME).await.unwrap();
+        test(Harness { store, place }).await;
+    });
+}
+
+pub(crate) fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap()
+}
+
+/// An empty SQLite file.
+pub(crate) fn sqlite() -> Place {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("em.db");
+    Place::Sqlite {
+        _folder: folder,
+        file,
+    }
+}
+
+/// An empty PostgreSQL database.
+pub(crate) async fn postgres() -> Place {
+    let database = Database::create().unwrap();
+    let client = Box::new(client(database.url()).await);
+    Place::Postgres { database, client }
+}
+
+pub(crate) async fn client(url: &str) -> tokio_postgres::Client {
+    let (client, connection) = tokio_postgres::connect(url, NoTls).await.unwrap();
+    tokio::spawn(async move { drop(connection.await) });
+    client
+}
+
+impl Place {
+    /// Opens a store as the process of that id.
+    pub(crate) async fn open(&self, instance: &str) -> Result<Arc<dyn Store>> {
+        let (zone, instance, place) = (Zone::named(ZONE).unwrap(), instance.to_owned(), "here".to_owned());
+        match self {
+            Self::Sqlite { file, .. } => {
+                let clock = Arc::new(ManualClock::new(at(NOW)));
+                let options = SqliteOptions {
+                    path: file.clone(),
+                    zone,
+                    clock,
+                    instance,
+                    place,
+                };
+                Ok(Arc::new(SqliteStore::open(options)?))
+            }
+            Self::Postgres { database, .. } => {
+                let (url, clock) = (database.url().to_owned(), Arc::new(SystemClock));
+                let options = PostgresOptions {
+                    url,
+                    zone,
+                    clock,
+                    instance,
+                    place,
+                };
+                Ok(Arc::new(PostgresStore::connect(options).await?))
+            }
+        }
+    }
+
+    pub(crate) fn is_postgres(&self) -> bool {
+        matches!(self, Self::Postgres { .. })
+    }
+
+    /// Runs statements from beside the store.
+    pub(crate) async fn run(&self, sql: &str) {
+        match self {
+            Self::Sqlite { file, .. } => rusqlite::Connection::open(file)
+                .unwrap()
+                .execute_batch(sql)
+                .unwrap(),
+            Self::Postgres { client, .. } => client.batch_execute(sql).await.unwrap(),
+        }
+    }
+
+    /// The rows of a query, with the names of their columns.
+    pub(crate) async fn rows(&self, sql: &str) -> Vec<Row> {
+        match self {
+            Self::Sqlite { file, .. } => sqlite_rows(file, sql),
+            Self::Postgres { client, .. } => {
+                let answer = client.simple_query(sql).await.unwrap();
+                answer.iter().filter_map(postgres_row).collect()
+            }
+        }
+    }
+
+    /// The rows of a query as lines, `|` between the columns, null as `~`.
+    pub(crate) async fn lines(&self, sql: &str) -> Vec<String> {
+        let rows = self.rows(sql).await;
+        rows.into_iter()
+            .map(|row| {
+                let cells: Vec<String> = row
+                    .into_iter()
+                    .map(|(_, value)| value.unwrap_or_else(|| "~".into()))
+                    .collect();
+                cells.join("|")
+            })
+            .collect()
+    }
+
+    /// An expression for a naive time in the form SQLite stores.
+    pub(crate) fn wall(&self, column: &str) -> String {
+        if self.is_postgres() {
+            format!("to_char({column}, 'YYYY-MM-DD HH24:MI:SS.US')")
+        } else {
+            column.into()
+        }
+    }
+
+    /// What the scheduler wrote into `task_log`: task, status, job id, error, time and message of each row.
+    pub(crate) async fn log(&self) -> Vec<String> {
+        let wall = self.wall("status_date");
+        self.lines(&format!(
+            "SELECT task_id, status_id, job_id, error, {wall}, message FROM task_log ORDER BY id"
+        ))
+        .await
+    }
+
+    /// The messages of `task_log` alone.
+    pub(crate) async fn messages(&self) -> Vec<String> {
+        self.lines("SELECT message FROM task_log ORDER BY id").await
+    }
+
+    /// A project without triggers and a task of it.
+    pub(crate) async fn task(&self, id: TaskId, enabled: bool) {
+        let enabled = i32::from(enabled);
+        self.run(&format!(
+            "INSERT INTO project (id, name) SELECT 3, 'Project' WHERE NOT EXISTS (SELECT 1 FROM project WHERE id = 3);
+             INSERT INTO task (id, name, project_id, enabled, status_id) VALUES ({id}, 'Task {id}', 3, {enabled}, 4)"
+        ))
+        .await;
+    }
+}
+
+fn sqlite_rows(file: &PathBuf, sql: &str) -> Vec<Row> {
+    let connection = rusqlite::Connection::open(file).unwrap();
+    let mut statement = connection.prepare(sql).unwrap();
+    let names: Vec<String> = statement
+        .column_names()
+        .iter()
+        .map(|name| (*name).to_owned())
+        .collect();
+    let rows = statement.query_map([], |row| {
+        names
+            .iter()
+            .enumerate()
+            .map(|(place, name)| {
+                let value = match row.get::<_, rusqlite::types::Value>(place)? {
+                    rusqlite::types::Value::Null => None,
+                    rusqlite::types::Value::Integer(number) => Some(number.to_string()),
+                    rusqlite::types::Value::Text(text) => Some(text),
+                    other => Some(format!("{other:?}")),
+                };
+                Ok((name.clone(), value))
+            })
+            .collect()
+    });
+    rows.unwrap().map(|row| row.unwrap()).collect()
+}
+
+fn postgres_row(message: &SimpleQueryMessage) -> Option<Row> {
+    let SimpleQueryMessage::Row(row) = message else {
+        return None;
+    };
+    let cells = row.columns().iter().enumerate();
+    Some(
+        cells
+            .map(|(place, column)| (column.name().to_owned(), row.get(place).map(str::to_owned)))
+            .collect(),
+    )
+}
+
+/// A cron job of a task of project 3.
+pub(crate) fn job(id: &str, task_id: TaskId, next_run_at: Option<UtcMicros>) -> NewJob {
+    NewJob {
+        id: id.into(),
+        task_id,
+        project_id: 3,
+        kind: JobKind::Cron,
+        name: format!("Project: Task {task_id}"),
+        definition: format!("{{\"of\":\"{id}\"}}"),
+        next_run_at,
+        listed: true,
+    }
+}
+
+/// A rule from a function; `admits` says whether runs go out at once.
+struct Rule<F> {
+    plan: F,
+    admits: bool,
+}
+
+impl<F: Fn(&DueJob) -> Result<Plan, String> + Send + Sync> Decider for Rule<F> {
+    fn plan(&self, job: &DueJob) -> Result<Plan, String> {
+        (self.plan)(job)
+    }
+
+    fn admit(&self, _: TaskId) -> bool {
+        self.admits
+    }
+}
+
+pub(crate) fn rule<F>(admits: bool, plan: F) -> Arc<dyn Decider>
+where
+    F: Fn(&DueJob) -> Result<Plan, String> + Send + Sync + 'static,
+{
+    Arc::new(Rule { plan, admits })
+}
+
+impl Harness {
+    /// Replaces the task's jobs by these.
+    pub(crate) async fn store_jobs(&self, task: TaskId, jobs: Vec<NewJob>) {
+        let plan = Arc::new(move |_: &TaskRow| Ok(jobs.clone()));
+        let replaced = self.store.replace_jobs(at(NOW), task, plan).await.unwrap();
+        assert_eq!(replaced, Replaced::Done);
+    }
+
+    /// An enabled task with one job that is due at [`NOW`].
+    pub(crate) async fn due_job(&self, task: TaskId, id: &str) {
+        self.place.task(task, true).await;
+        self.store_jobs(task, vec![job(id, task, Some(at(NOW)))]).await;
+        self.place.run("DELETE FROM task_log").await;
+    }
+
+    /// Decides with a rule; runs stay queued.
+    pub(crate) async fn decide<F>(&self, now: UtcMicros, plan: F) -> Decided
+    where
+        F: Fn(&DueJob) -> Result<Plan, String> + Send + Sync + 'static,
+    {
+        self.store.decide(now, 100, rule(false, plan)).await.unwrap()
+    }
+
+    /// A run of a task, decided and queued, and nothing in the log.
+    pub(crate) async fn queued_run(&self, task: TaskId, id: &str) -> SendableRun {
+        self.due_job(task, id).await;
+        let mut runs = self
+            .decide(at(NOW), |job| Ok(super::decide::send_then(job, after(60))))
+            .await
+            .runs;
+        assert_eq!(runs.len(), 1);
+        self.place.run("DELETE FROM task_log").await;
+        runs.remove(0)
+    }
+
+    /// A run of a task whose request may have left.
+    pub(crate) async fn sending_run(&self, task: TaskId, id: &str) -> SendableRun {
+        let run = self.queued_run(task, id).await;
+        self.store
+            .begin_sends(at(NOW), vec![(run.key, run.fence)])
+            .await
+            .unwrap()
+            .remove(0)
+    }
+}

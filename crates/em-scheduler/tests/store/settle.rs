@@ -1,0 +1,330 @@
+//! Settling: each outcome in the run, in the task's log and in the task's status; nothing for whom the run is not.
+
+use em_scheduler::model::{SendableRun, Settled, Settlement, SkipReason};
+
+use super::harness::{Harness, NOW, after, at};
+
+on_both!(
+    each_outcome_is_written_down,
+    run_ids_link_the_last_run,
+    a_stale_fence_changes_nothing,
+    only_a_failure_marks_the_task,
+    a_requeued_run_waits_again,
+    a_requeued_run_of_a_deleted_job_ends,
+    a_vanished_task_is_no_obstacle,
+    of_two_settlements_the_first_counts,
+    any_reason_can_be_stored,
+);
+
+fn ended(run: &SendableRun, outcome: Settled) -> Settlement {
+    let SendableRun {
+        key,
+        fence,
+        task_id,
+        scheduled_for,
+        ..
+    } = *run;
+    Settlement {
+        key,
+        fence,
+        task_id,
+        scheduled_for,
+        outcome,
+    }
+}
+
+async fn settle(h: &Harness, run: &SendableRun, outcome: Settled) {
+    h.store.settle(after(5), vec![ended(run, outcome)]).await.unwrap();
+}
+
+const RUN: &str = "SELECT state, reason, finished_at, fence FROM scheduler_run ORDER BY key";
+
+async fn each_outcome_is_written_down(h: Harness) {
+    let cases = [
+        (
+            Settled::Delivered { took: 1_234_567 },
+            "delivered|~",
+            "7|~|Job executed in 0:00:01.234567.",
+        ),
+        (
+            Settled::Failed {
+                reason: "status 500".into(),
+            },
+            "failed|status 500",
+            "7|1|Job error. Scheduled for: Mon, Nov 23, 2026 16:12:04. Error: status 500",
+        ),
+        (
+            Settled::Unknown {
+                reason: "reset".into(),
+            },
+            "unknown|reset",
+            "7|1|Job outcome unknown. Scheduled for: Mon, Nov 23, 2026 16:12:04. The request may have reached the \
+             runner, so it is not repeated: reset",
+        ),
+        (
+            Settled::Missed { late: 31_000_001 },
+            "missed|late by 31.000001 s",
+            "7|1|Job missed. Scheduled for: Mon, Nov 23, 2026 16:12:04. Missed by: 0:00:31.000001",
+        ),
+        (
+            Settled::Skipped(SkipReason::TaskDisabled),
+            "skipped|the task is disabled",
+            "7|1|Job skipped. Scheduled for: Mon, Nov 23, 2026 16:12:04. Reason: the task is disabled",
+        ),
+    ];
+    let run = h.sending_run(7, "3-7-cron").await;
+    for (outcome, row, event) in cases {
+        h.place
+            .run("UPDATE scheduler_run SET state = 'sending'; DELETE FROM task_log")
+            .await;
+        settle(&h, &run, outcome).await;
+        assert_eq!(h.place.lines(RUN).await, [format!("{row}|{}|2", after(5).get())]);
+        assert_eq!(
+            h.place
+                .lines("SELECT task_id, error, message FROM task_log")
+                .await,
+            [event]
+        );
+    }
+}
+
+async fn run_ids_link_the_last_run(h: Harness) {
+    for (outcome, linked) in [
+        (Settled::Delivered { took: 1 }, true),
+        (Settled::Failed { reason: "x".into() }, true),
+        (Settled::Unknown { reason: "x".into() }, true),
+        (Settled::Missed { late: 1 }, false),
+        (Settled::Skipped(SkipReason::Deleted), false),
+    ] {
+        h.place
+            .run("DELETE FROM task; DELETE FROM scheduler_run; DELETE FROM scheduler_job")
+            .await;
+        let run = h.sending_run(7, "3-7-cron").await;
+        for (column, expected) in [("NULL", ""), ("'a1b2'", "a1b2")] {
+            h.place
+                .run(&format!(
+                    "UPDATE scheduler_run SET state = 'sending'; UPDATE task SET last_run_job_id = {column}"
+                ))
+                .await;
+            settle(&h, &run, outcome.clone()).await;
+            let expected = if linked { expected } else { "~" };
+            assert_eq!(
+                h.place.lines("SELECT job_id FROM task_log").await,
+                [expected],
+                "{outcome:?} {column}"
+            );
+            h.place.run("DELETE FROM task_log").await;
+        }
+    }
+}
+
+async fn a_stale_fence_changes_nothing(h: Harness) {
+    let run = h.sending_run(7, "3-7-cron").await;
+    let before = (
+        h.place.rows("SELECT * FROM scheduler_run").await,
+        h.place.rows("SELECT * FROM task").await,
+    );
+    for fence in [run.fence - 1, run.fence + 1] {
+        let stale = SendableRun { fence, ..run.clone() };
+        settle(
+            &h,
+            &stale,
+            Settled::Failed {
+                reason: "late".into(),
+            },
+        )
+        .await;
+        settle(
+            &h,
+            &stale,
+            Settled::Requeued {
+                not_before: after(9),
+                attempted: true,
+            },
+        )
+        .await;
+    }
+    assert_eq!(
+        (
+            h.place.rows("SELECT * FROM scheduler_run").await,
+            h.place.rows("SELECT * FROM task").await
+        ),
+        before
+    );
+    assert_eq!(h.place.log().await.len(), 0);
+    // And what is final stays so.
+    settle(&h, &run, Settled::Delivered { took: 1 }).await;
+    settle(
+        &h,
+        &run,
+        Settled::Failed {
+            reason: "again".into(),
+        },
+    )
+    .await;
+    assert_eq!(
+        h.place.lines("SELECT state FROM scheduler_run").await,
+        ["delivered"]
+    );
+    assert_eq!(h.place.log().await.len(), 1);
+}
+
+async fn only_a_failure_marks_the_task(h: Harness) {
+    let run = h.sending_run(7, "3-7-cron").await;
+    for (outcome, status) in [
+        (Settled::Delivered { took: 1 }, "4"),
+        (Settled::Unknown { reason: "x".into() }, "4"),
+        (Settled::Missed { late: 1 }, "4"),
+        (Settled::Skipped(SkipReason::Deleted), "4"),
+        (
+            Settled::Requeued {
+                not_before: after(9),
+                attempted: true,
+            },
+            "4",
+        ),
+        (Settled::Failed { reason: "x".into() }, "2"),
+    ] {
+        h.place.run("UPDATE scheduler_run SET state = 'sending'").await;
+        settle(&h, &run, outcome.clone()).await;
+        assert_eq!(
+            h.place.lines("SELECT status_id FROM task").await,
+            [status],
+            "{outcome:?}"
+        );
+    }
+}
+
+async fn a_requeued_run_waits_again(h: Harness) {
+    let run = h.sending_run(7, "3-7-cron").await;
+    let row = "SELECT state, attempt, not_before, sent_at, finished_at, reason FROM scheduler_run";
+    for (outcome, attempt) in [
+        (
+            Settled::Requeued {
+                not_before: after(9),
+                attempted: true,
+            },
+            1,
+        ),
+        (Settled::Repeat { not_before: after(9) }, 1),
+        (
+            Settled::Requeued {
+                not_before: after(9),
+                attempted: false,
+            },
+            0,
+        ),
+    ] {
+        h.place
+            .run("UPDATE scheduler_run SET state = 'sending', sent_at = 1, not_before = NULL")
+            .await;
+        settle(&h, &run, outcome).await;
+        assert_eq!(
+            h.place.lines(row).await,
+            [format!("queued|{attempt}|{}|~|~|~", after(9).get())]
+        );
+    }
+    assert_eq!(h.place.log().await.len(), 0);
+    let begun = h
+        .store
+        .begin_sends(after(9), vec![(run.key, run.fence)])
+        .await
+        .unwrap();
+    assert_eq!((begun[0].attempt, begun[0].fence), (1, run.fence + 1));
+}
+
+async fn a_requeued_run_of_a_deleted_job_ends(h: Harness) {
+    let run = h.sending_run(7, "3-7-cron").await;
+    h.place.run("UPDATE scheduler_run SET withdrawn = 1").await;
+    settle(&h, &run, Settled::Repeat { not_before: after(9) }).await;
+    assert_eq!(
+        h.place.lines(RUN).await,
+        [format!("skipped|deleted|{}|2", after(5).get())]
+    );
+    let told = "Job skipped. Scheduled for: Mon, Nov 23, 2026 16:12:04. Reason: deleted";
+    assert_eq!(h.place.messages().await, [told]);
+    h.place
+        .run("UPDATE scheduler_run SET state = 'sending', muted = 1; DELETE FROM task_log")
+        .await;
+    settle(
+        &h,
+        &run,
+        Settled::Requeued {
+            not_before: after(9),
+            attempted: true,
+        },
+    )
+    .await;
+    assert_eq!(
+        h.place.lines("SELECT state FROM scheduler_run").await,
+        ["skipped"]
+    );
+    assert_eq!(h.place.log().await.len(), 0, "muted");
+}
+
+async fn a_vanished_task_is_no_obstacle(h: Harness) {
+    let (gone, there) = (
+        h.sending_run(7, "3-7-cron").await,
+        h.sending_run(8, "3-8-cron").await,
+    );
+    h.place.run("DELETE FROM task WHERE id = 7").await;
+    let failed = || Settled::Failed {
+        reason: "refused".into(),
+    };
+    h.store
+        .settle(at(NOW), vec![ended(&gone, failed()), ended(&there, failed())])
+        .await
+        .unwrap();
+    assert_eq!(
+        h.place
+            .lines("SELECT task_id, state FROM scheduler_run ORDER BY key")
+            .await,
+        ["7|failed", "8|failed"]
+    );
+    assert_eq!(h.place.lines("SELECT task_id FROM task_log").await, ["8"]);
+    assert_eq!(h.place.lines("SELECT id, status_id FROM task").await, ["8|2"]);
+}
+
+async fn of_two_settlements_the_first_counts(h: Harness) {
+    let run = h.sending_run(7, "3-7-cron").await;
+    let both = vec![
+        ended(&run, Settled::Delivered { took: 1 }),
+        ended(&run, Settled::Failed { reason: "x".into() }),
+    ];
+    h.store.settle(at(NOW), both).await.unwrap();
+    assert_eq!(
+        h.place.lines("SELECT state FROM scheduler_run").await,
+        ["delivered"]
+    );
+    assert_eq!(h.place.log().await.len(), 1);
+}
+
+async fn any_reason_can_be_stored(h: Harness) {
+    let run = h.sending_run(7, "3-7-cron").await;
+    let reason = format!(
+        "'; DROP TABLE task; -- {} é \u{1f600} {{\"a\\b",
+        "x".repeat(20_000)
+    );
+    settle(
+        &h,
+        &run,
+        Settled::Failed {
+            reason: reason.clone(),
+        },
+    )
+    .await;
+    assert!(h.place.messages().await[0].ends_with(&reason));
+    h.place
+        .run("UPDATE scheduler_run SET state = 'sending'; DELETE FROM task_log")
+        .await;
+    settle(
+        &h,
+        &run,
+        Settled::Failed {
+            reason: "a\0b".into(),
+        },
+    )
+    .await;
+    assert_eq!(h.place.lines("SELECT state FROM scheduler_run").await, ["failed"]);
+    assert_eq!(h.place.messages().await.len(), 1);
+}

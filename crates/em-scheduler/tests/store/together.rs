@@ -1,0 +1,344 @@
+//! Several processes on one PostgreSQL, and a server that does not do as it is told.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use em_scheduler::model::{DueJob, SendableRun, Settled, Settlement};
+use em_scheduler::store::{Store, StoreError};
+use tokio_postgres::Client;
+
+use super::decide::send_then;
+use super::harness::{Harness, NOW, Place, after, at, client, job, on_postgres, rule};
+
+/// Two processes beside the harness's own, and a connection for whatever em_web does.
+async fn beside(h: &Harness) -> (Arc<dyn Store>, Arc<dyn Store>, Client) {
+    let Place::Postgres { database, .. } = &h.place else {
+        unreachable!()
+    };
+    let em_web = client(database.url()).await;
+    (
+        h.place.open("one").await.unwrap(),
+        h.place.open("two").await.unwrap(),
+        em_web,
+    )
+}
+
+async fn many_due_jobs(h: &Harness, count: usize) {
+    h.place.task(7, true).await;
+    h.store_jobs(
+        7,
+        (0..count)
+            .map(|number| job(&format!("job-{number:03}"), 7, Some(at(NOW))))
+            .collect(),
+    )
+    .await;
+}
+
+fn ids(runs: &[SendableRun]) -> BTreeSet<String> {
+    runs.iter().map(|run| run.job_id.clone()).collect()
+}
+
+#[test]
+fn no_two_processes_decide_the_same_run() {
+    on_postgres(async |h| {
+        many_due_jobs(&h, 200).await;
+        let (one, two, _) = beside(&h).await;
+        let decide = async |store: &Arc<dyn Store>| {
+            let mut runs = Vec::new();
+            while runs.len() < 200 {
+                let decider = rule(false, |job: &DueJob| Ok(send_then(job, after(60))));
+                let decided = store.decide(at(NOW), 7, decider).await.unwrap();
+                // Nothing left for us; what the other holds is not ours to wait for.
+                if decided.next_due.is_none_or(|next| next > at(NOW)) && decided.jobs == 0 {
+                    break;
+                }
+                runs.extend(decided.runs);
+            }
+            runs
+        };
+        let (first, second) = tokio::join!(decide(&one), decide(&two));
+        assert!(!first.is_empty() && !second.is_empty(), "both had a part in it");
+        assert_eq!(first.len() + second.len(), 200);
+        assert!(ids(&first).is_disjoint(&ids(&second)));
+        assert_eq!(
+            h.place
+                .lines("SELECT count(*), count(DISTINCT job_id) FROM scheduler_run")
+                .await,
+            ["200|200"]
+        );
+        assert_eq!(
+            h.place
+                .lines("SELECT count(*) FROM task_log WHERE message = 'Job submitted.'")
+                .await,
+            ["200"]
+        );
+    });
+}
+
+#[test]
+fn a_cut_decision_is_no_decision() {
+    on_postgres(async |h| {
+        many_due_jobs(&h, 3).await;
+        let (one, two, em_web) = beside(&h).await;
+        // The transaction hangs at its last step, behind a lock on the log, and is cut there.
+        em_web
+            .batch_execute("BEGIN; LOCK TABLE task_log IN ACCESS EXCLUSIVE MODE")
+            .await
+            .unwrap();
+        let decider = || rule(false, |job: &DueJob| Ok(send_then(job, after(60))));
+        let cut = async {
+            let waiting = "SELECT pid FROM pg_stat_activity WHERE datname = current_database()
+                           AND wait_event_type = 'Lock'";
+            let mut pid = Vec::new();
+            while pid.is_empty() {
+                pid = h.place.lines(waiting).await;
+            }
+            // Meanwhile the others get nothing, and do not wait for it either.
+            let decided = two.decide(at(NOW), 10, decider()).await.unwrap();
+            assert_eq!((decided.jobs, decided.next_due), (0, None));
+            h.place
+                .run(&format!("SELECT pg_terminate_backend({})", pid[0]))
+                .await;
+        };
+        let (decided, ()) = tokio::join!(one.decide(at(NOW), 10, decider()), cut);
+        assert!(decided.unwrap_err().is_unavailable());
+        em_web.batch_execute("ROLLBACK").await.unwrap();
+        assert_eq!(h.place.lines("SELECT count(*) FROM scheduler_run").await, ["0"]);
+        let again = two.decide(at(NOW), 10, decider()).await.unwrap();
+        assert_eq!(again.runs.len(), 3);
+        // And the one that was cut works on with a new connection.
+        assert_eq!(one.decide(at(NOW), 10, decider()).await.unwrap().jobs, 0);
+        assert_eq!(h.place.lines("SELECT count(*) FROM scheduler_run").await, ["3"]);
+    });
+}
+
+#[test]
+fn one_added_task_stays_one_when_added_by_two() {
+    on_postgres(async |h| {
+        h.place.task(7, false).await;
+        let (one, two, _) = beside(&h).await;
+        let add = async |store: &Arc<dyn Store>| {
+            for _ in 0..10 {
+                let plan = Arc::new(|_: &_| Ok(vec![job("3-7-cron", 7, Some(after(60)))]));
+                store.replace_jobs(at(NOW), 7, plan).await.unwrap();
+            }
+        };
+        tokio::join!(add(&one), add(&two));
+        assert_eq!(h.place.lines("SELECT id FROM scheduler_job").await, ["3-7-cron"]);
+        assert_eq!(h.place.lines("SELECT count(*) FROM scheduler_due").await, ["1"]);
+        let log = "SELECT count(*), count(error) FROM task_log";
+        assert_eq!(
+            h.place.lines(log).await,
+            ["39|20"],
+            "added twenty times, removed nineteen times"
+        );
+    });
+}
+
+#[test]
+fn a_removal_waits_for_the_decision_and_withdraws_its_run() {
+    on_postgres(async |h| {
+        many_due_jobs(&h, 2).await;
+        let (one, two, em_web) = beside(&h).await;
+        em_web
+            .batch_execute("BEGIN; LOCK TABLE task_log IN ACCESS EXCLUSIVE MODE")
+            .await
+            .unwrap();
+        let decider = rule(false, |job: &DueJob| Ok(send_then(job, after(60))));
+        let waiting = async |count: usize| {
+            let query = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+            while h.place.lines(query).await.len() < count {}
+        };
+        let remove = async {
+            waiting(1).await;
+            two.remove_jobs(after(1), 7).await
+        };
+        let release = async {
+            waiting(2).await;
+            em_web.batch_execute("ROLLBACK").await
+        };
+        let (decided, removed, released) = tokio::join!(one.decide(at(NOW), 10, decider), remove, release);
+        released.unwrap();
+        let runs = decided.unwrap().runs;
+        assert_eq!((runs.len(), removed.unwrap()), (2, vec![]));
+        assert_eq!(
+            h.place.lines("SELECT DISTINCT state FROM scheduler_run").await,
+            ["skipped"]
+        );
+        let begun = one
+            .begin_sends(after(2), runs.iter().map(|run| (run.key, run.fence)).collect())
+            .await
+            .unwrap();
+        assert!(begun.is_empty(), "deleted before it began");
+    });
+}
+
+#[test]
+fn pausing_waits_for_whoever_decides() {
+    on_postgres(async |h| {
+        many_due_jobs(&h, 1).await;
+        let (one, two, em_web) = beside(&h).await;
+        em_web
+            .batch_execute("BEGIN; LOCK TABLE task_log IN ACCESS EXCLUSIVE MODE")
+            .await
+            .unwrap();
+        let decider = || rule(false, |job: &DueJob| Ok(send_then(job, after(60))));
+        let locks = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+        let pause = async {
+            while h.place.lines(locks).await.is_empty() {}
+            let release = async {
+                while h.place.lines(locks).await.len() < 2 {}
+                assert_eq!(
+                    h.place.lines("SELECT count(*) FROM scheduler_state").await,
+                    ["0"],
+                    "not paused yet"
+                );
+                em_web.batch_execute("ROLLBACK").await.unwrap();
+            };
+            let (paused, ()) = tokio::join!(two.set_paused(at(NOW), true), release);
+            paused.unwrap();
+            assert_eq!(
+                h.place.lines("SELECT count(*) FROM scheduler_run").await,
+                ["1"],
+                "decided before"
+            );
+        };
+        let (decided, ()) = tokio::join!(one.decide(at(NOW), 10, decider()), pause);
+        assert_eq!(decided.unwrap().runs.len(), 1);
+        assert!(one.decide(after(60), 10, decider()).await.unwrap().paused);
+    });
+}
+
+#[test]
+fn a_task_being_deleted_holds_nobody_up() {
+    on_postgres(async |h| {
+        let runs = [
+            h.sending_run(7, "3-7-cron").await,
+            h.sending_run(8, "3-8-cron").await,
+        ];
+        let (_, _, em_web) = beside(&h).await;
+        em_web
+            .batch_execute("BEGIN; DELETE FROM task WHERE id = 7")
+            .await
+            .unwrap();
+        let settlements = runs.iter().map(|run| Settlement {
+            key: run.key,
+            fence: run.fence,
+            task_id: run.task_id,
+            scheduled_for: run.scheduled_for,
+            outcome: Settled::Failed {
+                reason: "refused".into(),
+            },
+        });
+        h.store.settle(after(1), settlements.collect()).await.unwrap();
+        em_web.batch_execute("COMMIT").await.unwrap();
+        assert_eq!(
+            h.place.lines("SELECT DISTINCT state FROM scheduler_run").await,
+            ["failed"]
+        );
+        assert_eq!(h.place.lines("SELECT task_id FROM task_log").await, ["8"]);
+    });
+}
+
+#[test]
+fn a_status_that_could_not_be_written_is_written_later() {
+    on_postgres(async |h| {
+        let run = h.sending_run(7, "3-7-cron").await;
+        let (_, _, em_web) = beside(&h).await;
+        em_web
+            .batch_execute("BEGIN; UPDATE task SET name = 'New' WHERE id = 7")
+            .await
+            .unwrap();
+        let SendableRun {
+            key,
+            fence,
+            task_id,
+            scheduled_for,
+            ..
+        } = run;
+        let outcome = Settled::Failed {
+            reason: "refused".into(),
+        };
+        h.store
+            .settle(
+                after(1),
+                vec![Settlement {
+                    key,
+                    fence,
+                    task_id,
+                    scheduled_for,
+                    outcome,
+                }],
+            )
+            .await
+            .unwrap();
+        // The event does not collide with a change of other columns.
+        assert_eq!(h.place.messages().await.len(), 1);
+        em_web.batch_execute("COMMIT").await.unwrap();
+        assert_eq!(h.place.lines("SELECT status_id FROM task").await, ["4"]);
+        h.store.publish_next_runs(after(2), vec![]).await.unwrap();
+        assert_eq!(h.place.lines("SELECT name, status_id FROM task").await, ["New|2"]);
+    });
+}
+
+#[test]
+fn the_databases_clock_counts_and_is_never_passed() {
+    on_postgres(async |h| {
+        let asking = "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint";
+        for _ in 0..20 {
+            h.store.ping().await.unwrap();
+            let ours = h.store.now().get();
+            let theirs: i64 = h.place.lines(asking).await[0].parse().unwrap();
+            assert!(ours <= theirs, "{ours} is ahead of {theirs}");
+            assert!(theirs - ours < 5_000_000, "{ours} is far behind {theirs}");
+        }
+    });
+}
+
+#[test]
+fn a_database_that_cannot_be_used_says_why() {
+    on_postgres(async |h| {
+        let Place::Postgres { database, .. } = &h.place else {
+            unreachable!()
+        };
+        let url = database.url();
+        let (server, name) = url.rsplit_once('/').unwrap();
+        let open = async |url: String| {
+            let options = em_scheduler::store::postgres::PostgresOptions {
+                url,
+                zone: triggers::Zone::utc(),
+                clock: Arc::new(em_scheduler::clock::SystemClock),
+                instance: "x".into(),
+                place: "here".into(),
+            };
+            em_scheduler::store::postgres::PostgresStore::connect(options)
+                .await
+                .err()
+                .unwrap()
+        };
+        let server = server.replace("postgres@", "postgres:s3cret@");
+        let unknown = open(format!("{server}/nowhere")).await;
+        assert!(
+            matches!(&unknown, StoreError::Unusable(text) if text.contains("database nowhere")),
+            "{unknown}"
+        );
+        let stranger = open(format!("{server}/{name}").replace("postgres:s3cret@", "nobody:s3cret@")).await;
+        assert!(
+            matches!(&stranger, StoreError::Unusable(text) if text.contains("user nobody")),
+            "{stranger}"
+        );
+        let silent = open("postgres://me:s3cret@127.0.0.1:1/em".into()).await;
+        assert!(
+            silent.is_unavailable() && silent.to_string().contains("host 127.0.0.1, port 1"),
+            "{silent}"
+        );
+        let no_tls = open(format!("{server}/{name}?sslmode=require")).await;
+        assert!(
+            matches!(&no_tls, StoreError::Unusable(text) if text.contains("TLS")),
+            "{no_tls}"
+        );
+        for error in [unknown, stranger, silent, no_tls] {
+            assert!(!format!("{error} {error:?}").contains("s3cret"), "{error:?}");
+        }
+    });
+}
