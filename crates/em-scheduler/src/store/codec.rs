@@ -20,13 +20,7 @@ pub(super) fn wall_text(wall: WallMicros) -> String {
 
 /// Reads such a text; the fraction may be missing or short, the time too.
 pub(super) fn wall_from_text(text: &str) -> Result<WallMicros, String> {
-    let read: jiff::civil::DateTime = text
-        .parse()
-        .map_err(|_| format!("{text:?} is not YYYY-MM-DD HH:MM:SS[.ffffff]"))?;
-    let instant = jiff::tz::TimeZone::UTC
-        .to_timestamp(read)
-        .map_err(|error| error.to_string())?;
-    Ok(WallMicros::new(instant.as_microsecond()))
+    text.parse().map_err(|_| format!("{text:?} is not YYYY-MM-DD HH:MM:SS[.ffffff]"))
 }
 
 /// The kind of a job or run as stored.
