@@ -11,6 +11,7 @@ use triggers::{DstPolicy, TzdbSource, Zone};
 use super::catalogue::{self, Setting};
 use super::source::{Given, Source, Sources};
 use super::{Config, ConfigError, DatabaseUrl};
+use crate::dispatch::RunnerAddress;
 use crate::logging::{LogFormat, LogSettings, check_filter};
 
 /// Set by the test harness of debug builds, see `crash`.
@@ -29,18 +30,22 @@ impl Config {
         Ok(Self {
             database,
             database_is_default,
-            runner: value(sources, &catalogue::RUNNER_HOST, str::parse)?,
+            runner: value(sources, &catalogue::RUNNER_HOST, runner)?,
             bind: value(sources, &catalogue::BIND, bind)?,
             zone,
             dst: dst(sources)?,
             misfire_grace: number(sources, &catalogue::MISFIRE_GRACE, 1..=604_800)?,
             max_instances: number(sources, &catalogue::MAX_INSTANCES, 1..=1_000_000)?,
             concurrency: number(sources, &catalogue::CONCURRENCY, 1..=10_000)?,
-            delivery: value(sources, &catalogue::DELIVERY, str::parse)?,
+            delivery: value(sources, &catalogue::DELIVERY, |text| {
+                text.parse().map_err(|_| "there is no such mode")
+            })?,
             attempts: number(sources, &catalogue::ATTEMPTS, 1..=1_000)?,
             retry_statuses: value(sources, &catalogue::RETRY_STATUS, statuses)?,
             retention: number(sources, &catalogue::RETENTION, 7..=36_500)?,
-            coalesce: value(sources, &catalogue::COALESCE, str::parse)?,
+            coalesce: value(sources, &catalogue::COALESCE, |text| {
+                text.parse().map_err(|_| "it is neither")
+            })?,
             tz_data,
             log: LogSettings {
                 format: value(sources, &catalogue::LOG_FORMAT, log_format)?,
@@ -67,7 +72,8 @@ fn value<T, E: Display>(
 }
 
 fn wrong(setting: &'static Setting, given: &Given, problem: &dyn Display) -> ConfigError {
-    let secret = *setting == catalogue::DATABASE_URL && !given.text.starts_with("sqlite:");
+    let is_database = *setting == catalogue::DATABASE_URL && !given.text.starts_with("sqlite:");
+    let secret = is_database || given.text.contains('@');
     let shown = if secret {
         "not shown, as it may hold a password".to_owned()
     } else {
@@ -95,6 +101,17 @@ where
         Ok(_) => Err("it is out of range"),
         Err(_) if text.parse::<f64>().is_ok() => Err("it is out of range, or no whole number"),
         Err(_) => Err("it is no whole number"),
+    })
+}
+
+fn runner(text: &str) -> Result<RunnerAddress, String> {
+    text.parse().map_err(|error: String| {
+        // The value and what is allowed are told around it.
+        let why = error.split("; expected").next().unwrap_or_default();
+        match why.split_once("address: ") {
+            Some((_, why)) => why.to_owned(),
+            None => "it is no address of a runner".to_owned(),
+        }
     })
 }
 
@@ -156,7 +173,9 @@ pub fn tz_data(sources: &Sources) -> Result<TzdbSource, ConfigError> {
 /// # Errors
 /// A wrong value.
 pub fn dst(sources: &Sources) -> Result<DstPolicy, ConfigError> {
-    value(sources, &catalogue::DST, str::parse)
+    value(sources, &catalogue::DST, |text| {
+        text.parse().map_err(|_| "there is no such policy")
+    })
 }
 
 /// The time zone. A hint says where it had to be assumed.

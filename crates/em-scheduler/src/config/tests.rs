@@ -175,6 +175,7 @@ fn a_wrong_value_names_itself_its_source_and_what_is_allowed() {
         for part in [name, &format!("{text:?}"), &format!("the flag --{name}"), allowed] {
             assert!(error.contains(part), "{part} is not in: {error}");
         }
+        assert_eq!(error.matches("allowed").count(), 1, "{error}");
     }
 }
 
@@ -238,6 +239,17 @@ fn no_password_is_told_or_printed() {
             "{error}"
         );
     }
+    let runner = &[("runner-host", "http://me:s3cret@runner/api")];
+    let error = read(&Case {
+        flags: runner,
+        ..NOTHING
+    })
+    .unwrap_err();
+    assert!(
+        error.contains("a user or password in it is not supported"),
+        "{error}"
+    );
+    assert!(!error.contains("s3cret"), "{error}");
     let config = read(&Case {
         flags: &[("database-url", "postgres://me:s3cret@h/em")],
         ..NOTHING
