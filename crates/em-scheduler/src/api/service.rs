@@ -60,3 +60,73 @@ async fn carry_out(route: &'static Route, context: Context, values: PathValues) 
     let outcome = outcome.unwrap_or_else(|error| Err(Failure::Fault(format!("a handler ended: {error}"))));
     error::answer(route.verb, outcome)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::routes::Access;
+    use crate::chance;
+    use crate::clock::SystemClock;
+    use crate::control::Control;
+    use crate::dispatch::{Dispatcher, Policy, RunnerClient, RunnerTimeouts};
+    use crate::model::{Delivery, ScheduleRules};
+    use crate::store::Store;
+    use crate::store::sqlite::{SqliteOptions, SqliteStore};
+    use crate::wakeup::Bell;
+    use triggers::{DstPolicy, Zone};
+
+    static PANICS: Route = Route::new("/x", Access::Changes, "add job", |_, _| {
+        Box::pin(async { panic!("password=secret") })
+    });
+
+    fn context(folder: &std::path::Path) -> Context {
+        let options = SqliteOptions {
+            path: folder.join("em.db"),
+            zone: Zone::utc(),
+            clock: Arc::new(SystemClock),
+            instance: chance::instance_id(),
+            place: "here".into(),
+        };
+        let store: Arc<dyn Store> = Arc::new(SqliteStore::open(options).unwrap());
+        let address = "http://127.0.0.1:9".parse().unwrap();
+        let client = RunnerClient::new(address, RunnerTimeouts::default()).unwrap();
+        let policy = Policy {
+            concurrency: 1,
+            delivery: Delivery::AtMostOnce,
+            grace: 0,
+            attempts: 1,
+            retry_statuses: Vec::new(),
+        };
+        let runtime = tokio::runtime::Handle::current();
+        let api = Api {
+            dispatcher: Dispatcher::start(Arc::clone(&store), client, policy, &runtime),
+            store,
+            bell: Bell::default(),
+            control: Control::default(),
+            rules: ScheduleRules {
+                zone: Zone::utc(),
+                dst: DstPolicy::Once,
+            },
+        };
+        Context {
+            api,
+            switching: Arc::default(),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_an_error_that_says_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let response = carry_out(&PANICS, context(folder.path()), PathValues::default()).await;
+        assert_eq!(response.status(), 500);
+        assert_eq!(response.headers()["content-type"], "application/json");
+        let body = axum::body::to_bytes(response.into_body(), 10_000).await.unwrap();
+        let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
+        let error = body["error"].as_str().unwrap();
+        assert!(
+            error.starts_with("Scheduler (add job):\nInternal error"),
+            "{error}"
+        );
+        assert!(!error.contains("secret"), "{error}");
+    }
+}

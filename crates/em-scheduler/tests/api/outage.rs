@@ -1,0 +1,78 @@
+//! The database goes away and comes back.
+
+use std::sync::Arc;
+
+use em_scheduler::store::Store;
+use test_postgres::Server as Postgres;
+use triggers::Zone;
+
+use crate::client;
+use crate::database::postgres;
+use crate::runner::Runner;
+use crate::world::Server;
+
+/// Each route and what its error begins with; resume comes before the stops, which need no database.
+const ROUTES: [(&str, &str); 12] = [
+    ("/api/jobs", ""),
+    ("/api/details", ""),
+    ("/api/scheduled", ""),
+    ("/api/schedule", ""),
+    ("/api/add/1", "Scheduler (add job):\n"),
+    ("/api/delete/1", "Scheduler (delete task jobs):\n"),
+    ("/api/run/1", "Scheduler (run task):\n"),
+    ("/api/run/1/delay/1", "Scheduler (run task with delay):\n"),
+    ("/api/delete", "Scheduler (delete all tasks):\n"),
+    ("/api/delete-orphans", "Scheduler (delete orphans):\n"),
+    ("/api/pause", "Scheduler (pause all jobs):\n"),
+    ("/api/resume", "Scheduler (resume jobs):\n"),
+];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_route_says_so_and_works_again_afterwards() {
+    let mut database = Postgres::start().expect("a server");
+    database.create_database("em", None).expect("a database");
+    let zone = Zone::utc();
+    let store: Arc<dyn Store> = Arc::new(postgres(&database.url("em"), &zone).await);
+    database
+        .run_sql(
+            "em",
+            "INSERT INTO project (id, name, cron) VALUES (1, 'p', 1);
+             INSERT INTO task (id, name, project_id) VALUES (1, 't', 1);",
+        )
+        .expect("a task");
+    let runner = Runner::start().await;
+    let server = Server::start(&store, &zone, &runner.url()).await;
+    let get = |path: &'static str| client::send(server.address, "GET", path);
+    let added = "Scheduler: task job added!";
+    assert_eq!(get("/api/add/1").await.message(), added);
+
+    database.stop();
+    for (path, prefix) in ROUTES {
+        let answer = get(path).await;
+        assert_eq!(answer.status, 503, "{path}: {answer:?}");
+        let error = answer.error();
+        assert!(
+            error.starts_with(&format!("{prefix}The database is unavailable")),
+            "{path}: {error}"
+        );
+        for word in ["127.0.0.1", "postgres", "SQL", "os error", "pool"] {
+            assert!(!error.contains(word), "{path}: {error}");
+        }
+    }
+    assert_eq!(runner.requests(), [], "what cannot be written down is not sent");
+    assert_eq!(get("/api").await.body, r#"{"status":"alive"}"#);
+    assert_eq!(get("/api/blah").await.status, 404);
+    assert_eq!(
+        client::send(server.address, "POST", "/api/jobs").await.status,
+        405
+    );
+
+    database.restart().expect("the server again");
+    assert_eq!(get("/api/jobs").await.body, "[1]");
+    assert_eq!(get("/api/add/1").await.message(), added);
+    assert_eq!(get("/api/run/1").await.message(), "Scheduler: task job started!");
+    assert_eq!(
+        get("/api/shutdown").await.message(),
+        "Scheduler: scheduler shutdown!"
+    );
+}

@@ -1,0 +1,237 @@
+//! The API with all it stands on: a database of either kind, a dispatcher, a runner, a server on a port of its own.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use em_scheduler::api::{Api, router, serve};
+use em_scheduler::control::Control;
+use em_scheduler::dispatch::{Dispatcher, Policy, RunnerClient, RunnerTimeouts};
+use em_scheduler::engine::plan::{FiringRules, plan};
+use em_scheduler::model::{Delivery, DueJob, Plan, ScheduleRules, SendableRun, TaskId};
+use em_scheduler::store::{Decider, Store};
+use em_scheduler::wakeup::Bell;
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+use triggers::{Context, Definition, DstPolicy, UtcMicros, WallMicros, Zone};
+
+use crate::client::{self, Answer};
+use crate::database::{Backend, Database};
+use crate::runner::Runner;
+
+pub const SECOND: i64 = 1_000_000;
+
+pub struct World {
+    pub backend: Backend,
+    database: Database,
+    pub zone: Zone,
+    pub store: Arc<dyn Store>,
+    pub runner: Runner,
+    pub server: Server,
+}
+
+/// What a process has beside its store.
+pub struct Server {
+    pub address: SocketAddr,
+    pub control: Control,
+    pub dispatcher: Dispatcher,
+    end: oneshot::Sender<()>,
+    serving: JoinHandle<()>,
+}
+
+impl World {
+    pub async fn new(backend: Backend) -> Self {
+        Self::in_zone(backend, "UTC").await
+    }
+
+    pub async fn in_zone(backend: Backend, zone: &str) -> Self {
+        let zone = Zone::named(zone).expect("a zone");
+        let database = Database::create(backend);
+        let store = database.open(&zone).await;
+        let runner = Runner::start().await;
+        let server = Server::start(&store, &zone, &runner.url()).await;
+        Self {
+            backend,
+            database,
+            zone,
+            store,
+            runner,
+            server,
+        }
+    }
+
+    /// As after a restart of the process: the database stays, everything else is new.
+    pub async fn restart(&mut self) {
+        let server = Server::start(&self.store, &self.zone, &self.runner.url()).await;
+        std::mem::replace(&mut self.server, server).stop().await;
+    }
+
+    pub async fn send(&self, method: &str, target: &str) -> Answer {
+        client::send(self.server.address, method, target).await
+    }
+
+    pub async fn get(&self, target: &str) -> Answer {
+        self.send("GET", target).await
+    }
+
+    /// A GET that must say this.
+    pub async fn expect(&self, target: &str, message: &str) {
+        let answer = self.get(target).await;
+        assert_eq!(
+            (answer.status, answer.message().as_str()),
+            (200, message),
+            "{target}"
+        );
+    }
+
+    /// A GET whose error must begin so, with a reason after it, which is returned.
+    pub async fn refused(&self, target: &str, prefix: &str) -> String {
+        let answer = self.get(target).await;
+        assert_eq!(answer.status, 200, "{target}: {answer:?}");
+        let error = answer.error();
+        let reason = error
+            .strip_prefix(prefix)
+            .unwrap_or_else(|| panic!("{target}: {error:?}"));
+        assert!(!reason.trim().is_empty(), "{target}: {error:?}");
+        reason.to_owned()
+    }
+
+    /// Runs statements on the database itself.
+    pub fn sql(&self, statements: &str) {
+        self.database.run(statements);
+    }
+
+    /// The rows of a query, one text per row, columns joined by `|`, null as nothing.
+    pub fn rows(&self, query: &str) -> Vec<String> {
+        self.database.rows(query)
+    }
+
+    /// The one row of a query.
+    pub fn row(&self, query: &str) -> String {
+        let rows = self.rows(query);
+        assert!(rows.len() <= 1, "{query}: {rows:?}");
+        rows.into_iter().next().unwrap_or_default()
+    }
+
+    /// What the database says now plus so many seconds, as em_web writes it.
+    pub fn wall_in(&self, seconds: i64) -> WallMicros {
+        self.zone
+            .to_wall(self.store.now().saturating_add(seconds * SECOND))
+    }
+
+    /// As if so many seconds had gone by: what was ahead is nearer, or due.
+    pub fn pass(&self, seconds: i64) {
+        self.sql(&format!(
+            "UPDATE scheduler_due SET next_run_at = next_run_at - {}",
+            seconds * SECOND
+        ));
+    }
+
+    /// Decides everything that is due, as the engine would, and lets nothing leave.
+    pub async fn decide(&self) {
+        self.decide_runs().await;
+    }
+
+    /// The same, and gives the runs to whoever wants to send them.
+    pub async fn decide_runs(&self) -> Vec<SendableRun> {
+        let now = self.store.now();
+        let decider = Deciding {
+            now,
+            zone: self.zone.clone(),
+        };
+        let decided = self
+            .store
+            .decide(now, 1_000, Arc::new(decider))
+            .await
+            .expect("decide");
+        decided.runs
+    }
+
+    /// Waits until a query has this one row. Only for what no answer and no receipt tells.
+    pub async fn until(&self, query: &str, expected: &str) {
+        let reached = async {
+            let mut looks = tokio::time::interval(Duration::from_millis(20));
+            while self.row(query) != expected {
+                looks.tick().await;
+            }
+        };
+        let limit = Duration::from_secs(60);
+        assert!(
+            tokio::time::timeout(limit, reached).await.is_ok(),
+            "{query}: {}",
+            self.row(query)
+        );
+    }
+}
+
+impl Server {
+    pub async fn start(store: &Arc<dyn Store>, zone: &Zone, runner: &str) -> Self {
+        let client = RunnerClient::new(runner.parse().expect("an address"), RunnerTimeouts::default());
+        let policy = Policy {
+            concurrency: 100,
+            delivery: Delivery::AtMostOnce,
+            grace: 30 * SECOND,
+            attempts: 3,
+            retry_statuses: Vec::new(),
+        };
+        let runtime = tokio::runtime::Handle::current();
+        let dispatcher = Dispatcher::start(Arc::clone(store), client.expect("a client"), policy, &runtime);
+        let api = Api {
+            store: Arc::clone(store),
+            dispatcher,
+            bell: Bell::default(),
+            control: Control::default(),
+            rules: ScheduleRules {
+                zone: zone.clone(),
+                dst: DstPolicy::Once,
+            },
+        };
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("bind");
+        let (end, ended) = oneshot::channel();
+        Self {
+            address: listener.local_addr().expect("address"),
+            control: api.control.clone(),
+            dispatcher: api.dispatcher.clone(),
+            end,
+            serving: tokio::spawn(serve(listener, router(api), async {
+                // A sender that is dropped ends it as well.
+                let _ = ended.await;
+            })),
+        }
+    }
+
+    /// Asks the server to end; the handle tells when it has.
+    pub fn end(self) -> JoinHandle<()> {
+        let _ = self.end.send(());
+        self.serving
+    }
+
+    pub async fn stop(self) {
+        self.end().await.expect("the server ends in order");
+    }
+}
+
+struct Deciding {
+    now: UtcMicros,
+    zone: Zone,
+}
+
+impl Decider for Deciding {
+    fn plan(&self, job: &DueJob) -> Result<Plan, String> {
+        let definition: Definition =
+            serde_json::from_str(&job.definition).map_err(|error| error.to_string())?;
+        let context = Context::new(self.zone.clone(), job.created_at);
+        let trigger = definition.compile(&context).map_err(|error| error.to_string())?;
+        let rules = FiringRules {
+            grace: 30 * SECOND,
+            coalesce: true,
+            max_instances: 50,
+        };
+        Ok(plan(job, &trigger, &rules, self.now))
+    }
+
+    fn admit(&self, _: TaskId) -> bool {
+        false
+    }
+}
