@@ -1,7 +1,7 @@
 //! The conformance suite of the store: every test runs on SQLite and on PostgreSQL, and must see the same.
 //!
 //! A test is written once, as a function of a [`Harness`](store::harness::Harness), and named in `on_both!`. Those that
-//! need several processes on one database run on PostgreSQL alone (`store::together`).
+//! need several processes on one database run on PostgreSQL alone (`store::together`, `store::neighbours`).
 
 #![expect(clippy::unwrap_used, reason = "whatever fails here fails the test")]
 
@@ -28,10 +28,13 @@ mod store {
     mod decide;
     mod decide_edges;
     mod existing;
+    mod fixture;
     mod harness;
     mod jobs;
+    mod neighbours;
     mod publish;
     mod removal;
+    mod requeue;
     mod rows;
     mod schema;
     mod sends;

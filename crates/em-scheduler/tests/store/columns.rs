@@ -7,7 +7,8 @@ use em_scheduler::model::{Next, Settled, Settlement};
 use em_scheduler::store::{SyncPlan, SyncTask};
 
 use super::decide::{send_and, send_then};
-use super::harness::{Harness, NOW, Row, after, at, job};
+use super::fixture::job;
+use super::harness::{Harness, NOW, Row, after, at};
 
 on_both!(only_the_columns_of_the_contract_are_written);
 

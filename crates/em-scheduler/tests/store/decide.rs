@@ -3,7 +3,8 @@
 use em_scheduler::model::{DueJob, JobKind, Next, Outcome, Plan, SkipReason, Verdict};
 use triggers::UtcMicros;
 
-use super::harness::{Harness, ME, NOW, after, at, job, rule};
+use super::fixture::{job, rule};
+use super::harness::{Harness, ME, NOW, after, at};
 
 on_both!(
     a_due_job_gets_one_run_and_advances,

@@ -3,7 +3,8 @@
 use em_scheduler::model::{DueJob, Next, Outcome, Plan, SkipReason};
 
 use super::decide::{send_and, send_then, verdict};
-use super::harness::{Harness, NOW, after, at, job, rule};
+use super::fixture::{job, rule};
+use super::harness::{Harness, NOW, after, at};
 
 on_both!(
     instances_are_the_runs_that_are_not_final,

@@ -1,6 +1,7 @@
 //! The published next run, and the forgetting of old runs.
 
-use super::harness::{Harness, Place, after, client, job, on_postgres};
+use super::fixture::job;
+use super::harness::{Harness, Place, after, client, on_postgres};
 
 on_both!(
     the_earliest_next_run_is_published,

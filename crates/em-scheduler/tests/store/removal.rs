@@ -2,7 +2,8 @@
 
 use em_scheduler::model::{Settled, Settlement};
 
-use super::harness::{Harness, NOW, after, at, job};
+use super::fixture::job;
+use super::harness::{Harness, NOW, after, at};
 
 on_both!(
     a_removed_task_falls_silent,

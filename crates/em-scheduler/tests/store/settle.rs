@@ -9,14 +9,12 @@ on_both!(
     run_ids_link_the_last_run,
     a_stale_fence_changes_nothing,
     only_a_failure_marks_the_task,
-    a_requeued_run_waits_again,
-    a_requeued_run_of_a_deleted_job_ends,
     a_vanished_task_is_no_obstacle,
     of_two_settlements_the_first_counts,
     any_reason_can_be_stored,
 );
 
-fn ended(run: &SendableRun, outcome: Settled) -> Settlement {
+pub(crate) fn ended(run: &SendableRun, outcome: Settled) -> Settlement {
     let SendableRun {
         key,
         fence,
@@ -33,11 +31,11 @@ fn ended(run: &SendableRun, outcome: Settled) -> Settlement {
     }
 }
 
-async fn settle(h: &Harness, run: &SendableRun, outcome: Settled) {
+pub(crate) async fn settle(h: &Harness, run: &SendableRun, outcome: Settled) {
     h.store.settle(after(5), vec![ended(run, outcome)]).await.unwrap();
 }
 
-const RUN: &str = "SELECT state, reason, finished_at, fence FROM scheduler_run ORDER BY key";
+pub(crate) const RUN: &str = "SELECT state, reason, finished_at, fence FROM scheduler_run ORDER BY key";
 
 async fn each_outcome_is_written_down(h: Harness) {
     let cases = [
@@ -193,73 +191,6 @@ async fn only_a_failure_marks_the_task(h: Harness) {
             "{outcome:?}"
         );
     }
-}
-
-async fn a_requeued_run_waits_again(h: Harness) {
-    let run = h.sending_run(7, "3-7-cron").await;
-    let row = "SELECT state, attempt, not_before, sent_at, finished_at, reason FROM scheduler_run";
-    for (outcome, attempt) in [
-        (
-            Settled::Requeued {
-                not_before: after(9),
-                attempted: true,
-            },
-            1,
-        ),
-        (Settled::Repeat { not_before: after(9) }, 1),
-        (
-            Settled::Requeued {
-                not_before: after(9),
-                attempted: false,
-            },
-            0,
-        ),
-    ] {
-        h.place
-            .run("UPDATE scheduler_run SET state = 'sending', sent_at = 1, not_before = NULL")
-            .await;
-        settle(&h, &run, outcome).await;
-        assert_eq!(
-            h.place.lines(row).await,
-            [format!("queued|{attempt}|{}|~|~|~", after(9).get())]
-        );
-    }
-    assert_eq!(h.place.log().await.len(), 0);
-    let begun = h
-        .store
-        .begin_sends(after(9), vec![(run.key, run.fence)])
-        .await
-        .unwrap();
-    assert_eq!((begun[0].attempt, begun[0].fence), (1, run.fence + 1));
-}
-
-async fn a_requeued_run_of_a_deleted_job_ends(h: Harness) {
-    let run = h.sending_run(7, "3-7-cron").await;
-    h.place.run("UPDATE scheduler_run SET withdrawn = 1").await;
-    settle(&h, &run, Settled::Repeat { not_before: after(9) }).await;
-    assert_eq!(
-        h.place.lines(RUN).await,
-        [format!("skipped|deleted|{}|2", after(5).get())]
-    );
-    let told = "Job skipped. Scheduled for: Mon, Nov 23, 2026 16:12:04. Reason: deleted";
-    assert_eq!(h.place.messages().await, [told]);
-    h.place
-        .run("UPDATE scheduler_run SET state = 'sending', muted = 1; DELETE FROM task_log")
-        .await;
-    settle(
-        &h,
-        &run,
-        Settled::Requeued {
-            not_before: after(9),
-            attempted: true,
-        },
-    )
-    .await;
-    assert_eq!(
-        h.place.lines("SELECT state FROM scheduler_run").await,
-        ["skipped"]
-    );
-    assert_eq!(h.place.log().await.len(), 0, "muted");
 }
 
 async fn a_vanished_task_is_no_obstacle(h: Harness) {

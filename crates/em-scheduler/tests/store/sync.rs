@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex};
 use em_scheduler::model::JobKind;
 use em_scheduler::store::{SyncPlan, SyncTask, SyncedPage};
 
-use super::harness::{Harness, NOW, after, at, job};
+use super::fixture::job;
+use super::harness::{Harness, NOW, after, at};
 
 on_both!(
     pages_go_through_all_tasks,
@@ -14,7 +15,6 @@ on_both!(
     a_second_pass_writes_no_row,
     an_invalid_task_is_reported_and_forgotten,
     an_unreadable_task_concerns_itself_alone,
-    the_flag_is_kept,
 );
 
 async fn pages_go_through_all_tasks(h: Harness) {
@@ -291,11 +291,4 @@ async fn an_unreadable_task_concerns_itself_alone(h: Harness) {
         "{error}"
     );
     assert!(h.store.task(7).await.is_ok());
-}
-
-async fn the_flag_is_kept(h: Harness) {
-    assert!(!h.store.synced_before().await.unwrap());
-    h.store.set_synced(at(NOW)).await.unwrap();
-    h.store.set_synced(at(NOW)).await.unwrap();
-    assert!(h.store.synced_before().await.unwrap());
 }

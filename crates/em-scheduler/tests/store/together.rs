@@ -1,14 +1,15 @@
-//! Several processes on one PostgreSQL, and a server that does not do as it is told.
+//! Several processes on one PostgreSQL: they decide, add, remove and pause at the same time.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use em_scheduler::model::{DueJob, SendableRun, Settled, Settlement};
-use em_scheduler::store::{Store, StoreError};
+use em_scheduler::model::{DueJob, SendableRun};
+use em_scheduler::store::Store;
 use tokio_postgres::Client;
 
 use super::decide::send_then;
-use super::harness::{Harness, NOW, Place, after, at, client, job, on_postgres, rule};
+use super::fixture::{job, rule};
+use super::harness::{Harness, NOW, Place, after, at, client, on_postgres};
 
 /// Two processes beside the harness's own, and a connection for whatever em_web does.
 async fn beside(h: &Harness) -> (Arc<dyn Store>, Arc<dyn Store>, Client) {
@@ -206,139 +207,5 @@ fn pausing_waits_for_whoever_decides() {
         let (decided, ()) = tokio::join!(one.decide(at(NOW), 10, decider()), pause);
         assert_eq!(decided.unwrap().runs.len(), 1);
         assert!(one.decide(after(60), 10, decider()).await.unwrap().paused);
-    });
-}
-
-#[test]
-fn a_task_being_deleted_holds_nobody_up() {
-    on_postgres(async |h| {
-        let runs = [
-            h.sending_run(7, "3-7-cron").await,
-            h.sending_run(8, "3-8-cron").await,
-        ];
-        let (_, _, em_web) = beside(&h).await;
-        em_web
-            .batch_execute("BEGIN; DELETE FROM task WHERE id = 7")
-            .await
-            .unwrap();
-        let settlements = runs.iter().map(|run| Settlement {
-            key: run.key,
-            fence: run.fence,
-            task_id: run.task_id,
-            scheduled_for: run.scheduled_for,
-            outcome: Settled::Failed {
-                reason: "refused".into(),
-            },
-        });
-        h.store.settle(after(1), settlements.collect()).await.unwrap();
-        em_web.batch_execute("COMMIT").await.unwrap();
-        assert_eq!(
-            h.place.lines("SELECT DISTINCT state FROM scheduler_run").await,
-            ["failed"]
-        );
-        assert_eq!(h.place.lines("SELECT task_id FROM task_log").await, ["8"]);
-    });
-}
-
-#[test]
-fn a_status_that_could_not_be_written_is_written_later() {
-    on_postgres(async |h| {
-        let run = h.sending_run(7, "3-7-cron").await;
-        let (_, _, em_web) = beside(&h).await;
-        em_web
-            .batch_execute("BEGIN; UPDATE task SET name = 'New' WHERE id = 7")
-            .await
-            .unwrap();
-        let SendableRun {
-            key,
-            fence,
-            task_id,
-            scheduled_for,
-            ..
-        } = run;
-        let outcome = Settled::Failed {
-            reason: "refused".into(),
-        };
-        h.store
-            .settle(
-                after(1),
-                vec![Settlement {
-                    key,
-                    fence,
-                    task_id,
-                    scheduled_for,
-                    outcome,
-                }],
-            )
-            .await
-            .unwrap();
-        // The event does not collide with a change of other columns.
-        assert_eq!(h.place.messages().await.len(), 1);
-        em_web.batch_execute("COMMIT").await.unwrap();
-        assert_eq!(h.place.lines("SELECT status_id FROM task").await, ["4"]);
-        h.store.publish_next_runs(after(2), vec![]).await.unwrap();
-        assert_eq!(h.place.lines("SELECT name, status_id FROM task").await, ["New|2"]);
-    });
-}
-
-#[test]
-fn the_databases_clock_counts_and_is_never_passed() {
-    on_postgres(async |h| {
-        let asking = "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint";
-        for _ in 0..20 {
-            h.store.ping().await.unwrap();
-            let ours = h.store.now().get();
-            let theirs: i64 = h.place.lines(asking).await[0].parse().unwrap();
-            assert!(ours <= theirs, "{ours} is ahead of {theirs}");
-            assert!(theirs - ours < 5_000_000, "{ours} is far behind {theirs}");
-        }
-    });
-}
-
-#[test]
-fn a_database_that_cannot_be_used_says_why() {
-    on_postgres(async |h| {
-        let Place::Postgres { database, .. } = &h.place else {
-            unreachable!()
-        };
-        let url = database.url();
-        let (server, name) = url.rsplit_once('/').unwrap();
-        let open = async |url: String| {
-            let options = em_scheduler::store::postgres::PostgresOptions {
-                url,
-                zone: triggers::Zone::utc(),
-                clock: Arc::new(em_scheduler::clock::SystemClock),
-                instance: "x".into(),
-                place: "here".into(),
-            };
-            em_scheduler::store::postgres::PostgresStore::connect(options)
-                .await
-                .err()
-                .unwrap()
-        };
-        let server = server.replace("postgres@", "postgres:s3cret@");
-        let unknown = open(format!("{server}/nowhere")).await;
-        assert!(
-            matches!(&unknown, StoreError::Unusable(text) if text.contains("database nowhere")),
-            "{unknown}"
-        );
-        let stranger = open(format!("{server}/{name}").replace("postgres:s3cret@", "nobody:s3cret@")).await;
-        assert!(
-            matches!(&stranger, StoreError::Unusable(text) if text.contains("user nobody")),
-            "{stranger}"
-        );
-        let silent = open("postgres://me:s3cret@127.0.0.1:1/em".into()).await;
-        assert!(
-            silent.is_unavailable() && silent.to_string().contains("host 127.0.0.1, port 1"),
-            "{silent}"
-        );
-        let no_tls = open(format!("{server}/{name}?sslmode=require")).await;
-        assert!(
-            matches!(&no_tls, StoreError::Unusable(text) if text.contains("TLS")),
-            "{no_tls}"
-        );
-        for error in [unknown, stranger, silent, no_tls] {
-            assert!(!format!("{error} {error:?}").contains("s3cret"), "{error:?}");
-        }
     });
 }

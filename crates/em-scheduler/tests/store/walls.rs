@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use triggers::WallMicros;
 
-use super::harness::{Harness, at, job};
+use super::fixture::job;
+use super::harness::{Harness, at};
 
 on_both!(
     times_are_those_of_the_schedulers_zone,

@@ -25,8 +25,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// The operations reason statement by statement, so each must see what was committed before it began. No wait lasts
 /// longer than the engine can bear, and the zone of the session is nobody's business.
 const SESSION: &str = "SET timezone = 'UTC'; SET lock_timeout = '5s'; SET statement_timeout = '30s';
-    SET idle_in_transaction_session_timeout = '60s'; SET default_transaction_isolation = 'read committed';
-    SET default_transaction_deferrable = off";
+    SET idle_in_transaction_session_timeout = '60s'; SET default_transaction_isolation = 'read committed'";
 
 type Connecting<'a> = Pin<Box<dyn Future<Output = Result<(Client, JoinHandle<()>), Error>> + Send + 'a>>;
 

@@ -1,0 +1,75 @@
+//! A run that goes back to wait: an attempt that reached nobody, or one that may be repeated.
+
+use em_scheduler::model::Settled;
+
+use super::harness::{Harness, after};
+use super::settle::{RUN, settle};
+
+on_both!(a_requeued_run_waits_again, a_requeued_run_of_a_deleted_job_ends);
+
+async fn a_requeued_run_waits_again(h: Harness) {
+    let run = h.sending_run(7, "3-7-cron").await;
+    let row = "SELECT state, attempt, not_before, sent_at, finished_at, reason FROM scheduler_run";
+    for (outcome, attempt) in [
+        (
+            Settled::Requeued {
+                not_before: after(9),
+                attempted: true,
+            },
+            1,
+        ),
+        (Settled::Repeat { not_before: after(9) }, 1),
+        (
+            Settled::Requeued {
+                not_before: after(9),
+                attempted: false,
+            },
+            0,
+        ),
+    ] {
+        h.place
+            .run("UPDATE scheduler_run SET state = 'sending', sent_at = 1, not_before = NULL")
+            .await;
+        settle(&h, &run, outcome).await;
+        assert_eq!(
+            h.place.lines(row).await,
+            [format!("queued|{attempt}|{}|~|~|~", after(9).get())]
+        );
+    }
+    assert_eq!(h.place.log().await.len(), 0);
+    let begun = h
+        .store
+        .begin_sends(after(9), vec![(run.key, run.fence)])
+        .await
+        .unwrap();
+    assert_eq!((begun[0].attempt, begun[0].fence), (1, run.fence + 1));
+}
+
+async fn a_requeued_run_of_a_deleted_job_ends(h: Harness) {
+    let run = h.sending_run(7, "3-7-cron").await;
+    h.place.run("UPDATE scheduler_run SET withdrawn = 1").await;
+    settle(&h, &run, Settled::Repeat { not_before: after(9) }).await;
+    assert_eq!(
+        h.place.lines(RUN).await,
+        [format!("skipped|deleted|{}|2", after(5).get())]
+    );
+    let told = "Job skipped. Scheduled for: Mon, Nov 23, 2026 16:12:04. Reason: deleted";
+    assert_eq!(h.place.messages().await, [told]);
+    h.place
+        .run("UPDATE scheduler_run SET state = 'sending', muted = 1; DELETE FROM task_log")
+        .await;
+    settle(
+        &h,
+        &run,
+        Settled::Requeued {
+            not_before: after(9),
+            attempted: true,
+        },
+    )
+    .await;
+    assert_eq!(
+        h.place.lines("SELECT state FROM scheduler_run").await,
+        ["skipped"]
+    );
+    assert_eq!(h.place.log().await.len(), 0, "muted");
+}
