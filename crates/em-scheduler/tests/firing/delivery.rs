@@ -59,7 +59,7 @@ async fn past_its_grace_a_run_that_cannot_be_handed_over_has_failed(mut world: W
         .await;
     scheduler.once(1, scheduler.in_micros(0)).await;
     world.until("SELECT state FROM scheduler_run", &["failed"]).await;
-    assert_eq!(world.rows("SELECT status_id FROM task"), ["2"]);
+    world.until("SELECT status_id FROM task", &["2"]).await;
     let events = world.rows("SELECT message FROM task_log WHERE error = 1 AND job_id = ''");
     assert_eq!(events.len(), 1);
     assert!(events[0].contains("cannot be reached"), "{events:?}");
@@ -77,7 +77,7 @@ async fn another_status_has_failed(world: World) {
             &["failed|the runner answered 302"],
         )
         .await;
-    assert_eq!(world.rows("SELECT status_id FROM task"), ["2"]);
+    world.until("SELECT status_id FROM task", &["2"]).await;
     scheduler.stop().await;
     assert_eq!(world.runner.receipts().len(), 1);
 }

@@ -120,13 +120,14 @@ impl Runner {
             attempt: header("x-attempt").parse().unwrap(),
             at,
         };
-        self.receipts.lock().unwrap().push(receipt);
-        self.count.send_modify(|count| *count += 1);
+        // Read before anybody can know of the request, so that a test may change it for the next one.
         let mode = match *self.mode.lock().unwrap() {
             Mode::HangFor(task) if request.uri().path().ends_with(&format!("/{task}")) => Mode::Hang,
             Mode::HangFor(_) => Mode::Status(200),
             mode => mode,
         };
+        self.receipts.lock().unwrap().push(receipt);
+        self.count.send_modify(|count| *count += 1);
         match mode {
             Mode::Status(status) => {
                 let body = Full::new(Bytes::from_static(b"{\"message\":\"started\"}"));
