@@ -8,7 +8,7 @@ use triggers::Zone;
 
 use crate::client;
 use crate::database::postgres;
-use crate::runner::Runner;
+use crate::runner::{Mode, Runner};
 use crate::world::Server;
 
 /// Each route and what its error begins with; resume comes before the stops, which need no database.
@@ -74,5 +74,20 @@ async fn every_route_says_so_and_works_again_afterwards() {
     assert_eq!(
         get("/api/shutdown").await.message(),
         "Scheduler: scheduler shutdown!"
+    );
+
+    // Lost between the request to the runner and its answer: not the same as never asked.
+    runner.mode(Mode::Wait);
+    let asked = runner.requests().len();
+    let running = client::begin(server.address, "GET", "/api/run/1").await;
+    runner.received(asked + 1).await;
+    database.stop();
+    runner.release();
+    let answer = client::finish(running).await;
+    assert_eq!(answer.status, 503, "{answer:?}");
+    let error = answer.error();
+    assert!(
+        error.starts_with("Scheduler (run task):\nThe runner was asked, but"),
+        "{error}"
     );
 }
