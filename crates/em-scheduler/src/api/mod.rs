@@ -1,8 +1,8 @@
 //! The HTTP API: requests in, store operations and answers out.
 //!
 //! This page is the whole route table: what is not in it is denied, and what a route may do is said here once, for
-//! whatever asks (the methods it accepts, the checks on who may call it). Paths are matched in [`routes`], requests
-//! carried out in [`service`], answers made in [`error`]; the handlers live in [`classic`]. It meets the engine
+//! whatever asks (the methods it accepts, the checks on who may call it). Paths are matched in `routes`, requests
+//! carried out in `service`, answers made in `error`; the handlers live in `classic`. It meets the engine
 //! only in the store and by ringing the bell.
 
 mod classic;

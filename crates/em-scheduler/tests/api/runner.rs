@@ -118,8 +118,9 @@ async fn answer(
         .get("x-job-id")
         .map_or("", |id| id.to_str().expect("text"));
     let request = (request.uri().path().to_owned(), job_id.to_owned());
-    shared.requests.send_modify(|requests| requests.push(request));
+    // Before anybody hears of the request, and perhaps changes it.
     let mode = *shared.mode.lock().expect("mode");
+    shared.requests.send_modify(|requests| requests.push(request));
     let status = match mode {
         Mode::Answer(status) => status,
         Mode::Cut => return Err(std::io::Error::other("cut")),
