@@ -16,7 +16,9 @@ CREATE INDEX scheduler_job_task ON scheduler_job (task_id);
 CREATE TABLE scheduler_due (
   job_key     BIGINT PRIMARY KEY,
   next_run_at BIGINT NOT NULL
-);
+)
+-- Each fire leaves a dead row where the next due job is looked for: clear them away early.
+WITH (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 500);
 CREATE INDEX scheduler_due_at ON scheduler_due (next_run_at);
 
 -- Every decision. The unique key makes a second decision about the same time impossible.

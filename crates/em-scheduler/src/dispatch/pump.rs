@@ -85,7 +85,11 @@ pub(super) fn launch(shared: &Arc<Shared>, run: SendableRun) {
     let for_task = Arc::clone(shared);
     shared.runtime.spawn(async move {
         let shared = for_task;
-        let answer = shared.client.send(&run, || shared.desk().begin(run.key)).await;
+        let gate = || {
+            crate::crash::point("dispatch.gate");
+            shared.desk().begin(run.key)
+        };
+        let answer = shared.client.send(&run, gate).await;
         crate::crash::point("dispatch.answered");
         let outcome = outcome::settle(&run, &answer, &shared.policy, shared.now());
         submit(&shared, &run, outcome, true);

@@ -38,6 +38,7 @@ pub(super) async fn run(shared: Weak<Shared>, mut outcomes: UnboundedReceiver<Se
                 }
             }
         }
+        crate::crash::point("dispatch.settled");
         conclude(&shared, batch.drain(..));
     }
 }

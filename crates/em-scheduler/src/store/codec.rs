@@ -20,7 +20,8 @@ pub(super) fn wall_text(wall: WallMicros) -> String {
 
 /// Reads such a text; the fraction may be missing or short, the time too.
 pub(super) fn wall_from_text(text: &str) -> Result<WallMicros, String> {
-    text.parse().map_err(|_| format!("{text:?} is not YYYY-MM-DD HH:MM:SS[.ffffff]"))
+    text.parse()
+        .map_err(|_| format!("{text:?} is not YYYY-MM-DD HH:MM:SS[.ffffff]"))
 }
 
 /// The kind of a job or run as stored.

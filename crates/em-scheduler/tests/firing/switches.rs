@@ -52,16 +52,29 @@ async fn nothing_is_decided_while_paused_and_the_grace_decides_after(world: Worl
 async fn the_paused_state_survives_a_restart(world: World) {
     world.tasks(2);
     let scheduler = world.start().await;
-    scheduler.store.set_paused(scheduler.in_micros(0), true).await.unwrap();
+    scheduler
+        .store
+        .set_paused(scheduler.in_micros(0), true)
+        .await
+        .unwrap();
     scheduler.stop().await;
     let scheduler = world.start().await;
     assert!(scheduler.store.paused().await.unwrap());
     scheduler.once(1, scheduler.in_micros(0)).await;
     scheduler.once(2, scheduler.in_micros(-40 * SECOND)).await;
-    scheduler.store.set_paused(scheduler.in_micros(0), false).await.unwrap();
+    scheduler
+        .store
+        .set_paused(scheduler.in_micros(0), false)
+        .await
+        .unwrap();
     scheduler.bell.ring();
     // Had the first been decided while it was alone, it would stand before the second.
-    world.until("SELECT task_id, state FROM scheduler_run ORDER BY key", &["2|missed", "1|delivered"]).await;
+    world
+        .until(
+            "SELECT task_id, state FROM scheduler_run ORDER BY key",
+            &["2|missed", "1|delivered"],
+        )
+        .await;
     scheduler.stop().await;
 }
 

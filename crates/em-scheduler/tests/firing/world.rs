@@ -93,6 +93,14 @@ impl World {
         world
     }
 
+    /// The database as a process is told of it.
+    pub fn url(&self) -> String {
+        match &self.database {
+            Database::Sqlite { path, .. } => format!("sqlite://{}", path.display()),
+            Database::Postgres(database) => database.url().to_owned(),
+        }
+    }
+
     /// Opens the store without an engine.
     pub async fn open(&self, instance: &str) -> Arc<dyn Store> {
         let (zone, clock) = (Zone::utc(), Arc::new(SystemClock));

@@ -41,6 +41,7 @@ pub(super) async fn decide(tx: &Tx<'_>, limit: usize, decider: &dyn Decider) -> 
         decided.tasks = judged.iter().map(|job| job.task).collect();
     }
     decided.next_due = next_due(tx, &keys, keys.len() >= limit).await?;
+    crate::crash::point("decide.uncommitted");
     Ok(decided)
 }
 

@@ -2,7 +2,7 @@
 //! number of processes on one database.
 //!
 //! ```text
-//!  url ─▶ connect (pool, session, tls) ─▶ schema (create, verify, migrate)
+//!  url ─▶ connect (pool, session, tls) ─▶ link ─▶ schema (create, verify, migrate)
 //!                                          tx      one transaction: statements, locks, events
 //!          jobs  sync      what the API and job_sync change
 //!          firing  runs    what the engine decides and settles
@@ -19,6 +19,7 @@ mod debts;
 mod error;
 mod firing;
 mod jobs;
+mod link;
 mod rows;
 mod runs;
 mod schema;
@@ -36,18 +37,17 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use deadpool_postgres::{Object, Pool};
+use deadpool_postgres::Object;
 use tokio::task::JoinHandle;
-use tokio_postgres::Row;
 use triggers::{UtcMicros, Zone};
 
-use self::clock::DatabaseClock;
 use self::debts::Debts;
-use self::tx::{Guard, Params, Scope, Tx};
+use self::link::{Link, Patience};
+use self::tx::{Guard, Scope, Tx};
 use self::url::Target;
 use super::{
-    Decided, Decider, Instance, JobNamer, JobPlanner, Replaced, Result, Store, StoreError, SyncPlanner,
-    SyncedPage, TakeOverJudge,
+    Decided, Decider, Instance, JobNamer, JobPlanner, Replaced, Result, Store, SyncPlanner, SyncedPage,
+    TakeOverJudge,
 };
 use crate::clock::Clock;
 use crate::model::{ListedJob, RunKey, SendableRun, Settlement, TaskId, TaskRow};
@@ -55,10 +55,6 @@ use crate::model::{ListedJob, RunKey, SendableRun, Settlement, TaskId, TaskRow};
 /// Names in `scheduler_state`.
 const PAUSED: &str = "paused";
 const SYNCED: &str = "synced";
-
-/// No operation takes longer, or its connection is given up: the server limits each statement, but a server that
-/// has frozen limits nothing.
-const LONGEST: Duration = Duration::from_secs(150);
 
 /// Microseconds by which the clocks may differ before somebody is told.
 const TOLERATED: i64 = 2_000_000;
@@ -94,18 +90,11 @@ impl fmt::Debug for PostgresOptions {
 
 /// The store on PostgreSQL.
 pub struct PostgresStore {
-    shared: Arc<Shared>,
+    link: Arc<Link>,
     options: PostgresOptions,
     version: String,
     debts: Mutex<Debts>,
     looking: JoinHandle<()>,
-}
-
-/// What the task that watches the clock needs too.
-struct Shared {
-    pool: Pool,
-    target: Target,
-    clock: DatabaseClock,
 }
 
 /// What an operation does inside its transaction.
@@ -118,21 +107,16 @@ impl PostgresStore {
     /// # Errors
     /// The server does not answer (`Unavailable`), refuses us, or holds no em_web database (`Unusable`).
     pub async fn connect(options: PostgresOptions) -> Result<Self> {
-        let target = Target::parse(&options.url)?;
-        let shared = Arc::new(Shared {
-            pool: connect::pool(&target)?,
-            target,
-            clock: DatabaseClock::new(),
-        });
-        shared.sample().await?;
-        let ahead = options.clock.now().since(shared.clock.now());
+        let link = Arc::new(Link::new(Target::parse(&options.url)?)?);
+        link.sample().await?;
+        let ahead = options.clock.now().since(link.clock.now());
         if ahead.abs() > TOLERATED {
             tracing::warn!(
                 "this machine's clock is {} s ahead of the database's, which is the one that counts",
                 ahead / 1_000_000
             );
         }
-        let watched = Arc::clone(&shared);
+        let watched = Arc::clone(&link);
         let looking = tokio::spawn(async move {
             loop {
                 tokio::time::sleep(LOOK_EVERY).await;
@@ -141,39 +125,40 @@ impl PostgresStore {
             }
         });
         let mut store = Self {
-            shared,
+            link,
             options,
             version: String::new(),
             debts: Mutex::default(),
             looking,
         };
-        let now = store.now();
-        store
-            .write(now, |tx| Box::pin(schema::prepare(tx)))
-            .await
-            .map_err(|error| store.naming(error))?;
-        store.version = store
-            .rows("SHOW server_version", &[])
-            .await?
-            .first()
-            .map_or(Ok(String::new()), |row| row.try_get(0))?;
+        let prepared = store
+            .write_much(store.now(), |tx| Box::pin(schema::prepare(tx)))
+            .await;
+        prepared.map_err(|error| store.link.naming(error))?;
+        let version = store.link.rows("SHOW server_version", &[]).await?;
+        store.version = version.first().map_or(Ok(String::new()), |row| row.try_get(0))?;
         Ok(store)
-    }
-
-    /// An error at start names the database.
-    fn naming(&self, error: StoreError) -> StoreError {
-        let target = &self.shared.target;
-        match error {
-            StoreError::Unusable(reason) => StoreError::Unusable(format!("{reason} ({target})")),
-            StoreError::Other(reason) => {
-                StoreError::Unusable(format!("the database cannot be used: {reason} ({target})"))
-            }
-            error => error,
-        }
     }
 
     /// Runs an operation in a transaction and waits for its commit.
     async fn write<T, F>(&self, now: UtcMicros, operation: F) -> Result<T>
+    where
+        T: Send,
+        F: for<'t> FnOnce(&'t Tx<'_>) -> Working<'t, T> + Send,
+    {
+        self.write_within(Patience::Usual, now, operation).await
+    }
+
+    /// The same for operations that may take long.
+    async fn write_much<T, F>(&self, now: UtcMicros, operation: F) -> Result<T>
+    where
+        T: Send,
+        F: for<'t> FnOnce(&'t Tx<'_>) -> Working<'t, T> + Send,
+    {
+        self.write_within(Patience::Long, now, operation).await
+    }
+
+    async fn write_within<T, F>(&self, patience: Patience, now: UtcMicros, operation: F) -> Result<T>
     where
         T: Send,
         F: for<'t> FnOnce(&'t Tx<'_>) -> Working<'t, T> + Send,
@@ -185,13 +170,12 @@ impl PostgresStore {
             owner: self.options.instance.clone(),
             debts: before.clone(),
         };
-        let (done, after) = self
-            .with_connection(async |client: &mut Object| {
-                let tx = Tx::new(client.transaction().await?, scope);
-                let done = operation(&tx).await?;
-                Ok((done, tx.commit().await?))
-            })
-            .await?;
+        let in_transaction = async |client: &mut Object| {
+            let tx = Tx::new(client.transaction().await?, scope);
+            let done = operation(&tx).await?;
+            Ok((done, tx.commit().await?))
+        };
+        let (done, after) = self.link.lend(patience, in_transaction).await?;
         self.debts
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -199,58 +183,19 @@ impl PostgresStore {
         Ok(done)
     }
 
-    /// The rows of a single statement that changes nothing.
-    async fn rows(&self, sql: &str, params: Params<'_>) -> Result<Vec<Row>> {
-        self.with_connection(async |client: &mut Object| {
-            let statement = client.prepare_cached(sql).await?;
-            Ok(client.query(&statement, params).await?)
-        })
-        .await
-    }
-
-    /// Lends a connection. One that does not answer is not used again.
-    async fn with_connection<T, F>(&self, work: F) -> Result<T>
-    where
-        F: AsyncFnOnce(&mut Object) -> Result<T>,
-    {
-        let mut client = self.shared.client().await?;
-        match tokio::time::timeout(LONGEST, work(&mut client)).await {
-            Ok(outcome) => outcome,
-            Err(_) => {
-                drop(Object::take(client));
-                Err(StoreError::Unavailable(format!(
-                    "PostgreSQL does not answer ({})",
-                    self.shared.target
-                )))
-            }
-        }
-    }
-
     async fn flag(&self, name: &str) -> Result<bool> {
         let rows = self
+            .link
             .rows("SELECT value <> 0 FROM scheduler_state WHERE name = $1", &[&name])
             .await?;
         rows.first().map_or(Ok(false), |row| Ok(row.try_get(0)?))
     }
 }
 
-impl Shared {
-    async fn client(&self) -> Result<Object> {
-        self.pool
-            .get()
-            .await
-            .map_err(|failure| error::connecting(failure, &self.target))
-    }
-
-    async fn sample(&self) -> Result<()> {
-        self.clock.sample(&self.client().await?).await
-    }
-}
-
 impl Drop for PostgresStore {
     fn drop(&mut self) {
         self.looking.abort();
-        self.shared.pool.close();
+        self.link.close();
     }
 }
 
@@ -274,15 +219,15 @@ async fn set_state(tx: &Tx<'_>, name: &str, value: i64) -> Result<()> {
 #[async_trait]
 impl Store for PostgresStore {
     fn describe(&self) -> String {
-        format!("PostgreSQL {} at {}", self.version, self.shared.target)
+        format!("PostgreSQL {} at {}", self.version, self.link.target)
     }
 
     fn now(&self) -> UtcMicros {
-        self.shared.clock.now()
+        self.link.clock.now()
     }
 
     async fn ping(&self) -> Result<()> {
-        self.shared.sample().await
+        self.link.sample().await
     }
 
     async fn paused(&self) -> Result<bool> {
@@ -290,7 +235,8 @@ impl Store for PostgresStore {
     }
 
     async fn list_jobs(&self, with_definitions: bool) -> Result<Vec<ListedJob>> {
-        self.rows(&jobs::list(with_definitions), &[])
+        self.link
+            .rows(&jobs::list(with_definitions), &[])
             .await?
             .iter()
             .map(jobs::listed_job)
@@ -298,7 +244,8 @@ impl Store for PostgresStore {
     }
 
     async fn task(&self, id: TaskId) -> Result<Option<TaskRow>> {
-        self.rows(&rows::one_task(), &[&id])
+        self.link
+            .rows(&rows::one_task(), &[&id])
             .await?
             .first()
             .map(rows::task_row)
@@ -324,11 +271,13 @@ impl Store for PostgresStore {
     }
 
     async fn remove_all_jobs(&self, now: UtcMicros) -> Result<Vec<RunKey>> {
-        self.write(now, |tx| Box::pin(jobs::remove_everything(tx))).await
+        self.write_much(now, |tx| Box::pin(jobs::remove_everything(tx)))
+            .await
     }
 
     async fn remove_orphans(&self, now: UtcMicros) -> Result<Vec<RunKey>> {
-        self.write(now, |tx| Box::pin(jobs::remove_orphans(tx))).await
+        self.write_much(now, |tx| Box::pin(jobs::remove_orphans(tx)))
+            .await
     }
 
     async fn set_paused(&self, now: UtcMicros, paused: bool) -> Result<()> {
@@ -388,7 +337,7 @@ impl Store for PostgresStore {
         limit: usize,
         plan: SyncPlanner,
     ) -> Result<SyncedPage> {
-        self.write(now, move |tx| {
+        self.write_much(now, move |tx| {
             Box::pin(async move { sync::sync_page(tx, (after, limit), &plan).await })
         })
         .await
@@ -420,7 +369,7 @@ impl Store for PostgresStore {
 
     async fn other_instances(&self) -> Result<Vec<Instance>> {
         let query = "SELECT id, place, lease_until FROM scheduler_instance WHERE id <> $1 ORDER BY id";
-        let rows = self.rows(query, &[&self.options.instance]).await?;
+        let rows = self.link.rows(query, &[&self.options.instance]).await?;
         rows.iter()
             .map(|row| {
                 let lease_until = UtcMicros::new(row.try_get(2)?);

@@ -80,9 +80,9 @@ impl<'c> Tx<'c> {
 
     /// Makes everything durable; answers what is owed to `task` now.
     pub(super) async fn commit(self) -> Result<Debts> {
-        crate::crash::point("postgres.before-commit");
+        crate::crash::point("commit.before");
         self.transaction.commit().await?;
-        crate::crash::point("postgres.after-commit");
+        crate::crash::point("commit.after");
         Ok(self.debts.into_inner().unwrap_or_else(PoisonError::into_inner))
     }
 

@@ -65,6 +65,7 @@ pub(super) fn decide(
         .prepare_cached("SELECT min(next_run_at) FROM scheduler_due")?
         .query_row([], |row| row.get::<_, Option<i64>>(0))?
         .map(UtcMicros::new);
+    crate::crash::point("decide.uncommitted");
     Ok(decided)
 }
 

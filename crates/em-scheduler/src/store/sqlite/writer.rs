@@ -96,9 +96,9 @@ fn commit(connection: &mut Connection, group: Vec<Work>) -> (Vec<Reply>, Option<
     match connection.transaction_with_behavior(TransactionBehavior::Immediate) {
         Ok(transaction) => {
             let replies = group.into_iter().map(|work| work(Some(&transaction))).collect();
-            crate::crash::point("sqlite.before-commit");
+            crate::crash::point("commit.before");
             let committed = transaction.commit().map_err(StoreError::from);
-            crate::crash::point("sqlite.after-commit");
+            crate::crash::point("commit.after");
             (replies, committed.err())
         }
         // Nothing ran, and each caller learns why.
