@@ -66,10 +66,12 @@ async fn task(tx: &Tx<'_>, id: TaskId) -> Result<Option<TaskRow>> {
 
 pub(super) async fn replace(tx: &Tx<'_>, id: TaskId, plan: &JobPlanner) -> Result<Replaced> {
     tx.hold_task(id).await?;
-    let Some(row) = task(tx, id).await? else {
-        return Ok(Replaced::UnknownTask);
+    let planned = match task(tx, id).await {
+        Ok(None) => return Ok(Replaced::UnknownTask),
+        Ok(Some(row)) => plan(&row),
+        Err(error) => Err(error.unreadable()?),
     };
-    let jobs = match plan(&row) {
+    let jobs = match planned {
         Ok(jobs) => jobs,
         Err(reason) => {
             tx.record(&[(id, Event::Refused(reason.clone()))]).await?;

@@ -1,0 +1,108 @@
+//! The link to one database: connections lent for as long as one operation may take, and the clock behind them.
+
+use std::time::Duration;
+
+use deadpool_postgres::{Object, Pool};
+use tokio_postgres::Row;
+
+use super::clock::DatabaseClock;
+use super::tx::Params;
+use super::url::Target;
+use super::{connect, error};
+use crate::store::{Result, StoreError};
+
+/// How long an operation may take before its connection is given up. The server limits each statement, but a server
+/// that has frozen limits nothing.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Patience {
+    /// For a single question.
+    Short,
+    /// For one transaction of the engine or the API.
+    Usual,
+    /// For what goes through all jobs.
+    Long,
+}
+
+impl Patience {
+    fn limit(self) -> Duration {
+        Duration::from_secs(match self {
+            Self::Short => 5,
+            Self::Usual => 40,
+            Self::Long => 300,
+        })
+    }
+}
+
+/// Shared between the store and the task that watches the clock.
+pub(super) struct Link {
+    pool: Pool,
+    pub(super) target: Target,
+    pub(super) clock: DatabaseClock,
+}
+
+impl Link {
+    /// A link that has not been used yet.
+    ///
+    /// # Errors
+    /// The roots to trust cannot be read.
+    pub(super) fn new(target: Target) -> Result<Self> {
+        Ok(Self {
+            pool: connect::pool(&target)?,
+            target,
+            clock: DatabaseClock::new(),
+        })
+    }
+
+    /// Lends a connection. One that does not answer in time is not used again.
+    pub(super) async fn lend<T, F>(&self, patience: Patience, work: F) -> Result<T>
+    where
+        F: AsyncFnOnce(&mut Object) -> Result<T>,
+    {
+        let client = self.pool.get().await;
+        let mut client = client.map_err(|failure| error::connecting(failure, &self.target))?;
+        match tokio::time::timeout(patience.limit(), work(&mut client)).await {
+            Ok(outcome) => outcome,
+            Err(_) => {
+                drop(Object::take(client));
+                Err(StoreError::Unavailable(format!(
+                    "PostgreSQL does not answer ({})",
+                    self.target
+                )))
+            }
+        }
+    }
+
+    /// The rows of a single statement that changes nothing.
+    pub(super) async fn rows(&self, sql: &str, params: Params<'_>) -> Result<Vec<Row>> {
+        self.lend(Patience::Usual, async |client: &mut Object| {
+            let statement = client.prepare_cached(sql).await?;
+            Ok(client.query(&statement, params).await?)
+        })
+        .await
+    }
+
+    /// Looks at the database's clock.
+    pub(super) async fn sample(&self) -> Result<()> {
+        self.lend(Patience::Short, async |client: &mut Object| {
+            self.clock.sample(client).await
+        })
+        .await
+    }
+
+    /// Ends all connections that nobody uses, and the others once they are given back.
+    pub(super) fn close(&self) {
+        self.pool.close();
+    }
+
+    /// An error at start, where there is nobody who knows the database yet, names it.
+    pub(super) fn naming(&self, error: StoreError) -> StoreError {
+        let target = &self.target;
+        match error {
+            StoreError::Unusable(reason) => StoreError::Unusable(format!("{reason} ({target})")),
+            StoreError::Other(reason) => {
+                StoreError::Unusable(format!("the database cannot be used: {reason} ({target})"))
+            }
+            error => error,
+        }
+    }
+}
