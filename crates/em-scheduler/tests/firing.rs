@@ -1,10 +1,14 @@
 //! The main job, end to end: due jobs reach a real runner, once, on both databases.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on says where")]
+
 #[path = "firing/runner.rs"]
 mod runner;
 #[path = "firing/world.rs"]
 mod world;
 
+#[path = "firing/crash.rs"]
+mod crash;
 #[path = "firing/decisions.rs"]
 mod decisions;
 #[path = "firing/delivery.rs"]

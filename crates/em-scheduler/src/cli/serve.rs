@@ -49,6 +49,7 @@ pub(super) async fn run(config: &Config) -> anyhow::Result<()> {
             return Ok(());
         }
     };
+    let faults = running.faults();
     let ready = async {
         running.ready().await;
         running.announce(config);
@@ -58,6 +59,7 @@ pub(super) async fn run(config: &Config) -> anyhow::Result<()> {
     let signal = tokio::select! {
         signal = signals.first() => signal,
         signal = ready => signal,
+        what = faults => return Err(anyhow!("{what} has failed (see the log); the service ends rather than do half its work")),
     };
     tracing::info!(
         signal = signal.name(),
@@ -159,6 +161,17 @@ impl Running {
     /// Waits until what an earlier process left is taken over and every enabled task has its jobs.
     pub async fn ready(&mut self) {
         self.engine.ready().await;
+    }
+
+    /// Waits until a part of it has failed by a fault of its own, and names the part. Never returns while all is well.
+    fn faults(&self) -> impl Future<Output = &'static str> + use<> {
+        let (engine, dispatcher) = (self.engine.watch(), self.dispatcher.clone());
+        async move {
+            tokio::select! {
+                () = engine => "the engine",
+                () = dispatcher.broken() => "dispatch",
+            }
+        }
     }
 
     /// The one line that says what is running on what.

@@ -40,6 +40,8 @@ struct Shared {
     changed: Notify,
     /// Something ended.
     ended: Notify,
+    /// One of the loops has panicked.
+    broken: Arc<Notify>,
     /// The engine should look for runs that memory and table disagree about.
     astray: Mutex<bool>,
     client: RunnerClient,
@@ -57,6 +59,7 @@ impl Dispatcher {
             desk: Mutex::new(Desk::new(policy.concurrency)),
             changed: Notify::new(),
             ended: Notify::new(),
+            broken: Arc::default(),
             astray: Mutex::new(false),
             client,
             policy,
@@ -64,9 +67,15 @@ impl Dispatcher {
             settled,
             runtime: runtime.clone(),
         });
-        runtime.spawn(pump::run(Arc::clone(&shared)));
-        runtime.spawn(settler::run(Arc::downgrade(&shared), to_settle));
+        let alarm = || Alarm(Arc::clone(&shared.broken));
+        runtime.spawn(alarm().watch(pump::run(Arc::clone(&shared))));
+        runtime.spawn(alarm().watch(settler::run(Arc::downgrade(&shared), to_settle)));
         Self(shared)
+    }
+
+    /// Waits until one of the loops has failed: nothing is sent, or nothing written down, any more.
+    pub async fn broken(&self) {
+        self.0.broken.notified().await;
     }
 
     /// Whether a run of the task may become `sending` in the transaction that decides it. If so, the caller holds a
@@ -196,6 +205,23 @@ impl Dispatcher {
         // Running out of time is an answer, not a failure.
         let _ = tokio::time::timeout(limit, drained).await;
         self.0.desk().in_flight()
+    }
+}
+
+/// Rings when the loop it watches panics.
+struct Alarm(Arc<Notify>);
+
+impl Alarm {
+    async fn watch(self, work: impl Future<Output = ()>) {
+        work.await;
+    }
+}
+
+impl Drop for Alarm {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.notify_one();
+        }
     }
 }
 

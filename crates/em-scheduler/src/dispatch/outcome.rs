@@ -33,13 +33,13 @@ pub(super) fn settle(run: &SendableRun, answer: &Answer, policy: &Policy, now: U
     match answer {
         Answer::Status(status, took) if (200..300).contains(status) => Settled::Delivered { took: *took },
         Answer::Status(status, _) if policy.retry_statuses.contains(status) => {
-            retry_within_grace(run, policy, not_before, format!("the runner answered {status}"))
+            retry_within_grace(run, policy, not_before, &format!("the runner answered {status}"))
         }
         Answer::Status(_, _) if again && attempts_left => Settled::Repeat { not_before },
         Answer::Status(status, _) => Settled::Failed {
             reason: format!("the runner answered {status}"),
         },
-        Answer::NotSent(reason) => retry_within_grace(run, policy, not_before, reason.clone()),
+        Answer::NotSent(reason) => retry_within_grace(run, policy, not_before, reason),
         Answer::Ambiguous(_) if again && attempts_left => Settled::Repeat { not_before },
         Answer::Ambiguous(reason) if again => Settled::Failed {
             reason: format!("{reason} (attempt {} of {})", run.attempt, policy.attempts),
@@ -73,7 +73,7 @@ pub(super) fn manual(answer: &Answer) -> Settled {
 }
 
 /// Nothing has left: again later, as long as that is within grace (and, at least once, within the attempts).
-fn retry_within_grace(run: &SendableRun, policy: &Policy, not_before: UtcMicros, reason: String) -> Settled {
+fn retry_within_grace(run: &SendableRun, policy: &Policy, not_before: UtcMicros, reason: &str) -> Settled {
     let in_time = not_before.since(run.scheduled_for) <= policy.grace;
     let allowed = policy.delivery == Delivery::AtMostOnce || run.attempt < policy.attempts;
     if in_time && allowed && run.kind != JobKind::Manual {

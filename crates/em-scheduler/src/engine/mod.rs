@@ -13,7 +13,7 @@ mod tick;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::{Notify, oneshot, watch};
 
 pub use self::plan::FiringRules;
 
@@ -56,6 +56,8 @@ pub struct EngineHandle {
     thread: Option<JoinHandle<()>>,
     end: Arc<Notify>,
     ready: Option<oneshot::Receiver<()>>,
+    /// Its other end lives as long as the thread.
+    alive: watch::Receiver<()>,
 }
 
 impl Engine {
@@ -88,17 +90,20 @@ impl Engine {
     pub fn spawn(self) -> std::io::Result<EngineHandle> {
         let end = Arc::new(Notify::new());
         let (tell_ready, ready) = oneshot::channel();
+        let (living, alive) = watch::channel(());
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
         let ending = Arc::clone(&end);
-        let thread = std::thread::Builder::new()
-            .name("engine".into())
-            .spawn(move || runtime.block_on(self.run(&ending, tell_ready)))?;
+        let thread = std::thread::Builder::new().name("engine".into()).spawn(move || {
+            let _living = living;
+            runtime.block_on(self.run(&ending, tell_ready));
+        })?;
         Ok(EngineHandle {
             thread: Some(thread),
             end,
             ready: Some(ready),
+            alive,
         })
     }
 }
@@ -110,6 +115,12 @@ impl EngineHandle {
             // An engine that ended before it was ready will not become so; there is nothing to wait for.
             let _ = ready.await;
         }
+    }
+
+    /// Waits until the loop has ended. Unless it was told to, that is a fault: nothing is decided any more.
+    pub fn watch(&self) -> impl Future<Output = ()> + use<> {
+        let mut alive = self.alive.clone();
+        async move { while alive.changed().await.is_ok() {} }
     }
 
     /// Ends the loop after the round it is in and waits for its thread.

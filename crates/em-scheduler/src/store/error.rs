@@ -30,6 +30,17 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// The words for a value that cannot be read, where that is what went wrong: it concerns one row alone.
+    ///
+    /// # Errors
+    /// Any other error, as it was.
+    pub(super) fn unreadable(self) -> Result<String> {
+        match self {
+            Self::Corrupt { .. } => Ok(self.to_string()),
+            other => Err(other),
+        }
+    }
+
     /// Whether trying again later may help.
     pub fn is_unavailable(&self) -> bool {
         matches!(self, Self::Unavailable(_))

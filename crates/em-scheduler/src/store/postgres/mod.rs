@@ -11,7 +11,7 @@
 //!          clock           the database's time
 //! ```
 //! The database's clock is the authoritative time. Transactions read committed rows statement by statement; what must
-//! not move between two statements is locked (see [`tx`]).
+//! not move between two statements is locked (see `tx`).
 
 mod clock;
 mod connect;

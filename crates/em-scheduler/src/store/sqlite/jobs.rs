@@ -40,10 +40,12 @@ pub(super) fn replace(
     task: TaskId,
     plan: &JobPlanner,
 ) -> Result<Replaced> {
-    let Some(row) = rows::task(connection, task)? else {
-        return Ok(Replaced::UnknownTask);
+    let planned = match rows::task(connection, task) {
+        Ok(None) => return Ok(Replaced::UnknownTask),
+        Ok(Some(row)) => plan(&row),
+        Err(error) => Err(error.unreadable()?),
     };
-    let jobs = match plan(&row) {
+    let jobs = match planned {
         Ok(jobs) => jobs,
         Err(reason) => {
             record(connection, scope, task, &Event::Refused(reason.clone()))?;

@@ -1,5 +1,5 @@
 //! The store on SQLite: one writer thread that owns the connection and commits in groups, a few reader connections
-//! beside it (WAL lets them read while it writes), one process per file (see [`lock`]).
+//! beside it (WAL lets them read while it writes), one process per file (see `lock`).
 //!
 //! The process clock is the authoritative time. `synchronous=FULL`: a decision survives power loss.
 

@@ -84,7 +84,7 @@ impl Cells<'_> {
         match self.row.get_ref(place)? {
             ValueRef::Null => Ok(None),
             ValueRef::Integer(value) => Ok(Some(value)),
-            other => Err(self.corrupt(table, column, &format!("{other:?} is not an integer"))),
+            other => Err(self.corrupt(table, column, &format!("{} is not an integer", shown(other)))),
         }
     }
 
@@ -93,7 +93,7 @@ impl Cells<'_> {
             ValueRef::Null => Ok(None),
             ValueRef::Text(bytes) => Ok(Some(String::from_utf8_lossy(bytes).into_owned())),
             ValueRef::Integer(value) => Ok(Some(value.to_string())),
-            other => Err(self.corrupt(table, column, &format!("{other:?} is not a text"))),
+            other => Err(self.corrupt(table, column, &format!("{} is not a text", shown(other)))),
         }
     }
 
@@ -113,5 +113,16 @@ impl Cells<'_> {
             column,
             found: found.to_owned(),
         }
+    }
+}
+
+/// A value as an error shows it.
+fn shown(value: ValueRef<'_>) -> String {
+    match value {
+        ValueRef::Null => "null".into(),
+        ValueRef::Integer(value) => value.to_string(),
+        ValueRef::Real(value) => value.to_string(),
+        ValueRef::Text(text) => format!("{:?}", String::from_utf8_lossy(text)),
+        ValueRef::Blob(bytes) => format!("a blob of {} bytes", bytes.len()),
     }
 }

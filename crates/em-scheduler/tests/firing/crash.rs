@@ -4,15 +4,6 @@
 //! A debug build kills itself where `EM_SCHEDULER_CRASH_AT` says (see `crash`); a step that is never reached is a
 //! kill from outside instead. Each test runs on both databases.
 
-#[path = "firing/runner.rs"]
-mod runner;
-#[expect(
-    dead_code,
-    reason = "the world is shared with the tests of firing, which use more of it"
-)]
-#[path = "firing/world.rs"]
-mod world;
-
 use std::collections::HashMap;
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, Command, ExitStatus, Stdio};
