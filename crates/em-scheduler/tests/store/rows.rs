@@ -1,13 +1,17 @@
 //! What is read of em_web's rows: every column in its place, nulls as the contract has them.
 
-use em_scheduler::model::{ProjectRow, TaskRow};
+use std::sync::Arc;
 
-use super::harness::Harness;
+use em_scheduler::model::{ProjectRow, TaskRow};
+use em_scheduler::store::Replaced;
+
+use super::harness::{Harness, NOW, at};
 
 on_both!(
     every_column_is_read_into_its_place,
     nulls_are_read_as_not_given,
-    a_task_may_have_no_project
+    a_task_may_have_no_project,
+    an_unreadable_row_refuses_the_task
 );
 
 async fn every_column_is_read_into_its_place(h: Harness) {
@@ -83,4 +87,34 @@ async fn a_task_may_have_no_project(h: Harness) {
         (task.project, task.name.as_deref(), task.enabled),
         (None, Some("T"), true)
     );
+}
+
+async fn an_unreadable_row_refuses_the_task(h: Harness) {
+    h.due_job(7, "3-7-cron").await;
+    let odd = if h.place.is_postgres() {
+        "-infinity"
+    } else {
+        "never"
+    };
+    h.place
+        .run(&format!(
+            "UPDATE project SET ooff_date = '{odd}'; UPDATE task SET enabled = 0"
+        ))
+        .await;
+    let plan = Arc::new(|_: &TaskRow| panic!("nothing to plan with"));
+    let Replaced::Refused(reason) = h.store.replace_jobs(at(NOW), 7, plan).await.unwrap() else {
+        panic!()
+    };
+    assert!(
+        reason.contains("column ooff_date") && reason.contains(odd),
+        "{reason}"
+    );
+    // The old job goes on, and the one row says why the new one does not.
+    assert_eq!(h.place.lines("SELECT id FROM scheduler_job").await, ["3-7-cron"]);
+    assert_eq!(h.place.lines("SELECT enabled FROM task").await, ["0"]);
+    let log = h
+        .place
+        .lines("SELECT task_id, error, message FROM task_log")
+        .await;
+    assert_eq!(log, [format!("7|1|Job could not be scheduled: {reason}")]);
 }
