@@ -34,6 +34,18 @@ pub(super) fn job_kind(table: &'static str, row: &str, text: &str) -> Result<Job
     })
 }
 
+/// The row, or none where a value in it cannot be read: it is told in the log and poisons nobody else.
+pub(super) fn readable<T>(row: Result<T, StoreError>) -> Result<Option<T>, StoreError> {
+    match row {
+        Ok(row) => Ok(Some(row)),
+        Err(error @ StoreError::Corrupt { .. }) => {
+            tracing::error!(%error, "a row is passed over");
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
+}
+
 /// One row of `task_log`, but for its id.
 #[derive(Debug)]
 pub(super) struct EventRow {

@@ -47,7 +47,7 @@ use self::tx::{Guard, Scope, Tx};
 use self::url::Target;
 use super::{
     Decided, Decider, Instance, JobNamer, JobPlanner, Replaced, Result, Store, SyncPlanner, SyncedPage,
-    TakeOverJudge,
+    TakeOverJudge, codec,
 };
 use crate::clock::Clock;
 use crate::model::{ListedJob, RunKey, SendableRun, Settlement, TaskId, TaskRow};
@@ -239,7 +239,7 @@ impl Store for PostgresStore {
             .rows(&jobs::list(with_definitions), &[])
             .await?
             .iter()
-            .map(jobs::listed_job)
+            .filter_map(|row| codec::readable(jobs::listed_job(row)).transpose())
             .collect()
     }
 

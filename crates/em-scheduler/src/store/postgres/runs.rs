@@ -199,7 +199,9 @@ pub(super) async fn take_over(
     );
     let mut open = Vec::new();
     for row in tx.rows(&query, &[&owners, &strangers, &tx.owner]).await? {
-        open.push((run_row(&row)?, row.try_get::<_, bool>(10)?));
+        if let Some(run) = codec::readable(run_row(&row))? {
+            open.push((run, row.try_get::<_, bool>(10)?));
+        }
     }
     open.sort_by(|(one, _), (other, _)| {
         (one.run.scheduled_for, &one.run.job_id).cmp(&(other.run.scheduled_for, &other.run.job_id))

@@ -353,7 +353,9 @@ pub(super) fn take_over(
     let mut rows = statement.query([&scope.owner])?;
     let mut open = Vec::new();
     while let Some(row) = rows.next()? {
-        let run = run_row(row)?;
+        let Some(run) = codec::readable(run_row(row))? else {
+            continue;
+        };
         if owners.contains(&run.owner) || (strangers && row.get(10)?) {
             open.push(run);
         }

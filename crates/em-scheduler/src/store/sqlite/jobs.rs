@@ -20,18 +20,22 @@ pub(super) fn list(connection: &Connection, with_definitions: bool) -> Result<Ve
     let mut rows = statement.query([])?;
     let mut jobs = Vec::new();
     while let Some(row) = rows.next()? {
-        let id: String = row.get(0)?;
-        jobs.push(ListedJob {
-            kind: codec::job_kind("scheduler_job", &id, row.get_ref(2)?.as_str().unwrap_or(""))?,
-            id,
-            task_id: row.get(1)?,
-            name: row.get(3)?,
-            next_run_at: row.get::<_, Option<i64>>(4)?.map(UtcMicros::new),
-            definition: row.get(5)?,
-            created_at: UtcMicros::new(row.get(6)?),
-        });
+        jobs.extend(codec::readable(listed_job(row))?);
     }
     Ok(jobs)
+}
+
+fn listed_job(row: &Row<'_>) -> Result<ListedJob> {
+    let id: String = row.get(0)?;
+    Ok(ListedJob {
+        kind: codec::job_kind("scheduler_job", &id, row.get_ref(2)?.as_str().unwrap_or(""))?,
+        id,
+        task_id: row.get(1)?,
+        name: row.get(3)?,
+        next_run_at: row.get::<_, Option<i64>>(4)?.map(UtcMicros::new),
+        definition: row.get(5)?,
+        created_at: UtcMicros::new(row.get(6)?),
+    })
 }
 
 pub(super) fn replace(
@@ -264,7 +268,7 @@ fn sync_tasks(connection: &Connection, after: Option<TaskId>, limit: usize) -> R
     let mut rows = statement.query(range)?;
     while let Some(row) = rows.next()? {
         if let Some(place) = place(&tasks, row.get(0)?) {
-            tasks[place].jobs.push(stored_job(row)?);
+            tasks[place].jobs.extend(codec::readable(stored_job(row))?);
         }
     }
     let mut statement = connection.prepare_cached(
