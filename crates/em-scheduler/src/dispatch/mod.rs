@@ -27,7 +27,7 @@ pub use self::runner::{Answer, RunnerAddress, RunnerClient, RunnerTimeouts};
 
 use self::desk::{Desk, Verdict};
 use self::settler::Settled;
-use crate::model::{RunKey, SendableRun, Settlement, TaskId};
+use crate::model::{RunKey, SendableRun, TaskId};
 use crate::store::Store;
 
 /// Hands runs to the runner. Cheap to clone: all clones are one dispatcher.
@@ -121,13 +121,7 @@ impl Dispatcher {
     pub async fn send_now(&self, run: &SendableRun) -> Result<Answer, crate::store::StoreError> {
         let answer = self.0.client.send(run, || Verdict::Go).await;
         let outcome = outcome::manual(&answer);
-        let settlement = Settlement {
-            key: run.key,
-            fence: run.fence,
-            task_id: run.task_id,
-            scheduled_for: run.scheduled_for,
-            outcome,
-        };
+        let settlement = run.settlement(outcome);
         self.0.store.settle(self.0.store.now(), vec![settlement]).await?;
         Ok(answer)
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::Shared;
 use super::outcome;
 use super::settler::Settled;
-use crate::model::{self, SendableRun, Settlement};
+use crate::model::{self, SendableRun};
 
 /// Runs that become `sending` in one transaction, at most.
 const BATCH: usize = 500;
@@ -97,13 +97,7 @@ pub(super) fn launch(shared: &Arc<Shared>, run: SendableRun) {
 }
 
 fn submit(shared: &Shared, run: &SendableRun, outcome: model::Settled, permit: bool) {
-    let settlement = Settlement {
-        key: run.key,
-        fence: run.fence,
-        task_id: run.task_id,
-        scheduled_for: run.scheduled_for,
-        outcome,
-    };
+    let settlement = run.settlement(outcome);
     // The settler lives as long as the runtime; at its very end there is nobody left to tell.
     let _ = shared.settled.send(Settled {
         settlement,

@@ -120,6 +120,17 @@ impl SendableRun {
     pub fn idempotency_key(&self) -> String {
         format!("{}@{}", self.job_id, self.scheduled_for)
     }
+
+    /// This run ended so, as its present holder has it.
+    pub fn settlement(&self, outcome: Settled) -> Settlement {
+        Settlement {
+            key: self.key,
+            fence: self.fence,
+            task_id: self.task_id,
+            scheduled_for: self.scheduled_for,
+            outcome,
+        }
+    }
 }
 
 /// A run that is not final, as take-over finds it.

@@ -367,13 +367,7 @@ pub(super) fn take_over(
             TakeOver::Adopt => adopted.extend(adopt(connection, scope, found.run)?),
             TakeOver::Settle(outcome) => {
                 let run = found.run;
-                let settlement = Settlement {
-                    key: run.key,
-                    fence: run.fence,
-                    task_id: run.task_id,
-                    scheduled_for: run.scheduled_for,
-                    outcome,
-                };
+                let settlement = run.settlement(outcome);
                 settle(connection, scope, &[settlement])?;
             }
         }
@@ -401,13 +395,7 @@ fn adopt(connection: &Connection, scope: &Scope, run: SendableRun) -> Result<Opt
             ..run
         }));
     }
-    let settlement = Settlement {
-        key: run.key,
-        fence: run.fence,
-        task_id: run.task_id,
-        scheduled_for: run.scheduled_for,
-        outcome: Settled::Skipped(SkipReason::Deleted),
-    };
+    let settlement = run.settlement(Settled::Skipped(SkipReason::Deleted));
     settle(connection, scope, &[settlement])?;
     Ok(None)
 }
