@@ -1,0 +1,162 @@
+//! Whole-system workloads: the real binary on SQLite and on a durable PostgreSQL, against a recording runner, with the
+//! floor of the machine and the peers beside it (`docs/performance.md` has the method and the results).
+//!
+//! ```text
+//! cargo run --release -p bench -- all [--quick] [--write]
+//! ```
+//!
+//! `workloads` says what is done, `firing` what its steady ones share; `service`, `runner`, `database` and `client` are
+//! the players, `statistics` and `rows` make numbers of what they saw, `report` puts those into the document.
+
+mod client;
+mod clock;
+mod database;
+mod firing;
+mod machine;
+mod process;
+mod report;
+mod rows;
+mod runner;
+mod service;
+mod statistics;
+mod workloads;
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use clap::{Parser, ValueEnum};
+use test_postgres::Server;
+
+use self::database::Makers;
+use self::rows::Results;
+use self::runner::Runner;
+
+/// Measures em-scheduler as a whole.
+#[derive(Parser)]
+#[command(name = "bench")]
+struct Arguments {
+    /// What to run.
+    #[arg(required = true, value_enum)]
+    workloads: Vec<Workload>,
+    /// Fewer sizes, fewer repeats, shorter windows: three minutes in all, and provisional numbers.
+    #[arg(long)]
+    quick: bool,
+    /// Puts the tables into docs/performance.md, each into its own marked section.
+    #[arg(long)]
+    write: bool,
+    /// The service to measure, instead of the one built from this source.
+    #[arg(long, value_name = "PATH")]
+    binary: Option<PathBuf>,
+    /// Where the rows go, one JSON object in each line.
+    #[arg(long, value_name = "PATH", default_value = "target/bench.jsonl")]
+    rows: PathBuf,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Workload {
+    /// Everything below, one after the other.
+    All,
+    /// The machine without a scheduler.
+    Floor,
+    /// Many jobs due in the same second.
+    Burst,
+    /// How late at fixed rates.
+    Lateness,
+    /// The highest rate that is held.
+    Sustained,
+    /// Many jobs of which none is due: start, memory, API, idle cost.
+    Held,
+    /// Of the workload `held` only what an idle service costs.
+    Idle,
+    /// Calls of the API while jobs fire.
+    Mixed,
+    /// Other schedulers doing the burst.
+    Peers,
+}
+
+/// What every workload works with.
+pub struct World<'a> {
+    /// The service.
+    pub binary: &'a Path,
+    /// A folder on the disk.
+    pub folder: &'a Path,
+    /// A durable PostgreSQL.
+    pub server: &'a Server,
+    /// Where the service sends runs.
+    pub runner: Runner,
+    /// Where rows go.
+    pub results: Results,
+    /// Less of everything.
+    pub quick: bool,
+}
+
+impl<'a> World<'a> {
+    /// What databases are made with.
+    pub fn makers(&self) -> Makers<'a> {
+        Makers {
+            binary: self.binary,
+            folder: self.folder,
+            server: self.server,
+        }
+    }
+}
+
+fn main() -> anyhow::Result<()> {
+    let arguments = Arguments::parse();
+    let binary = match &arguments.binary {
+        Some(binary) => binary.clone(),
+        None => service::build()?,
+    };
+    // Beside the program, for a system's own folder of temporary files is often no disk at all.
+    let own = std::env::current_exe()?;
+    let folder = tempfile::Builder::new()
+        .prefix("bench-")
+        .tempdir_in(own.parent().context("the program is in no folder")?)?;
+    let server = Server::start_durable()?;
+    let mut world = World {
+        binary: &binary,
+        folder: folder.path(),
+        server: &server,
+        runner: Runner::start()?,
+        results: Results::create(&arguments.rows)?,
+        quick: arguments.quick,
+    };
+    let outcome = run(&mut world, &arguments.workloads);
+    for workload in world.results.workloads() {
+        println!("## {workload}\n\n{}", world.results.table(workload));
+    }
+    outcome?;
+    if arguments.write {
+        report::write(&world.results)?;
+    }
+    Ok(())
+}
+
+fn run(world: &mut World<'_>, wanted: &[Workload]) -> anyhow::Result<()> {
+    let wants = |workload| wanted.contains(&Workload::All) || wanted.contains(&workload);
+    machine::run(world)?;
+    if wants(Workload::Floor) {
+        workloads::floor::run(world)?;
+    }
+    if wants(Workload::Burst) {
+        workloads::burst::run(world)?;
+    }
+    if wants(Workload::Lateness) {
+        workloads::lateness::run(world)?;
+    }
+    if wants(Workload::Sustained) {
+        workloads::sustained::run(world)?;
+    }
+    if wants(Workload::Mixed) {
+        workloads::mixed::run(world)?;
+    }
+    if wants(Workload::Held) {
+        workloads::held::run(world, true)?;
+    } else if wants(Workload::Idle) {
+        workloads::held::run(world, false)?;
+    }
+    if wants(Workload::Peers) {
+        workloads::peers::run(world)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,58 @@
+//! The document: each workload's table goes into its own marked section; everything else in it is left alone.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, bail};
+
+use crate::rows::Results;
+
+const DOCUMENT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/performance.md");
+
+/// Writes the tables of all workloads that were run.
+pub fn write(results: &Results) -> anyhow::Result<()> {
+    let path = Path::new(DOCUMENT);
+    let mut text = if path.exists() {
+        fs::read_to_string(path)?
+    } else {
+        "# Performance\n".to_owned()
+    };
+    for workload in results.workloads() {
+        text = with_section(&text, workload, &results.table(workload))?;
+    }
+    fs::write(path, text).with_context(|| format!("{} cannot be written", path.display()))
+}
+
+/// The document with the section replaced, or added at the end if there is none yet.
+fn with_section(text: &str, workload: &str, table: &str) -> anyhow::Result<String> {
+    let (begin, end) = (
+        format!("<!-- bench {workload} -->"),
+        format!("<!-- end of bench {workload} -->"),
+    );
+    let section = format!("{begin}\n{table}{end}");
+    let Some((before, rest)) = text.split_once(&begin) else {
+        return Ok(format!("{}\n\n## {workload}\n\n{section}\n", text.trim_end()));
+    };
+    let Some((_, after)) = rest.split_once(&end) else {
+        bail!("docs/performance.md: {begin} without {end}");
+    };
+    Ok(format!("{before}{section}{after}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_its_own_section_changes() {
+        let text = "# Performance\n\n## Triggers\n\nx\n";
+        let once = with_section(text, "burst", "| a |\n").unwrap();
+        assert_eq!(
+            once,
+            "# Performance\n\n## Triggers\n\nx\n\n## burst\n\n<!-- bench burst -->\n| a |\n<!-- end of bench burst -->\n"
+        );
+        let twice = with_section(&once, "burst", "| b |\n").unwrap();
+        assert_eq!(twice, once.replace("| a |", "| b |"));
+        assert!(with_section("<!-- bench burst -->", "burst", "").is_err());
+    }
+}

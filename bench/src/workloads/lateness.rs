@@ -1,0 +1,21 @@
+//! Lateness at fixed rates, over the second: how much later than due a request reaches the runner.
+
+use crate::World;
+use crate::database::Engine;
+use crate::firing::{self, Shape, Steady};
+
+pub fn run(world: &mut World<'_>) -> anyhow::Result<()> {
+    for engine in Engine::BOTH {
+        for rate in [100, 1_000] {
+            let steady = Steady {
+                engine,
+                rate,
+                shape: Shape::Spread,
+                seconds: if world.quick { 4 } else { 30 },
+            };
+            let measured = firing::measure(world, &steady)?;
+            world.results.add(measured.row("lateness", &steady))?;
+        }
+    }
+    Ok(())
+}
