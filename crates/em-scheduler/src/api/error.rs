@@ -5,7 +5,7 @@
 
 use axum::body::Body;
 use axum::response::Response;
-use http::header::{ALLOW, CONTENT_TYPE, LOCATION};
+use http::header::{ALLOW, CONNECTION, CONTENT_TYPE, LOCATION, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
 use serde::Serialize;
 use tracing::{error, warn};
@@ -47,6 +47,83 @@ impl From<StoreError> for Failure {
     }
 }
 
+/// Why a request was not let in. Nothing was done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Refusal {
+    /// Not called by one of our names, or by none, or by two.
+    #[error("the Host header is missing, doubled, or names no host that is served here (setting allow-host)")]
+    Host,
+    /// Sent by a page of another site, as this header says.
+    #[error("a page of another site must not do this (header {0})")]
+    Foreign(&'static str),
+    /// Sent by a browser that only guesses what will be asked for.
+    #[error("this is not done in advance")]
+    Prefetch,
+    /// No token where there must be one.
+    #[error("a token is needed, as bearer token or as password")]
+    NoToken,
+    /// Another token.
+    #[error("this is not the token")]
+    WrongToken,
+    /// The target.
+    #[error("the address is longer than 8 KiB")]
+    LongTarget,
+    /// The header.
+    #[error("the header is longer than 16 KiB")]
+    LongHeader,
+    /// The body.
+    #[error("the body is longer than 64 KiB, and none is needed")]
+    LongBody,
+    /// A body that ended early.
+    #[error("the body broke off")]
+    BrokenBody,
+    /// A body that did not come.
+    #[error("the body did not come in time, and none is needed")]
+    SlowBody,
+    /// It took too long; what a handler has begun goes on.
+    #[error("there is no answer yet; what was begun goes on, so look before you repeat it")]
+    Slow,
+    /// There is no such route.
+    #[error("the scheduler has nothing at this address.")]
+    Unknown,
+}
+
+/// The answer to a request that was not let in.
+pub(super) fn refused(refusal: &Refusal) -> Response {
+    let status = match refusal {
+        Refusal::Host => StatusCode::MISDIRECTED_REQUEST,
+        Refusal::Foreign(_) | Refusal::Prefetch => StatusCode::FORBIDDEN,
+        Refusal::NoToken | Refusal::WrongToken => StatusCode::UNAUTHORIZED,
+        Refusal::LongTarget => StatusCode::URI_TOO_LONG,
+        Refusal::LongHeader => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+        Refusal::LongBody => StatusCode::PAYLOAD_TOO_LARGE,
+        Refusal::SlowBody => StatusCode::REQUEST_TIMEOUT,
+        Refusal::BrokenBody => StatusCode::BAD_REQUEST,
+        Refusal::Slow => StatusCode::SERVICE_UNAVAILABLE,
+        Refusal::Unknown => return not_found(),
+    };
+    let mut response = refuse(status, &format!("{status}: {refusal}"));
+    if status == StatusCode::UNAUTHORIZED {
+        // Both, for there are clients that send a password only where they were asked for one.
+        let challenge = r#"Bearer realm="em-scheduler", Basic realm="em-scheduler", charset="UTF-8""#;
+        let challenge = HeaderValue::from_static(challenge);
+        response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
+    }
+    if matches!(
+        refusal,
+        Refusal::LongTarget
+            | Refusal::LongHeader
+            | Refusal::LongBody
+            | Refusal::BrokenBody
+            | Refusal::SlowBody
+    ) {
+        // Whoever sends such requests has no claim to the connection, and the rest of a body is not waited for.
+        let close = HeaderValue::from_static("close");
+        response.headers_mut().insert(CONNECTION, close);
+    }
+    response
+}
+
 #[derive(Serialize)]
 struct ErrorBody<'a> {
     error: &'a str,
@@ -59,31 +136,31 @@ pub(super) fn answer(verb: &str, outcome: Outcome) -> Response {
         Err(failure) => failure,
     };
     match &failure {
-        Failure::Reason(reason) => refusal(StatusCode::OK, &prefixed(verb, reason)),
+        Failure::Reason(reason) => refuse(StatusCode::OK, &prefixed(verb, reason)),
         Failure::Unavailable(_) => {
             warn!(verb, %failure, "a request was refused");
             let said = "The database is unavailable. Try again later.";
-            refusal(StatusCode::SERVICE_UNAVAILABLE, &prefixed(verb, said))
+            refuse(StatusCode::SERVICE_UNAVAILABLE, &prefixed(verb, said))
         }
         Failure::Unrecorded(_) => {
             error!(verb, %failure, "a request failed");
             let said = "The runner was asked, but the database became unavailable before its answer could be \
                         recorded.";
-            refusal(StatusCode::SERVICE_UNAVAILABLE, &prefixed(verb, said))
+            refuse(StatusCode::SERVICE_UNAVAILABLE, &prefixed(verb, said))
         }
         Failure::Fault(_) => {
             error!(verb, %failure, "a request failed");
             let said = "Internal error. The scheduler's log says more.";
-            refusal(StatusCode::INTERNAL_SERVER_ERROR, &prefixed(verb, said))
+            refuse(StatusCode::INTERNAL_SERVER_ERROR, &prefixed(verb, said))
         }
     }
 }
 
 /// The answer on a path that is in no table.
 pub(super) fn not_found() -> Response {
-    refusal(
+    refuse(
         StatusCode::NOT_FOUND,
-        "404 Not Found: the scheduler has nothing at this address.",
+        &format!("404 Not Found: {}", Refusal::Unknown),
     )
 }
 
@@ -93,7 +170,7 @@ pub(super) fn wrong_method(access: Access) -> Response {
         Access::Reads => "405 Method Not Allowed: use GET or HEAD here.",
         Access::Changes => "405 Method Not Allowed: use GET here.",
     };
-    let mut response = refusal(StatusCode::METHOD_NOT_ALLOWED, said);
+    let mut response = refuse(StatusCode::METHOD_NOT_ALLOWED, said);
     response.headers_mut().insert(ALLOW, access.allowed());
     response
 }
@@ -111,7 +188,7 @@ pub(super) fn moved(to: &str) -> Response {
         return not_found();
     };
     let said = format!("308 Permanent Redirect: the address is {to}");
-    let mut response = refusal(StatusCode::PERMANENT_REDIRECT, &said);
+    let mut response = refuse(StatusCode::PERMANENT_REDIRECT, &said);
     response.headers_mut().insert(LOCATION, location);
     response
 }
@@ -124,7 +201,7 @@ fn prefixed(verb: &str, reason: &str) -> String {
     }
 }
 
-fn refusal(status: StatusCode, error: &str) -> Response {
+fn refuse(status: StatusCode, error: &str) -> Response {
     match Reply::json(&ErrorBody { error }) {
         Ok(reply) => json(status, reply),
         // A text always makes JSON; if it ever did not, the status says enough.

@@ -1,12 +1,13 @@
 //! The HTTP API: requests in, store operations and answers out.
 //!
 //! This page is the whole route table: what is not in it is denied, and what a route may do is said here once, for
-//! whatever asks (the methods it accepts, the checks on who may call it). Paths are matched in `routes`, requests
-//! carried out in `service`, answers made in `error`; the handlers live in `classic`. It meets the engine
+//! whatever asks (the methods it accepts, the checks on who may call it). Who may call is judged in `guard`, paths are
+//! matched in `routes`, requests carried out in `service`, answers made in `error`; the handlers live in `classic`. It meets the engine
 //! only in the store and by ringing the bell.
 
 mod classic;
 mod error;
+mod guard;
 mod ids;
 mod path;
 mod reply;
@@ -25,7 +26,8 @@ use crate::wakeup::Bell;
 use self::routes::Access::{Changes, Reads};
 use self::routes::Route;
 
-pub use self::server::serve;
+pub use self::guard::{Guard, Hosts, Token};
+pub use self::server::{Limits, Listener, Socket, serve};
 pub use self::service::router;
 
 /// What the handlers work with. Cheap to clone.

@@ -150,6 +150,70 @@ mod tests {
         }
     }
 
+    /// The contract (spec §2), a second time and by hand: whoever adds a route says here what it may do, and whoever
+    /// calls a changing one a reading one opens it to every page on the web.
+    #[test]
+    fn each_route_is_classed_as_the_contract_says() {
+        let reads = [
+            "/api",
+            "/api/jobs",
+            "/api/details",
+            "/api/scheduled",
+            "/api/schedule",
+        ];
+        let changes = [
+            "/api/add/{task_id}",
+            "/api/delete/{task_id}",
+            "/api/run/{task_id}",
+            "/api/run/{task_id}/delay/{minutes}",
+            "/api/delete",
+            "/api/pause",
+            "/api/resume",
+            "/api/shutdown",
+            "/api/kill",
+            "/api/delete-orphans",
+        ];
+        assert_eq!(ROUTES.len(), reads.len() + changes.len());
+        for route in &ROUTES {
+            let (is_read, is_change) = (reads.contains(&route.pattern), changes.contains(&route.pattern));
+            let classed = match route.access {
+                Access::Reads => is_read && !is_change,
+                Access::Changes => is_change && !is_read,
+            };
+            assert!(classed, "{} is {:?}", route.pattern, route.access);
+        }
+    }
+
+    /// A router of axum's beside the table would be served without being in it.
+    #[test]
+    fn there_is_no_other_table() {
+        let mut folders = vec![std::path::PathBuf::from(concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/src/api"
+        ))];
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    folders.push(path);
+                    continue;
+                }
+                let text = std::fs::read_to_string(&path).unwrap();
+                for call in [
+                    "route",
+                    "nest",
+                    "merge",
+                    "route_service",
+                    "nest_service",
+                    "fallback_service",
+                ] {
+                    let call = format!(".{call}(");
+                    assert!(!text.contains(&call), "{}: {call}", path.display());
+                }
+            }
+        }
+    }
+
     #[test]
     fn only_reading_routes_take_head() {
         assert!(Access::Reads.serves(&Method::HEAD) && Access::Reads.serves(&Method::GET));

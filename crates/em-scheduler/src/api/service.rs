@@ -22,7 +22,8 @@ pub(super) struct Context {
     pub(super) switching: Arc<Mutex<()>>,
 }
 
-/// The whole API as a service. Requests that fit no route of the table get a 404 from here, whatever their method.
+/// The whole API as a service, open to whoever can reach it: a listener needs a [`Guard`](super::Guard) before it.
+/// Requests that fit no route of the table get a 404 from here, whatever their method.
 pub fn router(api: Api) -> Router {
     let context = Context {
         api,

@@ -5,7 +5,7 @@ use std::ffi::OsStr;
 use std::path::PathBuf;
 
 use clap::builder::{PossibleValue, StringValueParser, TypedValueParser};
-use clap::{Arg, ArgMatches, Command, ValueHint, value_parser};
+use clap::{Arg, ArgAction, ArgMatches, Command, ValueHint, value_parser};
 
 use crate::config::catalogue::{self, Setting};
 use crate::config::{Config, ConfigError, Environment, Sources};
@@ -30,8 +30,11 @@ impl Flags {
 
 impl clap::FromArgMatches for Flags {
     fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
-        let given =
-            |setting: &&Setting| Some((setting.name, matches.get_one::<String>(setting.name)?.clone()));
+        let given = |setting: &&Setting| {
+            let texts = matches.get_many::<String>(setting.name)?;
+            let texts: Vec<&str> = texts.map(String::as_str).collect();
+            Some((setting.name, texts.join(",")))
+        };
         Ok(Self {
             values: catalogue::ALL
                 .iter()
@@ -72,6 +75,11 @@ impl clap::Args for Flags {
                     .long(setting.name)
                     .value_name(setting.placeholder)
                     .value_parser(Text(setting.choices))
+                    .action(if setting.list {
+                        ArgAction::Append
+                    } else {
+                        ArgAction::Set
+                    })
                     // So that a negative number is told to be out of range, not to be a flag.
                     .allow_negative_numbers(true)
                     .help_heading(HEADING)

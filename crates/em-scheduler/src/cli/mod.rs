@@ -4,6 +4,7 @@
 mod check;
 mod database;
 mod demo;
+mod doors;
 mod flags;
 mod migrate;
 mod next;

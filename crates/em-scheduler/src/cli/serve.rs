@@ -10,12 +10,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
-use tokio::net::TcpListener;
 use tokio::runtime::Handle;
-use tokio::sync::oneshot;
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::database::{self, Opened};
+use super::doors::Doors;
 use crate::api::{self, Api};
 use crate::config::Config;
 use crate::control::Control;
@@ -73,13 +73,13 @@ pub(super) async fn run(config: &Config) -> anyhow::Result<()> {
 
 /// The service, running.
 pub struct Running {
-    address: SocketAddr,
+    address: Option<SocketAddr>,
     store: Arc<dyn Store>,
     dispatcher: Dispatcher,
     control: Control,
     engine: EngineHandle,
     api: JoinHandle<()>,
-    end_api: oneshot::Sender<()>,
+    end_api: watch::Sender<()>,
 }
 
 impl Running {
@@ -96,10 +96,8 @@ impl Running {
             instance,
             alone,
         } = database::open(config).await?;
-        let listener = TcpListener::bind(config.bind)
-            .await
-            .with_context(|| format!("the API cannot listen on {} (setting bind)", config.bind))?;
-        let address = listener.local_addr()?;
+        let doors = Doors::open(&config.exposure).await?;
+        let address = doors.address()?;
 
         let policy = Policy {
             concurrency: config.concurrency,
@@ -137,11 +135,8 @@ impl Running {
             control: control.clone(),
             rules,
         });
-        let (end_api, end) = oneshot::channel();
-        let api = tokio::spawn(api::serve(listener, router, async move {
-            // Dropping the other end means the same as sending.
-            let _ = end.await;
-        }));
+        let (end_api, end) = watch::channel(());
+        let api = tokio::spawn(doors.serve(router, end));
         Ok(Self {
             address,
             store,
@@ -153,8 +148,8 @@ impl Running {
         })
     }
 
-    /// Where the API listens: the port is the real one, also where port 0 was asked for.
-    pub fn address(&self) -> SocketAddr {
+    /// Where the API listens: the port is the real one, also where port 0 was asked for; none: on its socket alone.
+    pub fn address(&self) -> Option<SocketAddr> {
         self.address
     }
 
@@ -176,17 +171,24 @@ impl Running {
 
     /// The one line that says what is running on what.
     fn announce(&self, config: &Config) {
+        let bind = self
+            .address
+            .map_or_else(|| "none".to_owned(), |address| address.to_string());
         tracing::info!(
             version = env!("CARGO_PKG_VERSION"),
             database = %config.database,
             engine = self.store.describe(),
-            bind = %self.address,
+            bind = %bind,
+            token = config.exposure.token.is_some(),
             runner = %config.runner,
             zone = config.zone.name(),
             dst = %config.dst,
             tz_data = %triggers::tzdb_release(),
             "em-scheduler is ready"
         );
+        if let Some(socket) = &config.exposure.socket {
+            tracing::info!(socket = %socket.display(), "the API listens on a unix socket");
+        }
         if config.database_is_default {
             tracing::info!("no database is named: this is the default file (DATABASE_URL names another)");
         }
@@ -205,7 +207,7 @@ impl Running {
                 "some requests had no answer in time; the next start settles their runs"
             );
         }
-        // The receiver is gone where the API ended by itself; then there is nothing to end.
+        // The receivers are gone where the API ended by itself; then there is nothing to end.
         let _ = self.end_api.send(());
         if let Err(error) = self.api.await {
             tracing::error!(%error, "the API ended by a fault");

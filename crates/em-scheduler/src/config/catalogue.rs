@@ -16,6 +16,8 @@ pub struct Setting {
     pub default: &'static str,
     /// The values there are; empty where they cannot be listed.
     pub choices: &'static [&'static str],
+    /// Whether it holds several values, separated by commas; then its flag may be given several times.
+    pub list: bool,
     /// What is allowed, in words, for errors.
     pub allowed: &'static str,
 }
@@ -29,6 +31,7 @@ pub const DATABASE_URL: Setting = Setting {
            postgresql+psycopg2://), or sqlite:///absolute/path.db",
     default: "an SQLite file em-scheduler/em-scheduler.db in $XDG_DATA_HOME or ~/.local/share",
     choices: &[],
+    list: false,
     allowed: "postgres://…, postgresql://…, postgresql+psycopg2://… and sqlite:///absolute/path.db",
 };
 
@@ -40,6 +43,7 @@ pub const RUNNER_HOST: Setting = Setting {
     help: "Where runs are sent: GET URL/<task id>",
     default: "http://127.0.0.1:5002/api",
     choices: &[],
+    list: false,
     allowed: "http://host[:port][/path] or https://…",
 };
 
@@ -48,10 +52,50 @@ pub const BIND: Setting = Setting {
     name: "bind",
     env: "EM_SCHEDULER_BIND",
     placeholder: "ADDRESS:PORT",
-    help: "Where the API listens; loopback addresses only",
+    help: "Where the API listens: a loopback address, any other only with a token, or none where there is a socket",
     default: "127.0.0.1:5001",
     choices: &[],
-    allowed: "a loopback address with a port, such as 127.0.0.1:5001 or [::1]:5001",
+    list: false,
+    allowed: "a loopback address with a port, such as 127.0.0.1:5001 or [::1]:5001; with a token any other; none with a \
+              socket",
+};
+
+/// The names by which the API may be called.
+pub const ALLOW_HOST: Setting = Setting {
+    name: "allow-host",
+    env: "EM_SCHEDULER_ALLOW_HOST",
+    placeholder: "HOST[:PORT],…",
+    help: "Names by which the API may be called, beside 127.0.0.1, localhost and [::1], such as that of a proxy before \
+           it; requests by any other name are refused",
+    default: "none",
+    choices: &[],
+    list: true,
+    allowed: "names and addresses, each with or without a port, separated by commas, such as em.example,10.0.0.7:5001",
+};
+
+/// The unix socket of the API.
+pub const SOCKET: Setting = Setting {
+    name: "socket",
+    env: "EM_SCHEDULER_SOCKET",
+    placeholder: "PATH",
+    help: "A unix socket where the API listens as well, for its owner and group (mode 0660)",
+    default: "none",
+    choices: &[],
+    list: false,
+    allowed: "an absolute path in a folder that exists",
+};
+
+/// The file with the token.
+pub const TOKEN_FILE: Setting = Setting {
+    name: "token-file",
+    env: "EM_SCHEDULER_TOKEN_FILE",
+    placeholder: "PATH",
+    help: "A file with a secret that every request to the API must carry, as bearer token or as the password of Basic \
+           authentication; EM_SCHEDULER_TOKEN holds the secret itself",
+    default: "none",
+    choices: &[],
+    list: false,
+    allowed: "the path of a file with a token: 16 to 512 printable ASCII characters without blanks",
 };
 
 /// The zone.
@@ -62,6 +106,7 @@ pub const TIMEZONE: Setting = Setting {
     help: "The time zone of schedules and of em_web's times, by IANA name",
     default: "the system's",
     choices: &[],
+    list: false,
     allowed: "an IANA name in its exact spelling, such as Europe/Berlin, or UTC",
 };
 
@@ -74,6 +119,7 @@ pub const DST: Setting = Setting {
            follows the wall clock to the letter",
     default: "once",
     choices: &["once", "literal"],
+    list: false,
     allowed: "once, literal",
 };
 
@@ -85,6 +131,7 @@ pub const MISFIRE_GRACE: Setting = Setting {
     help: "How late a run may be decided and still be sent",
     default: "30",
     choices: &[],
+    list: false,
     allowed: "a whole number of seconds from 1 to 604800 (a week)",
 };
 
@@ -96,6 +143,7 @@ pub const MAX_INSTANCES: Setting = Setting {
     help: "How many runs of one job may be open at a time; further ones are skipped",
     default: "50",
     choices: &[],
+    list: false,
     allowed: "a whole number from 1 to 1000000",
 };
 
@@ -107,6 +155,7 @@ pub const CONCURRENCY: Setting = Setting {
     help: "How many requests to the runner may be in flight at a time",
     default: "100",
     choices: &[],
+    list: false,
     allowed: "a whole number from 1 to 10000",
 };
 
@@ -119,6 +168,7 @@ pub const DELIVERY: Setting = Setting {
            sends it again with the same key",
     default: "at-most-once",
     choices: &["at-most-once", "at-least-once"],
+    list: false,
     allowed: "at-most-once, at-least-once",
 };
 
@@ -130,6 +180,7 @@ pub const ATTEMPTS: Setting = Setting {
     help: "How many requests a run may take with --delivery at-least-once",
     default: "10",
     choices: &[],
+    list: false,
     allowed: "a whole number from 1 to 1000",
 };
 
@@ -142,6 +193,7 @@ pub const RETRY_STATUS: Setting = Setting {
            as 429,503",
     default: "none",
     choices: &[],
+    list: true,
     allowed: "HTTP statuses from 300 to 599, separated by commas",
 };
 
@@ -153,6 +205,7 @@ pub const RETENTION: Setting = Setting {
     help: "For how many days the records of finished runs are kept (task_log is never touched)",
     default: "30",
     choices: &[],
+    list: false,
     allowed: "a whole number of days from 7 to 36500",
 };
 
@@ -164,6 +217,7 @@ pub const COALESCE: Setting = Setting {
     help: "Whether several missed run times of a job become one run",
     default: "true",
     choices: &["true", "false"],
+    list: false,
     allowed: "true, false",
 };
 
@@ -175,6 +229,7 @@ pub const TZ_DATA: Setting = Setting {
     help: "Whose time zone data to use: those inside this program, or the system's (TZDIR or /usr/share/zoneinfo)",
     default: "bundled",
     choices: &["bundled", "system"],
+    list: false,
     allowed: "bundled, system",
 };
 
@@ -186,6 +241,7 @@ pub const LOG_FORMAT: Setting = Setting {
     help: "How the log is written to standard error",
     default: "text",
     choices: &["text", "json"],
+    list: false,
     allowed: "text, json",
 };
 
@@ -198,14 +254,18 @@ pub const LOG_LEVEL: Setting = Setting {
            info,em_scheduler::dispatch=debug",
     default: "info",
     choices: &[],
+    list: false,
     allowed: "error, warn, info, debug, trace, off, and module=level, separated by commas",
 };
 
 /// All of them, in the order of the help.
-pub const ALL: [&Setting; 16] = [
+pub const ALL: [&Setting; 19] = [
     &DATABASE_URL,
     &RUNNER_HOST,
     &BIND,
+    &ALLOW_HOST,
+    &SOCKET,
+    &TOKEN_FILE,
     &TIMEZONE,
     &DST,
     &MISFIRE_GRACE,
@@ -220,6 +280,10 @@ pub const ALL: [&Setting; 16] = [
     &LOG_FORMAT,
     &LOG_LEVEL,
 ];
+
+/// The environment variable that holds the token itself. There is no flag for it: everybody on the machine can read
+/// the arguments of a process.
+pub const TOKEN_ENV: &str = "EM_SCHEDULER_TOKEN";
 
 /// The environment variable that names the configuration file.
 pub const CONFIG_ENV: &str = "EM_SCHEDULER_CONFIG";

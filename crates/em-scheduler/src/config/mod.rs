@@ -7,16 +7,16 @@
 pub mod catalogue;
 mod database;
 mod error;
+mod exposure;
 mod file;
 pub mod read;
 mod source;
-
-use std::net::SocketAddr;
 
 use triggers::{DstPolicy, TzdbSource, Zone};
 
 pub use self::database::{DatabaseUrl, PostgresUrl};
 pub use self::error::ConfigError;
+pub use self::exposure::{Exposure, Secret};
 pub use self::source::{Environment, Given, Source, Sources};
 
 use crate::dispatch::RunnerAddress;
@@ -32,8 +32,8 @@ pub struct Config {
     pub database_is_default: bool,
     /// Where runs are sent.
     pub runner: RunnerAddress,
-    /// Where the API listens: a loopback address.
-    pub bind: SocketAddr,
+    /// Where the API listens, who may call it, and by which names.
+    pub exposure: Exposure,
     /// The zone of em_web's naive times.
     pub zone: Zone,
     /// What happens to runs at clock changes.

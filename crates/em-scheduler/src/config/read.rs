@@ -1,7 +1,6 @@
 //! From texts to the configuration.
 
 use std::fmt::Display;
-use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -10,7 +9,7 @@ use triggers::{DstPolicy, TzdbSource, Zone};
 
 use super::catalogue::{self, Setting};
 use super::source::{Given, Source, Sources};
-use super::{Config, ConfigError, DatabaseUrl};
+use super::{Config, ConfigError, DatabaseUrl, exposure};
 use crate::dispatch::RunnerAddress;
 use crate::logging::{LogFormat, LogSettings, check_filter};
 
@@ -27,11 +26,12 @@ impl Config {
         let tz_data = tz_data(sources)?;
         let zone = zone(sources, &mut hints)?;
         let (database, database_is_default) = database(sources)?;
+        let exposure = exposure::read(sources, &mut hints)?;
         Ok(Self {
             database,
             database_is_default,
             runner: value(sources, &catalogue::RUNNER_HOST, runner)?,
-            bind: value(sources, &catalogue::BIND, bind)?,
+            exposure,
             zone,
             dst: dst(sources)?,
             misfire_grace: number(sources, &catalogue::MISFIRE_GRACE, 1..=604_800)?,
@@ -59,7 +59,7 @@ impl Config {
 }
 
 /// The value of a setting, its default where none is given.
-fn value<T, E: Display>(
+pub(super) fn value<T, E: Display>(
     sources: &Sources,
     setting: &'static Setting,
     read: impl FnOnce(&str) -> Result<T, E>,
@@ -71,7 +71,7 @@ fn value<T, E: Display>(
     read(given.text.trim()).map_err(|error| wrong(setting, &given, &error))
 }
 
-fn wrong(setting: &'static Setting, given: &Given, problem: &dyn Display) -> ConfigError {
+pub(super) fn wrong(setting: &'static Setting, given: &Given, problem: &dyn Display) -> ConfigError {
     let is_database = *setting == catalogue::DATABASE_URL && !given.text.starts_with("sqlite:");
     let secret = is_database || given.text.contains('@');
     let shown = if secret {
@@ -113,19 +113,6 @@ fn runner(text: &str) -> Result<RunnerAddress, String> {
             None => "it is no address of a runner".to_owned(),
         }
     })
-}
-
-fn bind(text: &str) -> Result<SocketAddr, String> {
-    let address: SocketAddr = match text.strip_prefix("localhost:") {
-        Some(port) => format!("127.0.0.1:{port}").parse(),
-        None => text.parse(),
-    }
-    .map_err(|_| "it is no address with a port".to_owned())?;
-    if address.ip().to_canonical().is_loopback() {
-        Ok(address)
-    } else {
-        Err("the API has no token yet, so that it must not be reached from other machines".into())
-    }
 }
 
 fn statuses(text: &str) -> Result<Vec<u16>, String> {
@@ -246,7 +233,7 @@ fn hints(sources: &Sources) -> Vec<String> {
     let known = || {
         let settings = catalogue::ALL.iter().map(|setting| setting.env);
         settings
-            .chain([catalogue::CONFIG_ENV])
+            .chain([catalogue::CONFIG_ENV, catalogue::TOKEN_ENV])
             .filter(|name| name.starts_with("EM_SCHEDULER_"))
     };
     for name in environment.names("EM_SCHEDULER_") {

@@ -67,6 +67,11 @@ impl Environment {
         self.0.get(name).filter(|value| !value.is_empty())
     }
 
+    /// A variable as it is, also an empty one: for what must not be taken for absent.
+    pub fn get_as_is(&self, name: &str) -> Option<&OsString> {
+        self.0.get(name)
+    }
+
     /// The names that begin like this.
     pub fn names<'a>(&'a self, prefix: &'a str) -> impl Iterator<Item = &'a str> {
         self.0

@@ -56,7 +56,9 @@ fn the_defaults() {
     );
     assert!(config.database_is_default && config.coalesce && config.hints.is_empty());
     assert_eq!(config.runner.to_string(), "http://127.0.0.1:5002/api");
-    assert_eq!(config.bind.to_string(), "127.0.0.1:5001");
+    let exposure = config.exposure;
+    assert_eq!(exposure.bind.unwrap().to_string(), "127.0.0.1:5001");
+    assert!(exposure.socket.is_none() && exposure.token.is_none() && exposure.allow_hosts.is_empty());
     assert_eq!(
         (config.misfire_grace, config.max_instances, config.concurrency),
         (30, 50, 100)
@@ -112,6 +114,8 @@ fn every_setting_can_come_from_the_file() {
             database-url = "postgresql+psycopg2://em:word@db/em"
             runner-host = "https://runner.example/api"
             bind = "[::1]:7000"
+            allow-host = ["EM.example", "proxy:8080"]
+            socket = "/api.sock"
             dst = "literal"
             misfire-grace = 60
             max-instances = 2
@@ -129,6 +133,8 @@ fn every_setting_can_come_from_the_file() {
     })
     .unwrap();
     assert_eq!(config.database.to_string(), "postgresql://em:***@db/em");
+    assert_eq!(config.exposure.allow_hosts, ["em.example", "proxy:8080"]);
+    assert_eq!(config.exposure.socket, Some(PathBuf::from("/api.sock")));
     assert_eq!(config.retry_statuses, [429, 503]);
     assert_eq!(
         (config.misfire_grace, config.attempts, config.coalesce),
@@ -145,6 +151,12 @@ fn a_wrong_value_names_itself_its_source_and_what_is_allowed() {
         ("bind", "0.0.0.0:5001", "loopback"),
         ("bind", "192.168.1.7:5001", "token"),
         ("bind", "[::]:5001", "loopback"),
+        ("bind", "none", "socket"),
+        ("allow-host", "*.example", "em.example"),
+        ("allow-host", "http://em.example", "em.example"),
+        ("socket", "api.sock", "absolute"),
+        ("socket", "/missing/api.sock", "folder that exists"),
+        ("token-file", "/missing/token", "16 to 512"),
         ("timezone", "Europe/Berln", "IANA"),
         ("timezone", "../etc/passwd", "IANA"),
         ("dst", "twice", "once, literal"),
@@ -252,9 +264,11 @@ fn no_password_is_told_or_printed() {
     assert!(!error.contains("s3cret"), "{error}");
     let config = read(&Case {
         flags: &[("database-url", "postgres://me:s3cret@h/em")],
+        environment: &[("EM_SCHEDULER_TOKEN", "s3cret-0123456789")],
         ..NOTHING
     })
     .unwrap();
+    assert!(config.exposure.token.is_some());
     assert!(!format!("{config:?}").contains("s3cret"));
 }
 

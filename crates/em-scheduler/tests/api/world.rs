@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use em_scheduler::api::{Api, router, serve};
+use em_scheduler::api::{Api, Guard, Hosts, Limits, router, serve};
 use em_scheduler::control::Control;
 use em_scheduler::dispatch::{Dispatcher, Policy, RunnerClient, RunnerTimeouts};
 use em_scheduler::engine::plan::{FiringRules, plan};
@@ -166,7 +166,21 @@ impl World {
 }
 
 impl Server {
+    /// As the service has it: behind a guard for its own address.
     pub async fn start(store: &Arc<dyn Store>, zone: &Zone, runner: &str) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("bind");
+        let address = listener.local_addr().expect("address");
+        let guard = Guard::new(Hosts::of_address(address, &[]));
+        Self::start_behind((listener, Limits::default(), Some(guard)), store, zone, runner)
+    }
+
+    /// Behind another guard, or none.
+    pub fn start_behind(
+        (listener, limits, guard): (TcpListener, Limits, Option<Guard>),
+        store: &Arc<dyn Store>,
+        zone: &Zone,
+        runner: &str,
+    ) -> Self {
         let client = RunnerClient::new(runner.parse().expect("an address"), RunnerTimeouts::default());
         let policy = Policy {
             concurrency: 100,
@@ -187,14 +201,18 @@ impl Server {
                 dst: DstPolicy::Once,
             },
         };
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("bind");
+        let (control, dispatcher) = (api.control.clone(), api.dispatcher.clone());
+        let mut router = router(api);
+        if let Some(guard) = guard {
+            router = guard.protect(router);
+        }
         let (end, ended) = oneshot::channel();
         Self {
             address: listener.local_addr().expect("address"),
-            control: api.control.clone(),
-            dispatcher: api.dispatcher.clone(),
+            control,
+            dispatcher,
             end,
-            serving: tokio::spawn(serve(listener, router(api), async {
+            serving: tokio::spawn(serve(listener, router, limits, async {
                 // A sender that is dropped ends it as well.
                 let _ = ended.await;
             })),

@@ -26,7 +26,9 @@ pub(super) fn zone(config: &Config) -> Finding {
 /// Whether the API could listen. `served` says that a scheduler is at work on the database: then its address is taken,
 /// as it should be.
 pub(super) fn address(config: &Config, served: bool) -> Finding {
-    let bind = config.bind;
+    let Some(bind) = config.exposure.bind else {
+        return Finding::new("API", Level::Ok, "on its unix socket alone");
+    };
     match std::net::TcpListener::bind(bind) {
         Ok(_) => Finding::new("API", Level::Ok, format!("{bind} is free")),
         Err(_) if served => Finding::new(

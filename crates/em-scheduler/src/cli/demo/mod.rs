@@ -68,7 +68,8 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         tokio::spawn(runner::serve(runner, config.zone.clone()));
 
         let mut running = Running::start(&config).await?;
-        introduce(&config, running.address(), &samples)?;
+        let address = running.address().context("the demo's API has an address")?;
+        introduce(&config, address, &samples)?;
         running.ready().await;
         let end = async {
             match arguments.seconds {

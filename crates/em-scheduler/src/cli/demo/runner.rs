@@ -22,7 +22,7 @@ pub(super) async fn bind() -> io::Result<TcpListener> {
 /// Serves as long as the process lives.
 pub(super) async fn serve(listener: TcpListener, zone: Zone) {
     let router = Router::new().route("/api/{task}", get(receive)).with_state(zone);
-    api::serve(listener, router, std::future::pending()).await;
+    api::serve(listener, router, api::Limits::default(), std::future::pending()).await;
 }
 
 async fn receive(State(zone): State<Zone>, Path(task): Path<String>, headers: HeaderMap) -> Json<Value> {

@@ -1,0 +1,131 @@
+//! Who may call: the layer that stands before the route table and judges every request before anything is done.
+//!
+//! The API is plain GETs on a well-known port, so that any page in any browser on this host could try to call it. A
+//! request is refused, in this order, where it is too long (`bounds`), calls us by a foreign name (`hosts`), was sent
+//! by a foreign page (`browser`), or lacks the token (`token`). What a route may do is read from the table, never from the
+//! path; a path that is not in the table never reaches a handler. Not in here: connections and their time-outs (`server`).
+
+mod bounds;
+mod browser;
+mod hosts;
+mod token;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::middleware::{self, Next};
+use axum::response::Response;
+use http::HeaderValue;
+use http::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderName, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+};
+use tracing::{debug, warn};
+
+use super::error::{self, Refusal};
+use super::path;
+use super::routes::{Access, Found, find};
+
+pub use self::hosts::Hosts;
+pub use self::token::Token;
+
+/// The whole request, body and handler: `/api/run` waits for the runner, `/api/shutdown` for all that is in flight,
+/// each up to 30 s and some for the database.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// A body that nobody needs.
+const BODY_PATIENCE: Duration = Duration::from_secs(10);
+
+/// What a browser may do with an answer: nothing but show it.
+const ANSWERS: [(HeaderName, HeaderValue); 5] = [
+    (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+    (X_FRAME_OPTIONS, HeaderValue::from_static("DENY")),
+    (
+        HeaderName::from_static("cross-origin-resource-policy"),
+        HeaderValue::from_static("same-origin"),
+    ),
+    (
+        CONTENT_SECURITY_POLICY,
+        HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'"),
+    ),
+    (CACHE_CONTROL, HeaderValue::from_static("no-store")),
+];
+
+/// The rules of one listener.
+#[derive(Debug, Clone)]
+pub struct Guard {
+    hosts: Hosts,
+    token: Option<Token>,
+    patience: Duration,
+}
+
+impl Guard {
+    /// Without a token: whoever reaches the listener and calls it by one of these names may use it.
+    pub fn new(hosts: Hosts) -> Self {
+        Self {
+            hosts,
+            token: None,
+            patience: PATIENCE,
+        }
+    }
+
+    /// With a token that every request must carry.
+    #[must_use]
+    pub fn with_token(self, token: Option<Token>) -> Self {
+        Self { token, ..self }
+    }
+
+    /// With another limit to the time that a whole request may take.
+    #[must_use]
+    pub fn with_patience(self, patience: Duration) -> Self {
+        Self { patience, ..self }
+    }
+
+    /// Stands before the router. Nothing reaches it but what was let through.
+    pub fn protect(self, router: Router) -> Router {
+        router.layer(middleware::from_fn_with_state(Arc::new(self), pass))
+    }
+
+    /// Whether a request may go on, by its head alone.
+    fn judge(&self, request: &Request) -> Result<(), Refusal> {
+        let (uri, headers) = (request.uri(), request.headers());
+        bounds::head(uri, headers)?;
+        let host = self.hosts.check(uri, headers)?;
+        // What is in no table is treated as the worst, until it is answered below.
+        let found = match find(&path::decode(uri.path())) {
+            Found::Route(route, _) | Found::Moved(route, _) => Some(route.access),
+            Found::Nothing => None,
+        };
+        if found.unwrap_or(Access::Changes) == Access::Changes {
+            browser::check(headers, host)?;
+        }
+        if let Some(token) = &self.token {
+            token.check(headers)?;
+        }
+        found.map(|_| ()).ok_or(Refusal::Unknown)
+    }
+}
+
+async fn pass(State(guard): State<Arc<Guard>>, request: Request, next: Next) -> Response {
+    let answering = async {
+        guard.judge(&request)?;
+        let reading = bounds::without_body(request);
+        let read = tokio::time::timeout(guard.patience.min(BODY_PATIENCE), reading).await;
+        let request = read.unwrap_or(Err(Refusal::SlowBody))?;
+        Ok(next.run(request).await)
+    };
+    let answer = tokio::time::timeout(guard.patience, answering).await;
+    let mut response = answer.unwrap_or(Err(Refusal::Slow)).unwrap_or_else(|refusal| {
+        match refusal {
+            // Somebody tries secrets, or their owner has a wrong one: both are worth a look.
+            Refusal::WrongToken => warn!("a request with a wrong token was refused"),
+            Refusal::Unknown => {}
+            // The header's texts stay out: they are anybody's, and one of them may be a secret.
+            refusal => debug!(%refusal, "a request was refused"),
+        }
+        error::refused(&refusal)
+    });
+    response.headers_mut().extend(ANSWERS);
+    response
+}

@@ -1,0 +1,130 @@
+//! Serves a router on a listener, one HTTP/1 connection per task.
+//!
+//! It stands on hyper's connection because axum's own server has no header time-out: a client that sends its
+//! header a byte at a time would hold a connection for ever. Not in here: what is served, and to whom (`guard`).
+
+mod listener;
+mod places;
+mod socket;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use hyper::server::conn::http1;
+use hyper::service::{Service, service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::watch;
+use tracing::{debug, warn};
+
+use self::places::{Place, Places};
+
+pub use self::listener::Listener;
+pub use self::socket::Socket;
+
+/// A request's head must fit in here, with room beyond what the guard allows, so that it can say what is too long.
+const HEAD_LIMIT: usize = 64 * 1024;
+/// How long requests may go on once the server is to end.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// The limits of one listener.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// A request's header must be complete within this time, and the next request must begin within it.
+    pub header: Duration,
+    /// So long a connection may go without a request being carried out on it, a slow reader's answer included.
+    pub idle: Duration,
+    /// Connections at a time. For one more the one that has waited longest for a request has to go; where all are at
+    /// work, it waits.
+    pub connections: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            header: Duration::from_secs(10),
+            idle: Duration::from_secs(30),
+            connections: 256,
+        }
+    }
+}
+
+/// Serves until `shutdown` completes, then accepts nothing more and gives the requests under way up to 5 s to end.
+/// Idle connections are closed at once.
+pub async fn serve(
+    listener: impl Listener,
+    router: Router,
+    limits: Limits,
+    shutdown: impl Future<Output = ()>,
+) {
+    let places = Arc::new(Places::new(limits));
+    let (ending, end) = watch::channel(());
+    let mut shutdown = std::pin::pin!(shutdown);
+    let next = async || {
+        let stream = listener.accept().await;
+        (stream, Places::take(&places).await)
+    };
+    loop {
+        tokio::select! {
+            () = &mut shutdown => break,
+            (stream, place) = next() => {
+                tokio::spawn(connection(stream, router.clone(), place, end.clone()));
+            }
+        }
+    }
+    drop((listener, end));
+    // Closes the channel: each connection hears it and gives its place back when its request has ended.
+    drop(ending);
+    if tokio::time::timeout(GRACE, places.all_free()).await.is_err() {
+        let open = places.taken();
+        warn!(
+            open,
+            "requests are still running; their connections are left to end by themselves"
+        );
+    }
+}
+
+async fn connection(
+    stream: impl AsyncRead + AsyncWrite + Unpin,
+    router: Router,
+    place: Place,
+    mut end: watch::Receiver<()>,
+) {
+    let (limits, place) = (place.limits(), Arc::new(place));
+    let (router, at_work) = (TowerToHyperService::new(router), Arc::clone(&place));
+    let service = service_fn(move |request| {
+        let work = Place::begin(&at_work);
+        let answer = router.call(request);
+        async move {
+            let Some(_work) = work else {
+                // The place was given away in this very moment: nothing is begun that could not be answered.
+                return std::future::pending().await;
+            };
+            answer.await
+        }
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(limits.header)
+        .max_buf_size(HEAD_LIMIT)
+        .serve_connection(TokioIo::new(stream), service);
+    let mut connection = std::pin::pin!(connection);
+    let ended = tokio::select! {
+        ended = &mut connection => ended,
+        () = place.lost() => {
+            debug!("a connection was closed that had gone without a request for too long");
+            return;
+        }
+        // Only the end of the server ends this: nothing is ever sent.
+        _ = end.changed() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = ended {
+        // Clients that hang up, send no HTTP or time out: theirs to see, not ours to report.
+        debug!(%error, "a connection ended early");
+    }
+}

@@ -1,0 +1,195 @@
+//! The places for connections. There are only so many, and who holds one without asking for anything must not keep out
+//! who does: half-open connections by the thousand are one short script.
+//!
+//! ```text
+//!  take ─▶ waiting ──request──▶ at work ──answer made──▶ waiting ─▶ …
+//!             └── longest of all, and somebody needs a place; or beyond the idle limit ─▶ lost
+//! ```
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+
+use super::Limits;
+
+/// The places of one listener.
+pub(super) struct Places {
+    limits: Limits,
+    free: Arc<Semaphore>,
+    queue: Mutex<Queue>,
+}
+
+/// Who waits for a request, by turn: the lowest has waited longest.
+#[derive(Default)]
+struct Queue {
+    next: u64,
+    waiting: BTreeMap<u64, watch::Sender<Phase>>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    Waiting(u64),
+    AtWork,
+    Lost,
+}
+
+/// A place, held by one connection.
+pub(super) struct Place {
+    places: Arc<Places>,
+    phase: watch::Sender<Phase>,
+    /// Given back when the place is dropped.
+    _permit: Option<OwnedSemaphorePermit>,
+}
+
+/// A request is being carried out, until this is dropped.
+pub(super) struct Work(Arc<Place>);
+
+impl Places {
+    pub(super) fn new(limits: Limits) -> Self {
+        Self {
+            limits,
+            free: Arc::new(Semaphore::new(limits.connections as usize)),
+            queue: Mutex::default(),
+        }
+    }
+
+    /// A place. Where none is free, whoever has waited longest for a request loses theirs.
+    pub(super) async fn take(places: &Arc<Self>) -> Place {
+        if places.free.available_permits() == 0
+            && let Some((_, longest)) = places.queue().waiting.pop_first()
+        {
+            longest.send_replace(Phase::Lost);
+        }
+        // Nobody closes the semaphore.
+        let permit = Arc::clone(&places.free).acquire_owned().await.ok();
+        let place = Place {
+            places: Arc::clone(places),
+            phase: watch::Sender::new(Phase::AtWork),
+            _permit: permit,
+        };
+        place.wait();
+        place
+    }
+
+    /// Waits until nobody holds a place any more.
+    pub(super) async fn all_free(&self) {
+        // As above: nobody closes it.
+        let _ = self.free.acquire_many(self.limits.connections).await;
+    }
+
+    pub(super) fn taken(&self) -> usize {
+        self.limits.connections as usize - self.free.available_permits()
+    }
+
+    fn queue(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Place {
+    pub(super) fn limits(&self) -> Limits {
+        self.places.limits
+    }
+
+    /// A request has come; none where the place is lost.
+    pub(super) fn begin(place: &Arc<Self>) -> Option<Work> {
+        // Whoever takes a place away holds the queue as well.
+        let mut queue = place.places.queue();
+        let phase = *place.phase.borrow();
+        match phase {
+            Phase::Waiting(turn) => drop(queue.waiting.remove(&turn)?),
+            Phase::AtWork => {}
+            Phase::Lost => return None,
+        }
+        place.phase.send_replace(Phase::AtWork);
+        Some(Work(Arc::clone(place)))
+    }
+
+    fn wait(&self) {
+        let mut queue = self.places.queue();
+        let turn = queue.next;
+        queue.next += 1;
+        queue.waiting.insert(turn, self.phase.clone());
+        self.phase.send_replace(Phase::Waiting(turn));
+    }
+
+    /// Waits until the place is lost: taken away, or without a request for too long.
+    pub(super) async fn lost(&self) {
+        let mut phase = self.phase.subscribe();
+        loop {
+            let now = *phase.borrow_and_update();
+            let changed = phase.changed();
+            match now {
+                Phase::Lost => return,
+                Phase::AtWork => drop(changed.await),
+                Phase::Waiting(_) => {
+                    if tokio::time::timeout(self.limits().idle, changed).await.is_err() {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        if let Phase::Waiting(turn) = *self.phase.borrow() {
+            self.places.queue().waiting.remove(&turn);
+        }
+    }
+}
+
+impl Drop for Work {
+    fn drop(&mut self) {
+        self.0.wait();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn places(connections: u32, idle: Duration) -> Arc<Places> {
+        Arc::new(Places::new(Limits {
+            connections,
+            idle,
+            ..Limits::default()
+        }))
+    }
+
+    #[tokio::test]
+    async fn who_has_waited_longest_goes_and_who_works_stays() {
+        let places = places(3, Duration::from_secs(600));
+        let mut held = Vec::new();
+        for _ in 0..3 {
+            held.push(Arc::new(Places::take(&places).await));
+        }
+        let work = Place::begin(&held[0]).unwrap();
+        // The second one asked for something in between: now the third has waited longest.
+        drop(Place::begin(&held[1]).unwrap());
+        let (third, more) = (held.pop().unwrap(), Arc::clone(&places));
+        let next = tokio::spawn(async move { Places::take(&more).await });
+        third.lost().await;
+        assert!(Place::begin(&third).is_none(), "a lost place takes no request");
+        drop(third);
+        next.await.unwrap();
+        drop(work);
+        drop(held);
+        assert_eq!(places.taken(), 0);
+        assert!(places.queue().waiting.is_empty());
+    }
+
+    #[tokio::test]
+    async fn who_is_idle_for_too_long_goes() {
+        let place = Arc::new(Places::take(&places(1, Duration::ZERO)).await);
+        let work = Place::begin(&place).unwrap();
+        let mut lost = std::pin::pin!(place.lost());
+        assert!(tokio::select! { biased; () = &mut lost => false, () = std::future::ready(()) => true });
+        drop(work);
+        lost.await;
+    }
+}
