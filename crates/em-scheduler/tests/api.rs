@@ -26,6 +26,8 @@ mod routing;
 mod running;
 #[path = "api/schedule.rs"]
 mod schedule;
+#[path = "security/mod.rs"]
+mod security;
 #[path = "api/serving.rs"]
 mod serving;
 #[path = "api/switching.rs"]

@@ -79,6 +79,27 @@ pub async fn finish(mut stream: TcpStream) -> Answer {
     Answer::parse(&String::from_utf8(text).expect("text"))
 }
 
+/// Writes bytes and reads whatever comes until the server closes: nothing, where it does not answer.
+pub async fn raw(address: SocketAddr, request: &[u8]) -> Option<Answer> {
+    let mut stream = TcpStream::connect(address).await.expect("connect");
+    // A server that refuses may close the connection, or reset it, before it has read everything.
+    let _ = stream.write_all(request).await;
+    let mut text = Vec::new();
+    let _ = stream.read_to_end(&mut text).await;
+    let text = String::from_utf8(text).expect("text");
+    (!text.is_empty()).then(|| Answer::parse(&text))
+}
+
+/// One request with these header fields and no others, of which each ends a line.
+pub async fn with_header(
+    address: SocketAddr,
+    (method, target): (&str, &str),
+    header: &str,
+) -> Option<Answer> {
+    let request = format!("{method} {target} HTTP/1.1\r\nConnection: close\r\n{header}\r\n");
+    raw(address, request.as_bytes()).await
+}
+
 /// One request and its answer.
 pub async fn send(address: SocketAddr, method: &str, target: &str) -> Answer {
     finish(begin(address, method, target).await).await

@@ -4,7 +4,7 @@ use crate::on_both_databases;
 use crate::tasks;
 use crate::world::World;
 
-const READS: [&str; 5] = [
+pub const READS: [&str; 5] = [
     "/api",
     "/api/jobs",
     "/api/details",
@@ -13,7 +13,7 @@ const READS: [&str; 5] = [
 ];
 
 /// In an order in which each can succeed but the last, which comes after the stop.
-const CHANGES: [&str; 10] = [
+pub const CHANGES: [&str; 10] = [
     "/api/add/1",
     "/api/delete/1",
     "/api/run/1",
@@ -27,7 +27,7 @@ const CHANGES: [&str; 10] = [
 ];
 
 /// What changes when something is done: jobs, events, the switches, the requests to the runner.
-async fn state(world: &World) -> String {
+pub async fn state(world: &World) -> String {
     let counts = world.row("SELECT (SELECT count(*) FROM scheduler_job), (SELECT count(*) FROM task_log)");
     let paused = world.store.paused().await.expect("paused");
     let (stopped, asked) = (world.server.control.is_stopped(), world.runner.requests().len());
