@@ -12,9 +12,13 @@ mod configuring;
 mod demonstrating;
 #[path = "cli/helping.rs"]
 mod helping;
+#[path = "cli/packaging.rs"]
+mod packaging;
 #[path = "cli/predicting.rs"]
 mod predicting;
 #[path = "cli/refusing.rs"]
 mod refusing;
+#[path = "cli/securing.rs"]
+mod securing;
 #[path = "cli/stopping.rs"]
 mod stopping;

@@ -157,6 +157,33 @@ impl Running {
         until(&self.err, part)
     }
 
+    /// Everything in its log up to a line that has this in it.
+    pub fn said_until(&self, part: &str) -> String {
+        let mut said = String::new();
+        loop {
+            match self.err.recv_timeout(PATIENCE) {
+                Ok(line) => said.extend([line.as_str(), "\n"]),
+                Err(error) => panic!("no line with {part:?} ({error}) in {said}"),
+            }
+            if said.contains(part) {
+                return said;
+            }
+        }
+    }
+
+    /// Everything that it still says in its log, until it has ended.
+    pub fn said_to_the_end(&mut self) -> String {
+        drop(self.input.take());
+        let mut said = String::new();
+        loop {
+            match self.err.recv_timeout(PATIENCE) {
+                Ok(line) => said.extend([line.as_str(), "\n"]),
+                Err(RecvTimeoutError::Disconnected) => return said,
+                Err(RecvTimeoutError::Timeout) => panic!("it does not end: {said}"),
+            }
+        }
+    }
+
     /// Waits until the service is ready, and answers where its API listens.
     pub fn ready(&self) -> SocketAddr {
         let line = self.logged("em-scheduler is ready");
