@@ -69,20 +69,6 @@ async fn a_target_with_a_host_in_it_means_its_path() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn who_comes_after_the_last_place_waits_for_one() {
-    let world = World::new(Backend::Sqlite).await;
-    let mut open = Vec::new();
-    for _ in 0..256 {
-        let mut stream = TcpStream::connect(world.server.address).await.expect("connect");
-        ask(&mut stream).await;
-        open.push(stream);
-    }
-    let waiting = client::begin(world.server.address, "GET", "/api").await;
-    drop(open.pop());
-    assert_eq!(client::finish(waiting).await.body, ALIVE);
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_end_lets_requests_finish_and_closes_idle_connections() {
     let world = World::new(Backend::Sqlite).await;
     tasks::create(&world);

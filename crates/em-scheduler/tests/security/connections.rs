@@ -10,6 +10,8 @@ use tokio::net::{TcpListener, TcpStream};
 use super::server;
 use crate::client;
 use crate::database::Backend;
+use crate::runner::Mode;
+use crate::tasks;
 use crate::world::World;
 
 const ALIVE: &str = r#"{"status":"alive"}"#;
@@ -104,4 +106,77 @@ async fn an_answer_that_nobody_reads_ends_the_connection() {
         .await
         .expect("it is closed");
     assert_eq!(client::send(guarded.address, "GET", "/api").await.body, ALIVE);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_comes_after_the_last_place_gets_that_of_the_idlest() {
+    let world = World::new(Backend::Sqlite).await;
+    let limits = Limits {
+        header: LONG,
+        idle: LONG,
+        connections: 2,
+    };
+    let full = server(&world, limits, Some).await;
+    let request = format!("GET /api HTTP/1.1\r\nHost: {}\r\n\r\n", full.address);
+    let mut idle = Vec::new();
+    for _ in 0..2 {
+        let mut stream = TcpStream::connect(full.address).await.expect("connect");
+        ask(&mut stream, &request).await;
+        idle.push(stream);
+    }
+    // The first one asks again: now the second has been idle for longer.
+    ask(&mut idle[0], &request).await;
+    assert_eq!(client::send(full.address, "GET", "/api").await.body, ALIVE);
+    let mut rest = Vec::new();
+    let _ = idle[1].read_to_end(&mut rest).await;
+    assert_eq!(rest, b"");
+    ask(&mut idle[0], &request).await;
+}
+
+/// One request on an open connection, which stays open.
+async fn ask(stream: &mut TcpStream, request: &str) {
+    stream.write_all(request.as_bytes()).await.expect("write");
+    let mut text = Vec::new();
+    while !text.ends_with(ALIVE.as_bytes()) {
+        let read = stream.read_buf(&mut text).await.expect("read");
+        assert!(read > 0, "closed after {:?}", String::from_utf8_lossy(&text));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_is_at_work_keeps_the_place_and_the_next_one_waits() {
+    let world = World::new(Backend::Sqlite).await;
+    tasks::create(&world);
+    world.runner.mode(Mode::Wait);
+    let limits = Limits {
+        connections: 1,
+        ..Limits::default()
+    };
+    let full = server(&world, limits, Some).await;
+    let running = client::begin(full.address, "GET", "/api/run/1").await;
+    world.runner.received(1).await;
+    let waiting = client::begin(full.address, "GET", "/api").await;
+    world.runner.release();
+    assert_eq!(
+        client::finish(running).await.message(),
+        "Scheduler: task job started!"
+    );
+    assert_eq!(client::finish(waiting).await.body, ALIVE);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_end_of_the_server_waits_for_no_half_open_connection() {
+    let world = World::new(Backend::Sqlite).await;
+    let limits = Limits {
+        header: LONG,
+        ..Limits::default()
+    };
+    let ending = server(&world, limits, Some).await;
+    let mut half = half_open(ending.address).await;
+    // Taken in before the end, as the answer to a later one shows.
+    assert_eq!(client::send(ending.address, "GET", "/api").await.body, ALIVE);
+    ending.stop().await;
+    let mut rest = Vec::new();
+    let _ = half.read_to_end(&mut rest).await;
+    assert_eq!(rest, b"");
 }

@@ -84,3 +84,33 @@ async fn of_an_endless_answer_little_is_read() {
     let poured = poured.load(Ordering::Relaxed);
     assert!(poured < 32 << 20, "{poured} bytes of ten gigabytes");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_it_answers_is_never_repeated() {
+    for (answer, what) in [
+        (
+            "HTTP/1.1 500 forged\r\nContent-Length: 6\r\n\r\n\u{1b}]0;x\u{7}",
+            "status 500",
+        ),
+        ("HTTP/1.1 500 \u{1b}[31mforged\r\n\r\n", "did not answer"),
+        ("HTTP/1.1 9\u{1b}9 forged\r\n\r\n", "did not answer"),
+        ("HTTP/1.1 200 OK\r\nforged\u{1b}[31m\r\n\r\n", "did not answer"),
+        (
+            "\u{1b}[31mforged\n2026-11-23 ERROR forged\r\n\r\n",
+            "did not answer",
+        ),
+    ] {
+        let runner = evil(move |mut stream| async move {
+            stream.write_all(answer.as_bytes()).await.expect("write");
+        });
+        let world = world_with(&runner.await).await;
+        let reason = world.refused("/api/run/1", "Scheduler (run task):\n").await;
+        assert!(reason.contains(what), "{answer:?}: {reason}");
+        for text in world.rows("SELECT message FROM task_log").iter().chain([&reason]) {
+            assert!(
+                !text.contains("forged") && !text.chars().any(char::is_control),
+                "{text:?}"
+            );
+        }
+    }
+}

@@ -28,6 +28,8 @@ pub use self::socket::Socket;
 const HEAD_LIMIT: usize = 64 * 1024;
 /// How long requests may go on once the server is to end.
 const GRACE: Duration = Duration::from_secs(5);
+/// How long a connection without a request may go on then: an answer may still be on its way.
+const PARTING: Duration = Duration::from_secs(1);
 
 /// The limits of one listener.
 #[derive(Debug, Clone, Copy)]
@@ -113,14 +115,18 @@ async fn connection(
     let mut connection = std::pin::pin!(connection);
     let ended = tokio::select! {
         ended = &mut connection => ended,
-        () = place.lost() => {
+        () = place.lost(limits.idle) => {
             debug!("a connection was closed that had gone without a request for too long");
             return;
         }
         // Only the end of the server ends this: nothing is ever sent.
         _ = end.changed() => {
             connection.as_mut().graceful_shutdown();
-            connection.await
+            tokio::select! {
+                ended = connection => ended,
+                // Half a header is no request to wait for.
+                () = place.lost(limits.idle.min(PARTING)) => return,
+            }
         }
     };
     if let Err(error) = ended {

@@ -8,6 +8,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
@@ -114,8 +115,8 @@ impl Place {
         self.phase.send_replace(Phase::Waiting(turn));
     }
 
-    /// Waits until the place is lost: taken away, or without a request for too long.
-    pub(super) async fn lost(&self) {
+    /// Waits until the place is lost: taken away, or without a request for so long.
+    pub(super) async fn lost(&self, idle: Duration) {
         let mut phase = self.phase.subscribe();
         loop {
             let now = *phase.borrow_and_update();
@@ -124,7 +125,7 @@ impl Place {
                 Phase::Lost => return,
                 Phase::AtWork => drop(changed.await),
                 Phase::Waiting(_) => {
-                    if tokio::time::timeout(self.limits().idle, changed).await.is_err() {
+                    if tokio::time::timeout(idle, changed).await.is_err() {
                         return;
                     }
                 }
@@ -149,21 +150,18 @@ impl Drop for Work {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
-    fn places(connections: u32, idle: Duration) -> Arc<Places> {
+    fn places(connections: u32) -> Arc<Places> {
         Arc::new(Places::new(Limits {
             connections,
-            idle,
             ..Limits::default()
         }))
     }
 
     #[tokio::test]
     async fn who_has_waited_longest_goes_and_who_works_stays() {
-        let places = places(3, Duration::from_secs(600));
+        let places = places(3);
         let mut held = Vec::new();
         for _ in 0..3 {
             held.push(Arc::new(Places::take(&places).await));
@@ -173,7 +171,7 @@ mod tests {
         drop(Place::begin(&held[1]).unwrap());
         let (third, more) = (held.pop().unwrap(), Arc::clone(&places));
         let next = tokio::spawn(async move { Places::take(&more).await });
-        third.lost().await;
+        third.lost(Duration::from_secs(600)).await;
         assert!(Place::begin(&third).is_none(), "a lost place takes no request");
         drop(third);
         next.await.unwrap();
@@ -185,9 +183,9 @@ mod tests {
 
     #[tokio::test]
     async fn who_is_idle_for_too_long_goes() {
-        let place = Arc::new(Places::take(&places(1, Duration::ZERO)).await);
+        let place = Arc::new(Places::take(&places(1)).await);
         let work = Place::begin(&place).unwrap();
-        let mut lost = std::pin::pin!(place.lost());
+        let mut lost = std::pin::pin!(place.lost(Duration::ZERO));
         assert!(tokio::select! { biased; () = &mut lost => false, () = std::future::ready(()) => true });
         drop(work);
         lost.await;
