@@ -9,6 +9,8 @@ use std::io;
 use tokio::signal::unix::{Signal as Stream, SignalKind, signal};
 use tokio::sync::watch;
 
+use crate::clock::Stopwatch;
+
 /// A request to end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Signal {
@@ -36,6 +38,9 @@ impl Signal {
     }
 }
 
+/// Microseconds within which a further signal is an echo of the first.
+const ECHO: i64 = 20_000;
+
 /// Hears the signals from its creation on.
 #[derive(Debug, Clone)]
 pub struct Signals(watch::Receiver<Option<Signal>>);
@@ -53,7 +58,14 @@ impl Signals {
             let first = next(&mut interrupts, &mut terminations).await;
             // Nobody may be waiting yet, or any more; the second signal is heard all the same.
             let _ = tell.send(Some(first));
-            let second = next(&mut interrupts, &mut terminations).await;
+            let since = Stopwatch::start();
+            let second = loop {
+                let signal = next(&mut interrupts, &mut terminations).await;
+                // Whoever signals a process and its group says the same thing twice.
+                if since.micros() > ECHO {
+                    break signal;
+                }
+            };
             tracing::warn!(signal = second.name(), "ended at once by a second signal");
             std::process::exit(second.exit_code());
         });

@@ -10,6 +10,9 @@ use triggers::UtcMicros;
 
 use crate::model::{RunKey, SendableRun, TaskId};
 
+/// Microseconds; twice what the longest retry waits.
+const LONGEST_WAIT: i64 = 150_000_000;
+
 /// What the gate says right before a first byte.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
@@ -26,6 +29,8 @@ pub(super) struct Desk {
     permits: usize,
     held: HashMap<TaskId, usize>,
     in_use: usize,
+    /// Runs asked for now, which need no permit.
+    outside: usize,
     /// The runs of each task that wait, and the tasks in order of their turn.
     waiting: HashMap<TaskId, VecDeque<SendableRun>>,
     turns: VecDeque<TaskId>,
@@ -68,9 +73,20 @@ impl Desk {
         }
     }
 
-    /// How many permits are in use: runs in flight or with an outcome that is not durable yet.
+    /// Runs in flight, or with an outcome that is not durable yet.
     pub(super) fn in_flight(&self) -> usize {
-        self.in_use
+        self.in_use + self.outside
+    }
+
+    /// A run begins that needs no permit.
+    pub(super) fn begin_outside(&mut self, key: RunKey) {
+        self.know(key);
+        self.outside += 1;
+    }
+
+    /// Its outcome is durable.
+    pub(super) fn end_outside(&mut self) {
+        self.outside = self.outside.saturating_sub(1);
     }
 
     fn take_permit(&mut self, task: TaskId) {
@@ -152,7 +168,9 @@ impl Desk {
 
     fn wake_later(&mut self, now: UtcMicros) {
         while let Some(entry) = self.later.first_entry() {
-            if entry.key().0 > now {
+            // No retry waits for longer than this: one that seems to was put off before the clock was set back.
+            let wait = entry.key().0.since(now);
+            if wait > 0 && wait <= LONGEST_WAIT {
                 break;
             }
             let run = entry.remove();
@@ -166,7 +184,13 @@ impl Desk {
     }
 
     /// If it was asked for: takes out the runs that came too late while the scheduler was away.
-    pub(super) fn overdue(&mut self, now: UtcMicros, grace: i64) -> Vec<SendableRun> {
+    /// A run that may have been sent before (`keeps` says which) is never one of them.
+    pub(super) fn overdue(
+        &mut self,
+        now: UtcMicros,
+        grace: i64,
+        keeps: impl Fn(&SendableRun) -> bool,
+    ) -> Vec<SendableRun> {
         if !std::mem::take(&mut self.judge_again) {
             return Vec::new();
         }
@@ -179,7 +203,7 @@ impl Desk {
         let (mut overdue, mut keep): (Vec<_>, Vec<_>) = waiting
             .into_iter()
             .chain(later)
-            .partition(|run| now.since(run.scheduled_for) > grace);
+            .partition(|run| now.since(run.scheduled_for) > grace && !keeps(run));
         let by_time = |run: &SendableRun| (run.scheduled_for, run.key);
         overdue.sort_by_key(by_time);
         keep.sort_by_key(by_time);
@@ -326,9 +350,12 @@ mod tests {
         assert_eq!(desk.begin(1), Verdict::Hold);
         assert!(desk.resume());
         desk.judge_again();
-        assert_eq!(keys(&desk.overdue(NOW, 500_000)), [1]);
+        assert_eq!(keys(&desk.overdue(NOW, 500_000, |_| false)), [1]);
         assert_eq!(keys(&desk.take_ready(NOW, 100)), [900_000]);
-        assert!(desk.overdue(NOW, 0).is_empty(), "judged only when asked");
+        assert!(
+            desk.overdue(NOW, 0, |_| false).is_empty(),
+            "judged only when asked"
+        );
     }
 
     #[test]

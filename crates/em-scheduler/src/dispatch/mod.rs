@@ -19,7 +19,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{Notify, mpsc, oneshot};
 use triggers::UtcMicros;
 
 pub use self::outcome::Policy;
@@ -28,7 +28,10 @@ pub use self::runner::{Answer, RunnerAddress, RunnerClient, RunnerTimeouts};
 use self::desk::{Desk, Verdict};
 use self::settler::Settled;
 use crate::model::{RunKey, SendableRun, TaskId};
-use crate::store::Store;
+use crate::store::{Store, StoreError};
+
+/// Whoever asked for a run waits no longer for its outcome to be written down.
+const WRITTEN_WITHIN: Duration = Duration::from_secs(10);
 
 /// Hands runs to the runner. Cheap to clone: all clones are one dispatcher.
 #[derive(Clone)]
@@ -114,16 +117,29 @@ impl Dispatcher {
         self.0.changed.notify_one();
     }
 
-    /// Sends a run now, outside the permits and whatever the gate says, and writes down how it ended.
+    /// Sends a run now, outside the permits and whatever the gate says, and waits until it is written down how it
+    /// ended. It counts as in flight meanwhile.
     ///
     /// # Errors
-    /// The outcome could not be written down; the answer is lost with it and the run will end as unknown.
-    pub async fn send_now(&self, run: &SendableRun) -> Result<Answer, crate::store::StoreError> {
+    /// The outcome could not be written down within the time a caller waits. It will be, as long as the process
+    /// lives.
+    pub async fn send_now(&self, run: &SendableRun) -> Result<Answer, StoreError> {
+        self.0.desk().begin_outside(run.key);
         let answer = self.0.client.send(run, || Verdict::Go).await;
-        let outcome = outcome::manual(&answer);
-        let settlement = run.settlement(outcome);
-        self.0.store.settle(self.0.store.now(), vec![settlement]).await?;
-        Ok(answer)
+        let (written, told) = oneshot::channel();
+        let settlement = run.settlement(outcome::manual(&answer));
+        let settled = Settled {
+            settlement,
+            run: run.clone(),
+            permit: false,
+            written: Some(written),
+        };
+        let late = || StoreError::Unavailable("the outcome of the run is not written down yet".into());
+        self.0.settled.send(settled).map_err(|_| late())?;
+        match tokio::time::timeout(WRITTEN_WITHIN, told).await {
+            Ok(Ok(())) => Ok(answer),
+            _ => Err(late()),
+        }
     }
 
     /// No first byte leaves from now on: the scheduler is paused. Runs that have not begun go back to the queue.
@@ -162,9 +178,12 @@ impl Dispatcher {
         self.0.desk().withdraw(runs);
     }
 
-    /// The scheduler was away (paused, cut off from its database): what waits is judged by its grace before it
-    /// leaves.
-    pub fn judge_again(&self) {
+    /// The scheduler was cut off from its database for so many microseconds and is back.
+    pub fn back_after(&self, micros: i64) {
+        self.0.back_after(micros);
+    }
+
+    fn judge_again(&self) {
         self.0.desk().judge_again();
         self.0.changed.notify_one();
     }
@@ -223,6 +242,15 @@ impl Shared {
     fn desk(&self) -> MutexGuard<'_, Desk> {
         // The desk is consistent after each of its methods; a panic elsewhere does not make it less so.
         self.desk.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What waits is judged by its grace before it leaves, if the scheduler was away for longer than that. After
+    /// less, only waiting for a permit can have made a run late, and that never counts (spec §5.3).
+    fn back_after(&self, micros: i64) {
+        if micros > self.policy.grace {
+            self.desk().judge_again();
+            self.changed.notify_one();
+        }
     }
 
     fn report_astray(&self) {

@@ -21,6 +21,14 @@ pub struct Policy {
     pub retry_statuses: Vec<u16>,
 }
 
+impl Policy {
+    /// Whether a run with so many attempts behind it may have been sent already and is to be sent again: such a run
+    /// is never judged as one of which nothing was sent.
+    pub(super) fn may_repeat(&self, attempts: u32) -> bool {
+        self.delivery == Delivery::AtLeastOnce && attempts > 0
+    }
+}
+
 /// The first retry comes after so many microseconds, each further one after twice as many.
 const FIRST_RETRY: i64 = 1_000_000;
 /// No retry waits longer than this, in microseconds.

@@ -56,6 +56,7 @@ fn leave(shared: &Arc<Shared>, ready: Vec<SendableRun>, mut begun: Vec<SendableR
                 let mut desk = shared.desk();
                 desk.release(waiting.task_id);
                 desk.forget(waiting.key);
+                shared.ended.notify_waiters();
             }
         }
     }
@@ -69,12 +70,16 @@ fn give_up(shared: &Shared, ready: &[SendableRun]) {
         desk.forget(run.key);
     }
     drop(desk);
+    shared.ended.notify_waiters();
     shared.report_astray();
 }
 
 /// What waited while the scheduler was away and is too late now ends as missed.
 fn drop_overdue(shared: &Shared, now: triggers::UtcMicros) {
-    for run in shared.desk().overdue(now, shared.policy.grace) {
+    let overdue = shared.desk().overdue(now, shared.policy.grace, |run| {
+        shared.policy.may_repeat(run.attempt)
+    });
+    for run in overdue {
         let late = now.since(run.scheduled_for);
         submit(shared, &run, model::Settled::Missed { late }, false);
     }
@@ -103,5 +108,6 @@ fn submit(shared: &Shared, run: &SendableRun, outcome: model::Settled, permit: b
         settlement,
         run: run.clone(),
         permit,
+        written: None,
     });
 }

@@ -14,6 +14,7 @@ use bytes::Bytes;
 use http::header::{HOST, HeaderName, HeaderValue, USER_AGENT};
 use http::{Request, Uri};
 use http_body_util::{BodyExt, Empty};
+use hyper::body::Incoming;
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
 use rustls::pki_types::ServerName;
@@ -73,6 +74,8 @@ impl Default for RunnerTimeouts {
 const LONGEST_IDLE_MICROS: i64 = 1_000_000;
 /// No more than this of an answer's body is read.
 const BODY_LIMIT: usize = 64 * 1024;
+/// And it is waited for no longer than this.
+const BODY_WITHIN: Duration = Duration::from_secs(5);
 const AGENT: HeaderValue = HeaderValue::from_static(concat!("em-scheduler/", env!("CARGO_PKG_VERSION")));
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const SCHEDULED_FOR: HeaderName = HeaderName::from_static("x-scheduled-for");
@@ -206,12 +209,10 @@ impl RunnerClient {
             }
             match connection.try_send_request(request).await {
                 Ok(response) => {
-                    let status = response.status().as_u16();
-                    let took = watch.micros();
-                    if read_to_end(response.into_body()).await {
-                        self.keep(connection);
-                    }
-                    return Answer::Status(status, took);
+                    // The status is the answer, whatever becomes of the body.
+                    let answer = Answer::Status(response.status().as_u16(), watch.micros());
+                    self.clone().finish(connection, response.into_body());
+                    return answer;
                 }
                 Err(mut error) => {
                     // Where the request comes back, it was not sent: the connection had gone before it.
@@ -256,11 +257,15 @@ impl RunnerClient {
         None
     }
 
-    fn keep(&self, connection: Sender) {
-        if !connection.is_closed() {
-            let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-            idle.push((connection, Stopwatch::start()));
-        }
+    /// Reads the rest of an answer, beside everything else, so that its connection can be used again.
+    fn finish(self, connection: Sender, body: Incoming) {
+        tokio::spawn(async move {
+            let whole = tokio::time::timeout(BODY_WITHIN, read_to_end(body)).await;
+            if whole == Ok(true) && !connection.is_closed() {
+                let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+                idle.push((connection, Stopwatch::start()));
+            }
+        });
     }
 
     async fn connect(&self) -> Result<Sender, String> {
@@ -324,7 +329,7 @@ where
 
 /// Reads an answer's body so that the connection can be used again. False where it is too long or breaks off; the
 /// status counts all the same.
-async fn read_to_end(mut body: hyper::body::Incoming) -> bool {
+async fn read_to_end(mut body: Incoming) -> bool {
     let mut read = 0;
     while let Some(frame) = body.frame().await {
         let Ok(frame) = frame else { return false };

@@ -4,9 +4,11 @@ use std::sync::Weak;
 use std::time::Duration;
 
 use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::sync::oneshot;
 
 use super::Shared;
-use crate::model::{self, SendableRun, Settlement};
+use crate::clock::Stopwatch;
+use crate::model::{self, JobKind, SendableRun, Settlement};
 
 /// Outcomes in one transaction, at most.
 const BATCH: usize = 1_000;
@@ -20,47 +22,73 @@ pub(super) struct Settled {
     pub(super) run: SendableRun,
     /// Whether the run holds a permit.
     pub(super) permit: bool,
+    /// Told once the outcome is durable.
+    pub(super) written: Option<oneshot::Sender<()>>,
 }
 
 /// Runs until nobody is left who could send an outcome: no handle of the dispatcher, no request in flight.
+///
+/// An outcome that cannot be written is kept, with its permit, and tried again: to forget it would be to forget
+/// that its request has left.
 pub(super) async fn run(shared: Weak<Shared>, mut outcomes: UnboundedReceiver<Settled>) {
     let mut batch = Vec::new();
-    while outcomes.recv_many(&mut batch, BATCH).await > 0 {
-        let Some(shared) = shared.upgrade() else { return };
-        let mut settlements: Vec<Settlement> = batch.iter().map(|entry| entry.settlement.clone()).collect();
-        if let Err(error) = settle(&shared, settlements.clone()).await {
-            // One of them cannot be written: the others must not suffer for it.
-            tracing::error!(%error, runs = settlements.len(), "a batch of outcomes cannot be written; one by one");
-            for settlement in settlements.drain(..) {
-                let key = settlement.key;
-                if let Err(error) = settle(&shared, vec![settlement]).await {
-                    tracing::error!(%error, run = key, "an outcome cannot be written; the run stays open");
-                }
+    let mut kept: Vec<Settled> = Vec::new();
+    loop {
+        if kept.is_empty() {
+            if outcomes.recv_many(&mut batch, BATCH).await == 0 {
+                return;
             }
+        } else {
+            // Whether or not there is something new, the old ones have their turn again.
+            let _ = tokio::time::timeout(BACK_OFF.1, outcomes.recv_many(&mut batch, BATCH)).await;
         }
+        let Some(shared) = shared.upgrade() else { return };
+        batch.append(&mut kept);
+        kept = write(&shared, &mut batch).await;
         crate::crash::point("dispatch.settled");
         conclude(&shared, batch.drain(..));
     }
 }
 
+/// Writes the batch down; takes out and answers those that cannot be written.
+async fn write(shared: &Shared, batch: &mut Vec<Settled>) -> Vec<Settled> {
+    let settlements: Vec<Settlement> = batch.iter().map(|entry| entry.settlement.clone()).collect();
+    let Err(error) = settle(shared, settlements).await else {
+        return Vec::new();
+    };
+    tracing::error!(%error, runs = batch.len(), "a batch of outcomes cannot be written; one by one");
+    // One of them may be the cause: the others must not suffer for it.
+    let mut failed = Vec::new();
+    for entry in std::mem::take(batch) {
+        match settle(shared, vec![entry.settlement.clone()]).await {
+            Ok(()) => batch.push(entry),
+            Err(error) => {
+                tracing::error!(%error, run = entry.run.key, "an outcome cannot be written yet; it is kept");
+                failed.push(entry);
+            }
+        }
+    }
+    failed
+}
+
 /// Settles, however long the database is away.
 async fn settle(shared: &Shared, settlements: Vec<Settlement>) -> crate::store::Result<()> {
     let mut pause = BACK_OFF.0;
-    let mut away = false;
+    let mut away = None;
     loop {
         match shared.store.settle(shared.now(), settlements.clone()).await {
             Err(error) if error.is_unavailable() => {
-                if !away {
+                if away.is_none() {
                     tracing::warn!(%error, "outcomes cannot be written; trying again until they can");
+                    away = Some(Stopwatch::start());
                 }
-                away = true;
                 tokio::time::sleep(pause).await;
                 pause = (pause * 2).min(BACK_OFF.1);
             }
             outcome => {
-                if away {
+                if let Some(since) = away {
                     tracing::info!("outcomes are being written again");
-                    shared.desk().judge_again();
+                    shared.back_after(since.micros());
                 }
                 return outcome;
             }
@@ -74,10 +102,13 @@ fn conclude(shared: &Shared, batch: impl Iterator<Item = Settled>) {
         settlement,
         run,
         permit,
+        written,
     } in batch
     {
         if permit {
             desk.release(run.task_id);
+        } else if run.kind == JobKind::Manual {
+            desk.end_outside();
         }
         let (not_before, attempt) = match settlement.outcome {
             model::Settled::Requeued {
@@ -88,6 +119,10 @@ fn conclude(shared: &Shared, batch: impl Iterator<Item = Settled>) {
             model::Settled::Requeued { attempted: false, .. } => (None, run.attempt.saturating_sub(1)),
             _ => {
                 desk.forget(run.key);
+                if let Some(written) = written {
+                    // Whoever asked for the run may have left.
+                    let _ = written.send(());
+                }
                 continue;
             }
         };

@@ -9,12 +9,16 @@ use triggers::{Context, Definition, Kind, Trigger, UtcMicros};
 use super::Engine;
 use super::plan::is_late;
 use super::sync::Pass;
+use crate::clock::Stopwatch;
 use crate::instance::Place;
 use crate::model::{Delivery, JobKind, OpenRun, Settled, TaskId};
 use crate::store::{Result, TakeOver};
 
 /// Microseconds per second.
 const SECOND: i64 = 1_000_000;
+/// How often rows are looked for that are ours and that nobody here knows of, even if no write has failed: a commit
+/// may take effect after its caller has given up.
+const FIND_ASTRAY_EVERY: i64 = 60 * SECOND;
 /// A process is dead for certain when it has not renewed its lease for so long.
 const LEASE: i64 = 10 * SECOND;
 const RENEW_EVERY: i64 = 2 * SECOND;
@@ -26,30 +30,40 @@ const PAGE: usize = 500;
 /// Final runs removed in one step.
 const OLD_RUNS: usize = 5_000;
 
-/// When each chore is due next, and what is left of those that take several steps.
+/// When each chore is due next, and what is left of those that take several steps. All but `job_sync`, which has its
+/// minute on the wall, go by the time that has passed, so that no step of the clock delays them.
 #[derive(Debug)]
 pub(super) struct Chores {
-    renew_at: UtcMicros,
-    take_over_at: UtcMicros,
-    publish_at: UtcMicros,
-    retention_at: UtcMicros,
+    running: Stopwatch,
+    renew_at: i64,
+    take_over_at: i64,
+    find_astray_at: i64,
+    publish_at: i64,
+    retention_at: i64,
     sync_at: Option<UtcMicros>,
+    /// The last time seen: a clock that shows less was set back.
+    seen: UtcMicros,
     /// A pass under way: the last task done.
     pass: Option<(Arc<Pass>, Option<TaskId>, usize)>,
+    /// A step of it that failed is tried again then.
+    pass_at: i64,
     to_publish: BTreeSet<TaskId>,
     sync_times: Trigger,
 }
 
 impl Chores {
     pub(super) fn new(engine: &Engine) -> Self {
-        let never = UtcMicros::new(i64::MIN);
         Self {
-            renew_at: never,
-            take_over_at: never,
-            publish_at: never,
-            retention_at: engine.store.now().saturating_add(60 * SECOND),
+            running: Stopwatch::start(),
+            renew_at: 0,
+            take_over_at: 0,
+            find_astray_at: FIND_ASTRAY_EVERY,
+            publish_at: 0,
+            retention_at: 60 * SECOND,
             sync_at: None,
+            seen: engine.store.now(),
             pass: None,
+            pass_at: 0,
             to_publish: BTreeSet::new(),
             sync_times: sync_times(engine),
         }
@@ -60,21 +74,35 @@ impl Chores {
         self.to_publish.extend(tasks);
     }
 
-    /// Whether the chores have waited long enough to come even before due jobs.
-    pub(super) fn urgent(&self, now: UtcMicros) -> bool {
-        self.renew_at <= now
+    /// Whether the lease must be renewed before anything else: a process that was stopped for long may have been
+    /// given up by its neighbours.
+    pub(super) fn lease_is_old(&self) -> bool {
+        self.renew_at <= self.running.micros()
     }
 
-    /// When the loop must come back for a chore at the latest.
-    pub(super) fn next_at(&self, now: UtcMicros) -> UtcMicros {
+    /// Whether the chores have waited long enough to come even before due jobs.
+    pub(super) fn urgent(&self) -> bool {
+        self.take_over_at.min(self.retention_at) <= self.running.micros()
+    }
+
+    /// In how many microseconds the loop must come back for a chore at the latest.
+    pub(super) fn next_in(&self) -> i64 {
         if self.pass.is_some() {
-            return now;
-        }
-        if self.to_publish.is_empty() {
-            now.saturating_add(SECOND)
+            (self.pass_at - self.running.micros()).clamp(0, SECOND)
+        } else if self.to_publish.is_empty() {
+            SECOND
         } else {
-            self.publish_at
+            (self.publish_at - self.running.micros()).max(0)
         }
+    }
+
+    /// The minute of `job_sync` has come. After the clock was set back its next minute is found anew.
+    fn sync_is_due(&mut self, now: UtcMicros) -> bool {
+        if now < self.seen {
+            self.sync_at = self.sync_times.next_fire(None, now);
+        }
+        self.seen = now;
+        self.pass.is_none() && self.sync_at.is_some_and(|at| at <= now)
     }
 }
 
@@ -89,14 +117,16 @@ fn sync_times(engine: &Engine) -> Trigger {
 impl Engine {
     /// Before the first decision: the lease, the runs of dead processes, one whole `job_sync`.
     pub(super) async fn begin(&self, chores: &mut Chores) -> Result<()> {
-        let now = self.store.now();
-        self.renew_lease(chores, now).await?;
+        self.renew_lease(chores).await?;
         if self.store.paused().await? {
             self.dispatcher.pause();
         }
-        self.take_over_dead(chores, now).await?;
-        self.start_pass(chores, now).await?;
+        self.take_over_dead(chores).await?;
+        self.start_pass(chores, self.store.now()).await?;
         while chores.pass.is_some() {
+            if chores.lease_is_old() {
+                self.renew_lease(chores).await?;
+            }
             self.sync_step(chores).await?;
         }
         Ok(())
@@ -105,35 +135,37 @@ impl Engine {
     /// The chores that are due, one step of each.
     pub(super) async fn housekeeping(&self, chores: &mut Chores) -> Result<()> {
         let now = self.store.now();
-        if chores.renew_at <= now {
-            self.renew_lease(chores, now).await?;
-        }
-        if self.dispatcher.take_astray() {
+        let passed = chores.running.micros();
+        let stopped = self.control.is_stopped();
+        if self.dispatcher.take_astray() || chores.find_astray_at <= passed {
+            chores.find_astray_at = passed + FIND_ASTRAY_EVERY;
             self.find_astray(now).await?;
         }
-        if chores.take_over_at <= now {
-            self.take_over_dead(chores, now).await?;
+        if chores.take_over_at <= passed && !stopped {
+            self.take_over_dead(chores).await?;
         }
-        if chores.publish_at <= now && !chores.to_publish.is_empty() {
+        if chores.publish_at <= passed && !chores.to_publish.is_empty() {
             self.publish_step(chores, now).await?;
         }
-        if chores.sync_at.is_some_and(|at| at <= now) && chores.pass.is_none() && !self.control.is_stopped() {
+        if chores.sync_is_due(now) && !stopped {
             self.start_pass(chores, now).await?;
         }
-        if chores.pass.is_some() {
+        if chores.pass.is_some() && chores.pass_at <= passed && !stopped {
             self.sync_step(chores).await?;
         }
-        if chores.retention_at <= now {
+        if chores.retention_at <= passed {
             self.retention_step(chores, now).await?;
         }
         Ok(())
     }
 
-    async fn renew_lease(&self, chores: &mut Chores, now: UtcMicros) -> Result<()> {
-        chores.renew_at = now.saturating_add(RENEW_EVERY);
+    /// Tells the other processes on the database that this one lives.
+    pub(super) async fn renew_lease(&self, chores: &mut Chores) -> Result<()> {
+        chores.renew_at = chores.running.micros() + RENEW_EVERY;
         if self.settings.alone {
             return Ok(());
         }
+        let now = self.store.now();
         self.store.renew_lease(now, now.saturating_add(LEASE)).await
     }
 
@@ -146,12 +178,14 @@ impl Engine {
         }
     }
 
-    async fn take_over_dead(&self, chores: &mut Chores, now: UtcMicros) -> Result<()> {
-        chores.take_over_at = now.saturating_add(TAKE_OVER_EVERY);
+    async fn take_over_dead(&self, chores: &mut Chores) -> Result<()> {
+        let now = self.store.now();
         // Alone on the database, every other owner is dead: one look at the start is enough.
-        if self.settings.alone {
-            chores.take_over_at = UtcMicros::new(i64::MAX);
-        }
+        chores.take_over_at = if self.settings.alone {
+            i64::MAX
+        } else {
+            chores.running.micros() + TAKE_OVER_EVERY
+        };
         let dead = self
             .store
             .other_instances()
@@ -176,12 +210,13 @@ impl Engine {
     /// After a write of which it is not known whether it took effect: rows that are ours but that nobody here knows
     /// of. Nothing was sent for them.
     async fn find_astray(&self, now: UtcMicros) -> Result<()> {
-        let (known, grace) = (self.dispatcher.known(), self.settings.firing.grace);
+        let known = self.dispatcher.known();
+        let (grace, delivery) = (self.settings.firing.grace, self.settings.delivery);
         let judge = move |open: &OpenRun| {
             if known.contains(&open.run.key) || open.run.kind == JobKind::Manual {
                 TakeOver::Leave
             } else {
-                adopt_or_miss(open, now, grace)
+                adopt_or_miss(open, now, (grace, delivery))
             }
         };
         let found = self
@@ -191,7 +226,6 @@ impl Engine {
         match found {
             Ok(runs) => {
                 self.dispatcher.accept(runs);
-                self.dispatcher.judge_again();
                 Ok(())
             }
             Err(error) => {
@@ -209,7 +243,7 @@ impl Engine {
         }
         // A long list is worked off step by step, a row held by somebody else is left in peace for a while.
         if chores.to_publish.is_empty() || !held.is_empty() {
-            chores.publish_at = now.saturating_add(PUBLISH_EVERY);
+            chores.publish_at = chores.running.micros() + PUBLISH_EVERY;
         }
         Ok(())
     }
@@ -259,6 +293,7 @@ impl Engine {
             }
             Err(error) => {
                 chores.pass = Some((pass, after, changed));
+                chores.pass_at = chores.running.micros() + SECOND;
                 Err(error)
             }
         }
@@ -267,13 +302,9 @@ impl Engine {
     async fn retention_step(&self, chores: &mut Chores, now: UtcMicros) -> Result<()> {
         let before = now.saturating_add(-self.settings.retention);
         let deleted = self.store.delete_old_runs(before, OLD_RUNS).await?;
-        // A full step means there is more to remove.
-        let pause = if deleted == OLD_RUNS {
-            SECOND
-        } else {
-            RETENTION_EVERY
-        };
-        chores.retention_at = now.saturating_add(pause);
+        // What has removed something may find more.
+        let pause = if deleted > 0 { SECOND } else { RETENTION_EVERY };
+        chores.retention_at = chores.running.micros() + pause;
         Ok(())
     }
 }
@@ -287,7 +318,7 @@ fn is_dead(place: &str) -> bool {
 /// A run whose process is gone: what had not left is judged by its grace, what may have left by the delivery mode.
 fn judge_left_behind(open: &OpenRun, now: UtcMicros, grace: i64, delivery: Delivery) -> TakeOver {
     if !open.run.sending {
-        return adopt_or_miss(open, now, grace);
+        return adopt_or_miss(open, now, (grace, delivery));
     }
     if delivery == Delivery::AtLeastOnce && open.run.kind != JobKind::Manual {
         return TakeOver::Adopt;
@@ -296,8 +327,10 @@ fn judge_left_behind(open: &OpenRun, now: UtcMicros, grace: i64, delivery: Deliv
     TakeOver::Settle(Settled::Unknown { reason })
 }
 
-fn adopt_or_miss(open: &OpenRun, now: UtcMicros, grace: i64) -> TakeOver {
-    if is_late(open.run.scheduled_for, now, grace) {
+/// Nothing was sent, so the grace decides; but a run that is repeated at least once may have been sent before.
+fn adopt_or_miss(open: &OpenRun, now: UtcMicros, (grace, delivery): (i64, Delivery)) -> TakeOver {
+    let repeated = delivery == Delivery::AtLeastOnce && open.run.attempt > 0;
+    if is_late(open.run.scheduled_for, now, grace) && !repeated {
         TakeOver::Settle(Settled::Missed {
             late: now.since(open.run.scheduled_for),
         })

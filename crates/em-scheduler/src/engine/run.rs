@@ -7,6 +7,7 @@ use tokio::sync::{Notify, oneshot};
 use super::Engine;
 use super::housekeeping::Chores;
 use super::tick::Ticked;
+use crate::clock::Stopwatch;
 use crate::store::StoreError;
 
 /// Never longer, so that a stepped clock or a suspended machine is noticed.
@@ -50,13 +51,23 @@ impl Engine {
             // Whoever started the engine may not care.
             let _ = tell.send(());
         }
+        if chores.lease_is_old() {
+            self.renew_lease(chores).await?;
+        }
         let ticked = self.tick().await?;
         chores.publish(ticked.tasks.clone());
         // Firing comes first, but a long backlog must not starve the chores.
-        if !ticked.more || chores.urgent(self.store.now()) {
-            self.housekeeping(chores).await?;
+        if !ticked.more || chores.urgent() {
+            self.chores(chores).await;
         }
         Ok(ticked)
+    }
+
+    /// A chore that fails is tried again; no run waits for it.
+    async fn chores(&self, chores: &mut Chores) {
+        if let Err(error) = self.housekeeping(chores).await {
+            tracing::warn!(%error, "a chore could not be done; it is tried again");
+        }
     }
 
     fn sleep_until(&self, chores: &Chores, ticked: &Ticked) -> Duration {
@@ -64,9 +75,8 @@ impl Engine {
             return Duration::ZERO;
         }
         let now = self.store.now();
-        let chore = chores.next_at(now);
-        let wake = ticked.next_due.map_or(chore, |due| due.min(chore));
-        Duration::from_micros(wake.since(now).clamp(0, LONGEST_SLEEP).unsigned_abs())
+        let due = ticked.next_due.map_or(LONGEST_SLEEP, |due| due.since(now));
+        Duration::from_micros(due.min(chores.next_in()).clamp(0, LONGEST_SLEEP).unsigned_abs())
     }
 }
 
@@ -74,11 +84,13 @@ impl Engine {
 #[derive(Debug, Default)]
 struct Trouble {
     failures: u32,
+    since: Option<Stopwatch>,
 }
 
 impl Trouble {
     fn because(&mut self, engine: &Engine, error: &StoreError) -> Duration {
         if self.failures == 0 {
+            self.since = Some(Stopwatch::start());
             tracing::error!(%error, "the store fails; nothing is decided until it answers again");
         }
         self.failures += 1;
@@ -94,6 +106,9 @@ impl Trouble {
     fn over(&mut self, engine: &Engine) {
         if std::mem::take(&mut self.failures) > 0 {
             tracing::info!(at = %engine.store.now(), "the store answers again");
+            engine
+                .dispatcher
+                .back_after(self.since.take().map_or(0, |since| since.micros()));
         }
     }
 }

@@ -49,6 +49,8 @@ impl Pass {
         }
         for want in &wanted {
             match stored.iter().find(|job| job.id == want.id) {
+                // A one-off that had its turn stays over, also where zone or policy read it differently now.
+                Some(job) if want.kind == JobKind::OneOff && !job.listed => {}
                 Some(job) if job.definition == want.definition => {
                     if job.name != want.name {
                         plan.rename.push((want.id.clone(), want.name.clone()));
@@ -334,6 +336,23 @@ mod tests {
             next(&plan, JobKind::OneOff),
             Some(Some(NOW.saturating_add(-86_400_000_000)))
         );
+    }
+
+    #[test]
+    fn another_zone_runs_no_one_off_again_and_breaks_no_rhythm() {
+        let stored = task(all_three());
+        let mut stored = carried_out(stored.clone(), &pass(false).plan(&stored));
+        for job in stored.jobs.iter_mut().filter(|job| job.kind == JobKind::OneOff) {
+            (job.listed, job.next_run_at) = (false, None);
+        }
+        let mut elsewhere = pass(false);
+        elsewhere.rules = ScheduleRules {
+            zone: Zone::named("Asia/Tokyo").unwrap(),
+            dst: DstPolicy::Literal,
+        };
+        let plan = elsewhere.plan(&stored);
+        assert_eq!(plan.remove, ["3-7-cron"]);
+        assert_eq!(plan.add.len(), 1);
     }
 
     #[test]

@@ -227,16 +227,19 @@ fn display_name(project: &ProjectRow, task: &TaskRow) -> String {
     )
 }
 
+/// Zone and policy are part of a definition only where they mean something: an interval without dates is absolute
+/// time, and must keep its rhythm when they change.
 fn definition(
     kind: Kind,
     fields: BTreeMap<String, Value>,
     rules: &ScheduleRules,
     [start, end]: [Option<WallMicros>; 2],
 ) -> Definition {
+    let on_the_wall = kind != Kind::Interval || start.is_some() || end.is_some();
     Definition {
         fields,
-        tz: Some(rules.zone.name().to_owned()),
-        dst: Some(rules.dst),
+        tz: on_the_wall.then(|| rules.zone.name().to_owned()),
+        dst: (kind == Kind::Cron).then_some(rules.dst),
         start: start.map(|wall| wall.to_string()),
         end: end.map(|wall| wall.to_string()),
         ..Definition::new(kind)

@@ -84,6 +84,18 @@ pub struct SyncTask {
     pub reported: Option<String>,
 }
 
+impl SyncTask {
+    /// Adds a job stored for the task. One that cannot be read makes the whole task unreadable: to compare only the
+    /// others would be to store it a second time.
+    fn take(&mut self, job: Result<StoredJob>) -> Result<()> {
+        match job {
+            Ok(job) => self.jobs.push(job),
+            Err(error) => self.task = Err(error.unreadable()?),
+        }
+        Ok(())
+    }
+}
+
 /// What `job_sync` changes for one task. The default changes nothing.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SyncPlan {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use em_scheduler::dispatch::RunnerTimeouts;
 use em_scheduler::engine::FiringRules;
-use em_scheduler::model::{JobKind, ScheduleRules, TaskRow, jobs_of};
+use em_scheduler::model::{JobKind, NewJob, ScheduleRules, TaskRow, jobs_of};
 use triggers::{DstPolicy, Zone};
 
 use crate::on_both;
@@ -316,6 +316,26 @@ async fn a_one_off_runs_once_whatever_is_added(world: World) {
         .until(
             "SELECT count(*) FROM task_log WHERE message LIKE 'Job not sent again%'",
             &["1"],
+        )
+        .await;
+    // The same one-off read as another instant, as after a change of zone: still the same one-off.
+    let id = world.rows("SELECT job_id FROM scheduler_run").remove(0);
+    let elsewhere = scheduler.in_micros(0);
+    let again = NewJob {
+        id,
+        ..once(1, elsewhere)
+    };
+    world.sql("DELETE FROM scheduler_job");
+    scheduler
+        .store_jobs(vec![NewJob {
+            kind: JobKind::OneOff,
+            ..again
+        }])
+        .await;
+    world
+        .until(
+            "SELECT count(*) FROM task_log WHERE message LIKE 'Job not sent again%'",
+            &["2"],
         )
         .await;
     scheduler.stop().await;

@@ -19,6 +19,8 @@ on_both!(
     a_hanging_runner_leaves_the_outcome_unknown,
     at_least_once_repeats_with_the_same_key,
     a_hung_task_does_not_hold_up_the_others,
+    a_status_counts_whatever_becomes_of_the_body,
+    an_outcome_that_cannot_be_written_is_kept_and_nothing_sent_again,
 );
 
 async fn a_runner_that_is_down_is_tried_again_within_grace(mut world: World) {
@@ -176,4 +178,43 @@ async fn a_hung_task_does_not_hold_up_the_others(world: World) {
         .await
         .unwrap();
     scheduler.stop().await;
+}
+
+async fn a_status_counts_whatever_becomes_of_the_body(world: World) {
+    world.tasks(1);
+    world.runner.answer_with(Mode::Drip);
+    let scheduler = world.start().await;
+    scheduler.once(1, scheduler.in_micros(0)).await;
+    world
+        .until("SELECT state FROM scheduler_run", &["delivered"])
+        .await;
+    scheduler.stop().await;
+}
+
+async fn an_outcome_that_cannot_be_written_is_kept_and_nothing_sent_again(world: World) {
+    world.tasks(2);
+    world.runner.answer_with(Mode::Wait);
+    let scheduler = world.start().await;
+    scheduler.once(1, scheduler.in_micros(0)).await;
+    let later = scheduler.in_micros(2 * SECOND);
+    scheduler.once(2, later).await;
+    world.runner.received(1).await;
+    // The log of the tasks is gone for a while, as in a migration of em_web: nothing can be decided or settled.
+    world.sql("ALTER TABLE task_log RENAME TO elsewhere;");
+    world.runner.answer_now();
+    let mut looks = tokio::time::interval(Duration::from_millis(50));
+    while scheduler.store.now() < later.saturating_add(2 * SECOND) {
+        looks.tick().await;
+    }
+    world.sql("ALTER TABLE elsewhere RENAME TO task_log;");
+    world.runner.received(2).await;
+    world.runner.answer_now();
+    world
+        .until(
+            "SELECT task_id, state FROM scheduler_run ORDER BY task_id",
+            &["1|delivered", "2|delivered"],
+        )
+        .await;
+    scheduler.stop().await;
+    assert_eq!(world.runner.receipts().len(), 2, "one request each");
 }

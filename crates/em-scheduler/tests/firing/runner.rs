@@ -2,19 +2,24 @@
 //! tests await the n-th receipt instead of sleeping.
 
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
 use em_scheduler::clock::{Clock, SystemClock};
 use http::{Request, Response, StatusCode};
-use http_body_util::Full;
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use triggers::UtcMicros;
+
+type Body = UnsyncBoxBody<Bytes, std::io::Error>;
 
 /// One request as it arrived.
 #[derive(Debug, Clone)]
@@ -38,6 +43,10 @@ pub enum Mode {
     HangFor(i32),
     /// Takes the request and closes the connection.
     Cut,
+    /// Takes the request and answers 200 when it is told to.
+    Wait,
+    /// Answers 200 and never ends the body.
+    Drip,
 }
 
 #[derive(Clone)]
@@ -46,6 +55,7 @@ pub struct Runner {
     receipts: Arc<Mutex<Vec<Receipt>>>,
     count: watch::Sender<usize>,
     mode: Arc<Mutex<Mode>>,
+    go_on: Arc<Notify>,
 }
 
 impl Runner {
@@ -60,6 +70,7 @@ impl Runner {
             receipts: Arc::default(),
             count: watch::Sender::new(0),
             mode: Arc::new(Mutex::new(Mode::Status(200))),
+            go_on: Arc::default(),
         };
         let serving = runner.clone();
         tokio::spawn(async move {
@@ -86,6 +97,11 @@ impl Runner {
         *self.mode.lock().unwrap() = mode;
     }
 
+    /// Lets the requests answer that wait for it.
+    pub fn answer_now(&self) {
+        self.go_on.notify_waiters();
+    }
+
     pub fn receipts(&self) -> Vec<Receipt> {
         self.receipts.lock().unwrap().clone()
     }
@@ -103,7 +119,7 @@ impl Runner {
         self.receipts()
     }
 
-    async fn answer(self, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, std::io::Error> {
+    async fn answer(self, request: Request<Incoming>) -> Result<Response<Body>, std::io::Error> {
         let at = SystemClock.now();
         let header = |name: &str| {
             request
@@ -126,18 +142,41 @@ impl Runner {
             Mode::HangFor(_) => Mode::Status(200),
             mode => mode,
         };
+        let told = self.go_on.notified();
         self.receipts.lock().unwrap().push(receipt);
         self.count.send_modify(|count| *count += 1);
-        match mode {
-            Mode::Status(status) => {
-                let body = Full::new(Bytes::from_static(b"{\"message\":\"started\"}"));
-                Ok(Response::builder()
-                    .status(StatusCode::from_u16(status).unwrap())
-                    .body(body)
-                    .unwrap())
-            }
+        let status = match mode {
+            Mode::Status(status) => status,
             Mode::Hang | Mode::HangFor(_) => std::future::pending().await,
-            Mode::Cut => Err(std::io::Error::other("cut")),
-        }
+            Mode::Cut => return Err(std::io::Error::other("cut")),
+            Mode::Wait => {
+                told.await;
+                200
+            }
+            Mode::Drip => {
+                let body = Body::new(Endless);
+                return Ok(Response::new(body));
+            }
+        };
+        let body = Full::new(Bytes::from_static(b"{\"message\":\"started\"}"));
+        let response = Response::builder().status(StatusCode::from_u16(status).unwrap());
+        Ok(response
+            .body(Body::new(body.map_err(|never| match never {})))
+            .unwrap())
+    }
+}
+
+/// A body that is announced and never comes.
+struct Endless;
+
+impl hyper::body::Body for Endless {
+    type Data = Bytes;
+    type Error = std::io::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<hyper::body::Frame<Bytes>, Self::Error>>> {
+        Poll::Pending
     }
 }

@@ -5,7 +5,11 @@ use em_scheduler::model::Settled;
 use super::harness::{Harness, after};
 use super::settle::{RUN, settle};
 
-on_both!(a_requeued_run_waits_again, a_requeued_run_of_a_deleted_job_ends);
+on_both!(
+    a_requeued_run_waits_again,
+    a_requeued_run_of_a_deleted_job_ends,
+    a_settlement_written_twice_counts_once,
+);
 
 async fn a_requeued_run_waits_again(h: Harness) {
     let run = h.sending_run(7, "3-7-cron").await;
@@ -72,4 +76,42 @@ async fn a_requeued_run_of_a_deleted_job_ends(h: Harness) {
         ["skipped"]
     );
     assert_eq!(h.place.log().await.len(), 0, "muted");
+}
+
+/// As after a commit whose answer got lost: whoever does not know of it settles again.
+async fn a_settlement_written_twice_counts_once(h: Harness) {
+    let run = h.sending_run(7, "3-7-cron").await;
+    let whole = "SELECT state, attempt, not_before, finished_at, reason, fence FROM scheduler_run";
+    for outcome in [
+        Settled::Requeued {
+            not_before: after(9),
+            attempted: true,
+        },
+        Settled::Requeued {
+            not_before: after(9),
+            attempted: false,
+        },
+        Settled::Repeat { not_before: after(9) },
+        Settled::Delivered { took: 5 },
+        Settled::Failed {
+            reason: "status 500".into(),
+        },
+        Settled::Unknown {
+            reason: "reset".into(),
+        },
+        Settled::Missed { late: 31_000_000 },
+    ] {
+        let again =
+            "UPDATE scheduler_run SET state = 'sending', attempt = 1, finished_at = NULL, reason = NULL;
+                     DELETE FROM task_log";
+        h.place.run(again).await;
+        settle(&h, &run, outcome.clone()).await;
+        let (row, log) = (h.place.lines(whole).await, h.place.log().await);
+        settle(&h, &run, outcome.clone()).await;
+        assert_eq!(
+            (h.place.lines(whole).await, h.place.log().await),
+            (row, log),
+            "{outcome:?}"
+        );
+    }
 }

@@ -282,6 +282,9 @@ impl<'a> NewRuns<'a> {
              FROM unnest($1::text[], $2::int4[], $3::text[], $4::int8[], $5::text[], $6::int8[], $7::int8[],
                          $8::text[]) WITH ORDINALITY
                   AS n (job_id, task_id, kind, at, state, coalesced, since, reason, place)
+             -- A one-off has one run in all, at whatever time a change of zone would read its date.
+             WHERE NOT (n.kind = 'one_off'
+                        AND EXISTS (SELECT 1 FROM scheduler_run o WHERE o.job_id = n.job_id))
              ORDER BY n.place
              ON CONFLICT (job_id, scheduled_for) DO NOTHING RETURNING key, job_id, scheduled_for"
         );

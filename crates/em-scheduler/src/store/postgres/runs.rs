@@ -103,9 +103,7 @@ impl Batch {
         let at = settlement.scheduled_for;
         match (&settlement.outcome, codec::settled(&settlement.outcome, at)) {
             (_, Some(end)) => self.end(settlement, run, end),
-            (Settled::Requeued { .. } | Settled::Repeat { .. }, _)
-                if run.state != "sending" || run.withdrawn =>
-            {
+            (Settled::Requeued { .. } | Settled::Repeat { .. }, _) if run.withdrawn => {
                 // Its job was deleted meanwhile.
                 let reason = SkipReason::Deleted;
                 let end = (
@@ -115,6 +113,8 @@ impl Batch {
                 );
                 self.end(settlement, run, end);
             }
+            // Requeued before, by a commit whose answer got lost.
+            (Settled::Requeued { .. } | Settled::Repeat { .. }, _) if run.state != "sending" => {}
             (
                 Settled::Requeued {
                     not_before,

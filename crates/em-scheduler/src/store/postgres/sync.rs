@@ -189,7 +189,7 @@ async fn sync_tasks(tx: &Tx<'_>, after: Option<TaskId>, limit: usize) -> Result<
         .await?;
     for row in stored {
         if let Some(place) = place(&tasks, row.try_get(0)?) {
-            tasks[place].jobs.extend(codec::readable(stored_job(&row))?);
+            tasks[place].take(stored_job(&row))?;
         }
     }
     let reported = tx

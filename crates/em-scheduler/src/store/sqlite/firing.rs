@@ -162,7 +162,9 @@ fn write_run(
         .prepare_cached(
             "INSERT INTO scheduler_run (job_id, task_id, kind, scheduled_for, state, decided_at, coalesced,
                                         coalesced_since, attempt, owner, fence, sent_at, finished_at, reason)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)
+             SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14
+             -- A one-off has one run in all, at whatever time a change of zone would read its date.
+             WHERE NOT (?3 = 'one_off' AND EXISTS (SELECT 1 FROM scheduler_run WHERE job_id = ?1))
              ON CONFLICT (job_id, scheduled_for) DO NOTHING",
         )?
         .execute(rusqlite::params![
@@ -305,7 +307,7 @@ fn requeue(connection: &Connection, scope: &Scope, settlement: &Settlement) -> R
              WHERE key = ?1 AND fence = ?2 AND state = 'sending' AND withdrawn = 0",
         )?
         .execute((settlement.key, settlement.fence, not_before.get(), i64::from(!attempted)))?;
-    if requeued == 0 {
+    if requeued == 0 && is_withdrawn(connection, settlement)? {
         let reason = SkipReason::Deleted;
         let finished = finish(
             connection,
@@ -323,6 +325,17 @@ fn requeue(connection: &Connection, scope: &Scope, settlement: &Settlement) -> R
         }
     }
     Ok(())
+}
+
+/// Whether the run is still held under this fence and its job was deleted. A run that is `queued` and not withdrawn
+/// was requeued before, by a commit whose answer got lost.
+fn is_withdrawn(connection: &Connection, settlement: &Settlement) -> Result<bool> {
+    let mut statement =
+        connection.prepare_cached("SELECT withdrawn FROM scheduler_run WHERE key = ?1 AND fence = ?2")?;
+    let found = statement
+        .query_row((settlement.key, settlement.fence), |row| row.get(0))
+        .optional()?;
+    Ok(found.unwrap_or(false))
 }
 
 pub(super) fn other_instances(connection: &Connection, scope: &Scope) -> Result<Vec<Instance>> {

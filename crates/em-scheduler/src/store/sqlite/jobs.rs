@@ -268,7 +268,7 @@ fn sync_tasks(connection: &Connection, after: Option<TaskId>, limit: usize) -> R
     let mut rows = statement.query(range)?;
     while let Some(row) = rows.next()? {
         if let Some(place) = place(&tasks, row.get(0)?) {
-            tasks[place].jobs.extend(codec::readable(stored_job(row))?);
+            tasks[place].take(stored_job(row))?;
         }
     }
     let mut statement = connection.prepare_cached(
