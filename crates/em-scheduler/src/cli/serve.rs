@@ -1,7 +1,7 @@
 //! `serve`: the composition root. Everything the service consists of is made, joined and ended here and nowhere else.
 //!
 //! ```text
-//!  start: store ─▶ dispatcher ─▶ listener bound ─▶ engine ─▶ API      (what can fail comes before what acts)
+//!  start: listener bound ─▶ store ─▶ dispatcher ─▶ engine ─▶ API      (what can fail comes before what acts)
 //!  stop:  decide no more ─▶ send no more ─▶ requests in flight end, at most 30 s ─▶ API ─▶ engine
 //! ```
 
@@ -36,6 +36,8 @@ Examples:
 
 /// How long requests in flight may take to end when the service stops.
 const DRAIN: Duration = Duration::from_secs(30);
+/// How long the whole stop may take where the database does not answer. Less than systemd waits.
+const STOP_WITHIN: Duration = Duration::from_secs(75);
 const SECOND: i64 = 1_000_000;
 const DAY: i64 = 86_400 * SECOND;
 
@@ -66,7 +68,9 @@ pub(super) async fn run(config: &Config) -> anyhow::Result<()> {
         "stopping; a second signal ends it at once"
     );
     lifecycle::notify(State::Stopping);
-    running.stop().await;
+    if tokio::time::timeout(STOP_WITHIN, running.stop()).await.is_err() {
+        tracing::error!("a part of it did not stop in time; the next start settles what was left");
+    }
     tracing::info!("stopped");
     Ok(())
 }
@@ -91,13 +95,14 @@ impl Running {
     pub async fn start(config: &Config) -> anyhow::Result<Self> {
         let client = RunnerClient::new(config.runner.clone(), RunnerTimeouts::default())
             .map_err(|reason| anyhow!("the runner {}: {reason}", config.runner))?;
+        // The doors first: where they are taken, not even a table is created.
+        let doors = Doors::open(&config.exposure).await?;
+        let address = doors.address()?;
         let Opened {
             store,
             instance,
             alone,
         } = database::open(config).await?;
-        let doors = Doors::open(&config.exposure).await?;
-        let address = doors.address()?;
 
         let policy = Policy {
             concurrency: config.concurrency,

@@ -16,11 +16,14 @@ use super::tls;
 use super::url::{Target, TlsMode};
 use crate::store::{Result, StoreError};
 
-/// Enough for the engine, its housekeeping and a few requests at a time.
-const CONNECTIONS: usize = 6;
+/// Calls of the API that may be at work at a time.
+pub(super) const CALLERS: usize = 4;
+
+/// Theirs, and enough for the engine, the two loops of dispatch and the clock, which never wait for a caller.
+const CONNECTIONS: usize = CALLERS + 4;
 
 /// A connection that takes longer counts as none.
-const PATIENCE: Duration = Duration::from_secs(5);
+pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The operations reason statement by statement, so each must see what was committed before it began. No wait lasts
 /// longer than the engine can bear, and the zone of the session is nobody's business.

@@ -38,6 +38,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use deadpool_postgres::Object;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::task::JoinHandle;
 use triggers::{UtcMicros, Zone};
 
@@ -94,6 +95,8 @@ pub struct PostgresStore {
     options: PostgresOptions,
     version: String,
     debts: Mutex<Debts>,
+    /// Places for what others ask for. It may wait for rows that em_web holds; the engine must not wait with it.
+    callers: Semaphore,
     looking: JoinHandle<()>,
 }
 
@@ -129,6 +132,7 @@ impl PostgresStore {
             options,
             version: String::new(),
             debts: Mutex::default(),
+            callers: Semaphore::new(connect::CALLERS),
             looking,
         };
         let prepared = store
@@ -183,6 +187,15 @@ impl PostgresStore {
         Ok(done)
     }
 
+    /// A place among the callers, kept until it is dropped.
+    async fn place(&self) -> Result<SemaphorePermit<'_>> {
+        let busy = || super::StoreError::Unavailable("too many calls wait for the database".into());
+        match tokio::time::timeout(connect::PATIENCE, self.callers.acquire()).await {
+            Ok(Ok(place)) => Ok(place),
+            _ => Err(busy()),
+        }
+    }
+
     async fn flag(&self, name: &str) -> Result<bool> {
         let rows = self
             .link
@@ -235,6 +248,7 @@ impl Store for PostgresStore {
     }
 
     async fn list_jobs(&self, with_definitions: bool) -> Result<Vec<ListedJob>> {
+        let _place = self.place().await?;
         self.link
             .rows(&jobs::list(with_definitions), &[])
             .await?
@@ -244,6 +258,7 @@ impl Store for PostgresStore {
     }
 
     async fn task(&self, id: TaskId) -> Result<Option<TaskRow>> {
+        let _place = self.place().await?;
         self.link
             .rows(&rows::one_task(), &[&id])
             .await?
@@ -253,6 +268,7 @@ impl Store for PostgresStore {
     }
 
     async fn replace_jobs(&self, now: UtcMicros, task: TaskId, plan: JobPlanner) -> Result<Replaced> {
+        let _place = self.place().await?;
         self.write(now, move |tx| {
             Box::pin(async move { jobs::replace(tx, task, &plan).await })
         })
@@ -260,6 +276,7 @@ impl Store for PostgresStore {
     }
 
     async fn add_jobs(&self, now: UtcMicros, task: TaskId, plan: JobPlanner) -> Result<Replaced> {
+        let _place = self.place().await?;
         self.write(now, move |tx| {
             Box::pin(async move { jobs::add(tx, task, &plan).await })
         })
@@ -267,20 +284,24 @@ impl Store for PostgresStore {
     }
 
     async fn remove_jobs(&self, now: UtcMicros, task: TaskId) -> Result<Vec<RunKey>> {
+        let _place = self.place().await?;
         self.write(now, move |tx| Box::pin(jobs::remove(tx, task))).await
     }
 
     async fn remove_all_jobs(&self, now: UtcMicros) -> Result<Vec<RunKey>> {
+        let _place = self.place().await?;
         self.write_much(now, |tx| Box::pin(jobs::remove_everything(tx)))
             .await
     }
 
     async fn remove_orphans(&self, now: UtcMicros) -> Result<Vec<RunKey>> {
+        let _place = self.place().await?;
         self.write_much(now, |tx| Box::pin(jobs::remove_orphans(tx)))
             .await
     }
 
     async fn set_paused(&self, now: UtcMicros, paused: bool) -> Result<()> {
+        let _place = self.place().await?;
         self.write(now, move |tx| {
             Box::pin(async move {
                 tx.hold(Guard::Paused).await?;
@@ -296,6 +317,7 @@ impl Store for PostgresStore {
         task: TaskId,
         job_id: JobNamer,
     ) -> Result<Option<SendableRun>> {
+        let _place = self.place().await?;
         self.write(now, move |tx| {
             Box::pin(async move { jobs::begin_manual_run(tx, task, &job_id).await })
         })

@@ -154,10 +154,21 @@ async fn missing_privileges(tx: &Tx<'_>) -> Result<Vec<String>> {
          WHERE NOT has_any_column_privilege({FIND}, n.privilege)"
     );
     let rows = tx.rows(&query, &[&tables, &privileges]).await?;
-    rows.iter()
-        .map(|row| {
-            let (table, privilege): (String, String) = (row.try_get(0)?, row.try_get(1)?);
-            Ok(format!("the right to {privilege} on table {table}"))
-        })
-        .collect()
+    let mut missing = Vec::new();
+    for row in &rows {
+        let (table, privilege): (String, String) = (row.try_get(0)?, row.try_get(1)?);
+        missing.push(format!("the right to {privilege} on table {table}"));
+    }
+    // The sequence of an identity column needs no right of its own, that of a SERIAL one does.
+    let sequence =
+        "SELECT s.name FROM pg_attribute a, LATERAL pg_get_serial_sequence('task_log', 'id') AS s (name)
+         WHERE a.attrelid = to_regclass('task_log') AND a.attname = 'id' AND a.attidentity = ''
+           AND s.name IS NOT NULL AND NOT has_sequence_privilege(s.name, 'USAGE')";
+    for row in tx.rows(sequence, &[]).await? {
+        missing.push(format!(
+            "the right to USAGE on sequence {}",
+            row.try_get::<_, String>(0)?
+        ));
+    }
+    Ok(missing)
 }

@@ -18,7 +18,9 @@ pub(super) async fn sync_page(
     (after, limit): (Option<TaskId>, usize),
     plan: &SyncPlanner,
 ) -> Result<SyncedPage> {
-    // Nobody stores or removes jobs between what is read here and what is written.
+    // Nobody stores or removes jobs between what is read here and what is written. The engine has better to do than
+    // to wait long for somebody who does: the step is tried again.
+    tx.batch("SET LOCAL lock_timeout = '1s'").await?;
     tx.hold(Guard::Jobs).await?;
     let tasks = sync_tasks(tx, after, limit).await?;
     let plans: Vec<(TaskId, SyncPlan)> = tasks
