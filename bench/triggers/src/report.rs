@@ -68,7 +68,11 @@ pub fn text(rows: &[Row], agreeing: usize, differing: &[Difference]) -> String {
 }
 
 fn tell(out: &mut String, rows: &[Row], agreeing: usize, differing: &[Difference]) -> std::fmt::Result {
-    writeln!(out, "Measured on {}; the median of {RUNS} runs.\n", machine())?;
+    writeln!(
+        out,
+        "Measured on {}; the median of {RUNS} runs, in time of the processor.\n",
+        machine()
+    )?;
     writeln!(
         out,
         "| | next fire, UTC | next fire, Chicago | 24 h by hour, mean | worst | parse | allocations per fire |"
