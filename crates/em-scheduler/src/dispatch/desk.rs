@@ -141,7 +141,7 @@ impl Desk {
     pub(super) fn take_ready(&mut self, now: UtcMicros, limit: usize) -> Vec<SendableRun> {
         self.wake_later(now);
         let mut ready = Vec::new();
-        while ready.len() < limit && !self.closed() {
+        while ready.len() < limit && self.in_use < self.permits && !self.closed() {
             let Some(run) = self.next_in_turn() else { break };
             ready.push(run);
         }

@@ -327,6 +327,8 @@ fn connect(path: &Path, read_only: bool) -> Result<Connection> {
         connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
         connection.pragma_update(None, "synchronous", "FULL")?;
         connection.pragma_update(None, "foreign_keys", "ON")?;
+        // What a savepoint must be able to undo is kept in memory, not in a file beside the database.
+        connection.pragma_update(None, "temp_store", "MEMORY")?;
         // The default of 2 MB is smaller than the indexes a burst touches.
         connection.pragma_update(None, "cache_size", -WRITER_CACHE_KB)?;
         // A checkpoint is the only long pause of the writer; let it come seldom. 20,000 pages are 80 MB of log.
