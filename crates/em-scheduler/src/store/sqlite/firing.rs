@@ -5,8 +5,8 @@ use triggers::UtcMicros;
 
 use super::{Scope, record};
 use crate::model::{
-    DueJob, Event, Next, OpenRun, Outcome, Plan, RunKey, SendableRun, Settled, Settlement, SkipReason,
-    TaskId, Verdict,
+    DueJob, Event, JobKind, Next, OpenRun, Outcome, Plan, RunKey, SendableRun, Settled, Settlement,
+    SkipReason, TaskId, Verdict,
 };
 use crate::store::codec::{self, OPEN_STATES};
 use crate::store::{Decided, Decider, Instance, Result, TakeOver, TakeOverJudge};
@@ -158,13 +158,20 @@ fn write_run(
     let sending = send && decider.admit(job.task_id);
     let (state, reason, event) = codec::decided(&verdict.outcome, verdict.scheduled_for, sending);
     let now = scope.now.get();
+    if job.kind == JobKind::OneOff && has_run(connection, &job.id)? {
+        record(
+            connection,
+            scope,
+            job.task_id,
+            &Event::AlreadyDecided(verdict.scheduled_for),
+        )?;
+        return Ok(None);
+    }
     let inserted = connection
         .prepare_cached(
             "INSERT INTO scheduler_run (job_id, task_id, kind, scheduled_for, state, decided_at, coalesced,
                                         coalesced_since, attempt, owner, fence, sent_at, finished_at, reason)
-             SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14
-             -- A one-off has one run in all, at whatever time a change of zone would read its date.
-             WHERE NOT (?3 = 'one_off' AND EXISTS (SELECT 1 FROM scheduler_run WHERE job_id = ?1))
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)
              ON CONFLICT (job_id, scheduled_for) DO NOTHING",
         )?
         .execute(rusqlite::params![
@@ -207,6 +214,12 @@ fn write_run(
     }))
 }
 
+/// A one-off has one run in all, at whatever time a change of zone would read its date.
+fn has_run(connection: &Connection, job: &str) -> Result<bool> {
+    let mut statement = connection.prepare_cached("SELECT 1 FROM scheduler_run WHERE job_id = ?1")?;
+    Ok(statement.exists([job])?)
+}
+
 /// The columns of a run in the order [`run_row`] reads them.
 const RUN_COLUMNS: &str =
     "key, job_id, task_id, kind, scheduled_for, fence, attempt, not_before, state = 'sending', owner";
@@ -234,18 +247,17 @@ pub(super) fn begin_sends(
     scope: &Scope,
     runs: &[(RunKey, i64)],
 ) -> Result<Vec<SendableRun>> {
-    let mut statement = connection.prepare_cached(&format!(
+    let mut update = connection.prepare_cached(
         "UPDATE scheduler_run SET state = 'sending', attempt = attempt + 1, fence = fence + 1, not_before = NULL,
                                   sent_at = ?3
-         WHERE key = ?1 AND fence = ?2 AND state = 'queued' RETURNING {RUN_COLUMNS}"
-    ))?;
+         WHERE key = ?1 AND fence = ?2 AND state = 'queued'",
+    )?;
+    let mut read =
+        connection.prepare_cached(&format!("SELECT {RUN_COLUMNS} FROM scheduler_run WHERE key = ?1"))?;
     let mut begun = Vec::with_capacity(runs.len());
     for (key, fence) in runs {
-        let row = statement
-            .query_row((key, fence, scope.now.get()), |row| Ok(run_row(row)))
-            .optional()?;
-        if let Some(open) = row.transpose()? {
-            begun.push(open.run);
+        if update.execute((key, fence, scope.now.get()))? == 1 {
+            begun.push(read.query_row([key], |row| Ok(run_row(row)))??.run);
         }
     }
     Ok(begun)
@@ -279,16 +291,20 @@ fn finish(
     settlement: &Settlement,
     (state, reason): (&str, Option<&str>),
 ) -> Result<Option<bool>> {
-    let mut statement = connection.prepare_cached(&format!(
-        "UPDATE scheduler_run SET state = ?3, reason = ?4, finished_at = ?5
-         WHERE key = ?1 AND fence = ?2 AND state IN {OPEN_STATES} RETURNING muted"
+    let mut held = connection.prepare_cached(&format!(
+        "SELECT muted FROM scheduler_run WHERE key = ?1 AND fence = ?2 AND state IN {OPEN_STATES}"
     ))?;
-    Ok(statement
-        .query_row(
-            (settlement.key, settlement.fence, state, reason, scope.now.get()),
-            |row| row.get(0),
-        )
-        .optional()?)
+    let muted = held
+        .query_row((settlement.key, settlement.fence), |row| row.get(0))
+        .optional()?;
+    if muted.is_some() {
+        connection
+            .prepare_cached(
+                "UPDATE scheduler_run SET state = ?2, reason = ?3, finished_at = ?4 WHERE key = ?1",
+            )?
+            .execute((settlement.key, state, reason, scope.now.get()))?;
+    }
+    Ok(muted)
 }
 
 /// Back to `queued`; a run whose job was deleted meanwhile ends as skipped instead.

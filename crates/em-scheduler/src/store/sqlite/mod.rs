@@ -15,6 +15,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use rusqlite::types::ValueRef;
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, Transaction};
 use triggers::{UtcMicros, Zone};
 
@@ -338,20 +339,31 @@ fn connect(path: &Path, read_only: bool) -> Result<Connection> {
 }
 
 /// Writes an event into the task's log, in the transaction of what it tells of. A task that has vanished gets none.
+///
+/// Two statements rather than one: a plain insert of one row needs no journal of its own, and this is the statement
+/// that runs most.
 fn record(connection: &Connection, scope: &Scope, task: TaskId, event: &Event) -> Result<()> {
-    let row = EventRow::new(task, event, &scope.zone);
+    let mut find = connection.prepare_cached("SELECT last_run_job_id FROM task WHERE id = ?1")?;
+    let mut found = find.query([task])?;
+    let Some(row) = found.next()? else { return Ok(()) };
+    let event = EventRow::new(task, event, &scope.zone);
+    let run_id = match row.get_ref(0)? {
+        _ if !event.links_run => None,
+        ValueRef::Text(text) => Some(String::from_utf8_lossy(text).into_owned()),
+        _ => Some(String::new()),
+    };
     connection
         .prepare_cached(
             "INSERT INTO task_log (task_id, status_id, job_id, message, status_date, error)
-             SELECT id, ?2, CASE WHEN ?3 THEN coalesce(last_run_job_id, '') END, ?4, ?5, ?6 FROM task WHERE id = ?1",
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
         )?
         .execute((
-            row.task_id,
+            event.task_id,
             STATUS_SCHEDULER,
-            row.links_run,
-            row.message,
+            run_id,
+            event.message,
             codec::wall_text(scope.zone.to_wall(scope.now)),
-            row.error,
+            event.error,
         ))?;
     Ok(())
 }
