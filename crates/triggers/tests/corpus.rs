@@ -1,5 +1,7 @@
 //! The corpus: cases with answers, one JSON line each, one test per file.
 //!
+//! The rules are T1 to T10 of docs/semantics.md, whose last table says which cases answer otherwise than APScheduler, and why.
+//!
 //! `EM_CORPUS` names another folder with files of the same names; a file missing there is no failure. The firing
 //! rules (`rules.jsonl`) concern a scheduler and are tested there; here their triggers must compile.
 

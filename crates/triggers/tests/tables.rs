@@ -1,4 +1,4 @@
-//! Single cases worth a name: what a person would look up in the manual, one row each.
+//! Single cases worth a name: what a person would look up in the manual, one row each (T1, T2, T7 and T8 of docs/semantics.md).
 
 #![expect(clippy::unwrap_used, reason = "a row that cannot be asked fails the test")]
 

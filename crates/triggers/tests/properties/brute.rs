@@ -1,4 +1,5 @@
-//! The fires of a cron by looking at every second of a few hours, with the zone library's own clock.
+//! The fires of a cron by looking at every second of a few hours, with the zone library's own clock:
+//! T1 and T2 of docs/semantics.md word by word.
 
 use crate::config;
 use crate::make::{Meant, Recipe, cron, instant, library_zone};

@@ -1,4 +1,4 @@
-//! Properties that hold for every trigger, checked over generated ones.
+//! Properties that hold for every trigger, checked over generated ones (docs/semantics.md T1, T2, T6, T10 and T11).
 //!
 //! `PROPTEST_CASES` sets how many cases each property gets; a nightly run takes a million.
 
