@@ -99,7 +99,7 @@ impl SqliteStore {
     async fn write<T, F>(&self, now: UtcMicros, operation: F) -> Result<T>
     where
         T: Send + 'static,
-        F: FnOnce(&Transaction<'_>, &Scope) -> Result<T> + Send + 'static,
+        F: Fn(&Transaction<'_>, &Scope) -> Result<T> + Send + 'static,
     {
         let scope = Scope {
             now,
@@ -281,7 +281,7 @@ impl Store for SqliteStore {
                     "INSERT INTO scheduler_instance (id, place, lease_until) VALUES (?1, ?2, ?3)
                      ON CONFLICT (id) DO UPDATE SET lease_until = excluded.lease_until",
                 )?
-                .execute((&scope.owner, place, lease_until.get()))?;
+                .execute((&scope.owner, &place, lease_until.get()))?;
             Ok(())
         })
         .await
@@ -328,7 +328,7 @@ fn connect(path: &Path, read_only: bool) -> Result<Connection> {
         connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
         connection.pragma_update(None, "synchronous", "FULL")?;
         connection.pragma_update(None, "foreign_keys", "ON")?;
-        // What a savepoint must be able to undo is kept in memory, not in a file beside the database.
+        // What a statement must be able to undo is kept in memory, not in a file beside the database.
         connection.pragma_update(None, "temp_store", "MEMORY")?;
         // The default of 2 MB is smaller than the indexes a burst touches.
         connection.pragma_update(None, "cache_size", -WRITER_CACHE_KB)?;

@@ -1,8 +1,12 @@
 //! The one writer of the SQLite file: a thread that owns the connection and commits in groups.
 //!
-//! Each operation is a closure over the open transaction. The thread takes all that wait, runs each in a savepoint
-//! of its own (a failing one undoes only itself), commits once, and only then answers anybody. So one flush to the
-//! disk serves every operation that arrived while the flush before it ran, and no answer precedes its durability.
+//! Each operation is a closure over the open transaction. The thread takes all that wait, runs them in one
+//! transaction, commits once, and only then answers anybody. So one flush to the disk serves every operation that
+//! arrived while the flush before it ran, and no answer precedes its durability.
+//!
+//! An operation keeps its own all-or-nothing: where one of a group fails, the whole group is undone and each is run
+//! again in a transaction of its own, so that the failing one undoes only itself. (A savepoint for each would say the
+//! same, but SQLite pays for it with every page: see docs/decisions/0002.)
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -17,14 +21,52 @@ use crate::store::{Result, StoreError};
 /// At most so many operations share a commit, so that the first of them does not wait without bound.
 const GROUP: usize = 256;
 
-/// Answers the caller once it is known whether the commit succeeded.
-type Reply = Box<dyn FnOnce(Option<&StoreError>) + Send>;
-/// Runs the operation, if there is a transaction for it, and leaves its answer for after the commit.
-type Work = Box<dyn FnOnce(Option<&Transaction<'_>>) -> Reply + Send>;
+/// An operation and whoever waits for it.
+trait Work: Send {
+    /// Runs it; true if it succeeded. It may be run a second time, after the first was undone.
+    fn run(&mut self, transaction: &Transaction<'_>) -> bool;
+
+    /// Answers the caller, once it is known whether the commit failed.
+    fn answer(self: Box<Self>, failure: Option<&StoreError>);
+}
+
+struct Pending<T, F> {
+    operation: F,
+    outcome: Option<Result<T>>,
+    answer: oneshot::Sender<Result<T>>,
+}
+
+impl<T, F> Work for Pending<T, F>
+where
+    T: Send,
+    F: Fn(&Transaction<'_>) -> Result<T> + Send,
+{
+    fn run(&mut self, transaction: &Transaction<'_>) -> bool {
+        let outcome = catch_unwind(AssertUnwindSafe(|| (self.operation)(transaction))).unwrap_or_else(|_| {
+            Err(StoreError::Other(
+                "an operation of the store panicked; see the log".into(),
+            ))
+        });
+        let succeeded = outcome.is_ok();
+        self.outcome = Some(outcome);
+        succeeded
+    }
+
+    fn answer(self: Box<Self>, failure: Option<&StoreError>) {
+        let outcome = match (self.outcome, failure) {
+            (Some(Err(error)), _) => Err(error),
+            (_, Some(failure)) => Err(unavailable(failure)),
+            (Some(Ok(value)), None) => Ok(value),
+            (None, None) => Err(StoreError::Other("an operation was never run".into())),
+        };
+        // A caller that no longer waits has given up its request; the work is done all the same.
+        let _ = self.answer.send(outcome);
+    }
+}
 
 /// A handle on the writer thread. The thread ends when the handle is dropped, after the work it was given.
 pub(super) struct Writer {
-    queue: Option<Sender<Work>>,
+    queue: Option<Sender<Box<dyn Work>>>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -41,24 +83,18 @@ impl Writer {
         })
     }
 
-    /// Runs an operation in a transaction of its own (as far as anybody can tell) and waits for its commit.
+    /// Runs an operation in a transaction of its own (as far as anybody can tell) and waits for its commit. What it
+    /// does outside the transaction it may do twice.
     pub(super) async fn write<T, F>(&self, operation: F) -> Result<T>
     where
         T: Send + 'static,
-        F: FnOnce(&Transaction<'_>) -> Result<T> + Send + 'static,
+        F: Fn(&Transaction<'_>) -> Result<T> + Send + 'static,
     {
         let (answer, answered) = oneshot::channel();
-        let work: Work = Box::new(move |transaction| {
-            let outcome = transaction.map(|transaction| in_savepoint(transaction, operation));
-            Box::new(move |failure| {
-                let outcome = match (failure, outcome) {
-                    (None, Some(outcome)) => outcome,
-                    (Some(error), _) => Err(unavailable(error)),
-                    (None, None) => Err(StoreError::Other("committed without a transaction".into())),
-                };
-                // A caller that no longer waits has given up its request; the work is done all the same.
-                let _ = answer.send(outcome);
-            })
+        let work = Box::new(Pending {
+            operation,
+            outcome: None,
+            answer,
         });
         let gone = || StoreError::Unavailable("the database writer has stopped".into());
         self.queue
@@ -80,48 +116,57 @@ impl Drop for Writer {
     }
 }
 
-fn serve(mut connection: Connection, queue: &Receiver<Work>) {
+fn serve(mut connection: Connection, queue: &Receiver<Box<dyn Work>>) {
     while let Ok(first) = queue.recv() {
-        let group: Vec<Work> = std::iter::once(first)
+        let mut group: Vec<Box<dyn Work>> = std::iter::once(first)
             .chain(queue.try_iter().take(GROUP - 1))
             .collect();
-        let (replies, error) = commit(&mut connection, group);
-        for reply in replies {
-            reply(error.as_ref());
+        match commit(&mut connection, &mut group) {
+            Committed::Undone if group.len() > 1 => {
+                for work in group {
+                    let mut alone = vec![work];
+                    let committed = commit(&mut connection, &mut alone);
+                    answer(alone, &committed);
+                }
+            }
+            committed => answer(group, &committed),
         }
     }
 }
 
-fn commit(connection: &mut Connection, group: Vec<Work>) -> (Vec<Reply>, Option<StoreError>) {
-    match connection.transaction_with_behavior(TransactionBehavior::Immediate) {
-        Ok(transaction) => {
-            let replies = group.into_iter().map(|work| work(Some(&transaction))).collect();
-            crate::crash::point("commit.before");
-            let committed = transaction.commit().map_err(StoreError::from);
-            crate::crash::point("commit.after");
-            (replies, committed.err())
-        }
-        // Nothing ran, and each caller learns why.
-        Err(error) => (
-            group.into_iter().map(|work| work(None)).collect(),
-            Some(error.into()),
-        ),
+/// How a transaction ended.
+enum Committed {
+    Yes,
+    /// An operation failed: nothing of the group took effect.
+    Undone,
+    /// The database failed.
+    Failed(StoreError),
+}
+
+fn commit(connection: &mut Connection, group: &mut [Box<dyn Work>]) -> Committed {
+    let transaction = match connection.transaction_with_behavior(TransactionBehavior::Immediate) {
+        Ok(transaction) => transaction,
+        Err(error) => return Committed::Failed(error.into()),
+    };
+    if !group.iter_mut().all(|work| work.run(&transaction)) {
+        // Dropping it rolls back.
+        return Committed::Undone;
+    }
+    crate::crash::point("commit.before");
+    let committed = transaction.commit();
+    crate::crash::point("commit.after");
+    match committed {
+        Ok(()) => Committed::Yes,
+        Err(error) => Committed::Failed(error.into()),
     }
 }
 
-fn in_savepoint<T>(
-    transaction: &Transaction<'_>,
-    operation: impl FnOnce(&Transaction<'_>) -> Result<T>,
-) -> Result<T> {
-    transaction.execute_batch("SAVEPOINT operation")?;
-    let outcome = catch_unwind(AssertUnwindSafe(|| operation(transaction))).unwrap_or_else(|_| {
-        Err(StoreError::Other(
-            "an operation of the store panicked; see the log".into(),
-        ))
-    });
-    transaction.execute_batch(match outcome {
-        Ok(_) => "RELEASE operation",
-        Err(_) => "ROLLBACK TO operation; RELEASE operation",
-    })?;
-    outcome
+fn answer(group: Vec<Box<dyn Work>>, committed: &Committed) {
+    let failure = match committed {
+        Committed::Yes | Committed::Undone => None,
+        Committed::Failed(error) => Some(error),
+    };
+    for work in group {
+        work.answer(failure);
+    }
 }
