@@ -58,7 +58,7 @@ pub fn run(world: &mut World<'_>) -> anyhow::Result<()> {
 
 /// A database in memory knows no durable commit.
 fn warn_of_memory(folder: &Path) {
-    if statfs(folder).is_ok_and(|system| IN_MEMORY.contains(&(system.f_type as i64))) {
+    if statfs(folder).is_ok_and(|system| IN_MEMORY.contains(&system.f_type)) {
         eprintln!(
             "warning: {} is no disk; the numbers are too good",
             folder.display()

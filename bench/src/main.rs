@@ -27,7 +27,7 @@ use anyhow::Context;
 use clap::{Parser, ValueEnum};
 use test_postgres::Server;
 
-use self::database::Makers;
+use self::database::{Engine, Makers};
 use self::rows::Results;
 use self::runner::Runner;
 
@@ -44,6 +44,12 @@ struct Arguments {
     /// Puts the tables into docs/performance.md, each into its own marked section.
     #[arg(long)]
     write: bool,
+    /// Only on this database.
+    #[arg(long, value_enum)]
+    database: Option<Engine>,
+    /// Only this many jobs (burst, held) or fires a second (lateness, sustained).
+    #[arg(long, value_name = "COUNT")]
+    only: Option<usize>,
     /// The service to measure, instead of the one built from this source.
     #[arg(long, value_name = "PATH")]
     binary: Option<PathBuf>,
@@ -88,6 +94,10 @@ pub struct World<'a> {
     pub results: Results,
     /// Less of everything.
     pub quick: bool,
+    /// The databases to measure on.
+    pub engines: Vec<Engine>,
+    /// The one size or rate to measure, if not all.
+    pub only: Option<usize>,
 }
 
 impl<'a> World<'a> {
@@ -120,6 +130,10 @@ fn main() -> anyhow::Result<()> {
         runner: Runner::start()?,
         results: Results::create(&arguments.rows)?,
         quick: arguments.quick,
+        engines: arguments
+            .database
+            .map_or(Engine::BOTH.to_vec(), |engine| vec![engine]),
+        only: arguments.only,
     };
     let outcome = run(&mut world, &arguments.workloads);
     for workload in world.results.workloads() {

@@ -26,10 +26,10 @@ pub fn write(results: &Results) -> anyhow::Result<()> {
 /// The document with the section replaced, or added at the end if there is none yet.
 fn with_section(text: &str, workload: &str, table: &str) -> anyhow::Result<String> {
     let (begin, end) = (
-        format!("<!-- bench {workload} -->"),
-        format!("<!-- end of bench {workload} -->"),
+        format!("<!-- begin: cargo run --release -p bench -- {workload} --write -->"),
+        format!("<!-- end: bench {workload} -->"),
     );
-    let section = format!("{begin}\n{table}{end}");
+    let section = format!("{begin}\n\n{table}\n{end}");
     let Some((before, rest)) = text.split_once(&begin) else {
         return Ok(format!("{}\n\n## {workload}\n\n{section}\n", text.trim_end()));
     };
@@ -49,10 +49,11 @@ mod tests {
         let once = with_section(text, "burst", "| a |\n").unwrap();
         assert_eq!(
             once,
-            "# Performance\n\n## Triggers\n\nx\n\n## burst\n\n<!-- bench burst -->\n| a |\n<!-- end of bench burst -->\n"
+            "# Performance\n\n## Triggers\n\nx\n\n## burst\n\n\
+             <!-- begin: cargo run --release -p bench -- burst --write -->\n\n| a |\n\n<!-- end: bench burst -->\n"
         );
         let twice = with_section(&once, "burst", "| b |\n").unwrap();
         assert_eq!(twice, once.replace("| a |", "| b |"));
-        assert!(with_section("<!-- bench burst -->", "burst", "").is_err());
+        assert!(with_section(&once.replace("end", "x"), "burst", "").is_err());
     }
 }

@@ -16,8 +16,10 @@ use crate::statistics::{Delivered, median};
 const SECOND: i64 = 1_000_000;
 
 /// Sizes and how often each is repeated.
-pub fn sizes(quick: bool) -> Vec<(usize, usize)> {
-    if quick {
+fn sizes(world: &World<'_>) -> Vec<(usize, usize)> {
+    if let Some(only) = world.only {
+        vec![(only, 3)]
+    } else if world.quick {
         vec![(100, 3), (1_000, 3), (5_000, 3)]
     } else {
         vec![(100, 5), (1_000, 5), (5_000, 5), (20_000, 3), (100_000, 3)]
@@ -25,8 +27,8 @@ pub fn sizes(quick: bool) -> Vec<(usize, usize)> {
 }
 
 pub fn run(world: &mut World<'_>) -> anyhow::Result<()> {
-    for engine in Engine::BOTH {
-        for (size, repeats) in sizes(world.quick) {
+    for engine in world.engines.clone() {
+        for (size, repeats) in sizes(world) {
             let row = one(world, engine, (size, repeats))?;
             world.results.add(row)?;
         }

@@ -27,7 +27,7 @@ pub fn run(world: &mut World<'_>) -> anyhow::Result<()> {
         disabled_from: Some(0),
     };
     let commits = if world.quick { 200 } else { 1_000 };
-    for engine in Engine::BOTH {
+    for engine in world.engines.clone() {
         let database = Database::create(&world.makers(), engine, &nothing)?;
         let (rate, commit) = match engine {
             Engine::Sqlite => sqlite(&database, seconds, commits)?,

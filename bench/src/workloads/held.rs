@@ -20,13 +20,14 @@ const MEGABYTE: f64 = 1_048_576.0;
 
 /// With the calls of the API, or only what an idle service costs.
 pub fn run(world: &mut World<'_>, api: bool) -> anyhow::Result<()> {
-    let sizes: &[usize] = match (world.quick, api) {
-        (true, _) => &[10_000],
-        (false, true) => &[10_000, 100_000, 1_000_000],
-        (false, false) => &[1_000_000],
+    let sizes = match (world.only, world.quick, api) {
+        (Some(only), ..) => vec![only],
+        (None, true, _) => vec![10_000],
+        (None, false, true) => vec![10_000, 100_000, 1_000_000],
+        (None, false, false) => vec![1_000_000],
     };
-    for engine in Engine::BOTH {
-        for size in sizes {
+    for engine in world.engines.clone() {
+        for size in &sizes {
             hold(world, (engine, *size), api)?;
         }
         if api {

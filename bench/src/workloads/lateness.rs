@@ -1,12 +1,12 @@
 //! Lateness at fixed rates, over the second: how much later than due a request reaches the runner.
 
 use crate::World;
-use crate::database::Engine;
 use crate::firing::{self, Shape, Steady};
 
 pub fn run(world: &mut World<'_>) -> anyhow::Result<()> {
-    for engine in Engine::BOTH {
-        for rate in [100, 1_000] {
+    for engine in world.engines.clone() {
+        let rates = world.only.map_or(vec![100, 1_000], |only| vec![only]);
+        for rate in rates {
             let steady = Steady {
                 engine,
                 rate,

@@ -7,7 +7,7 @@ use anyhow::Context;
 
 use crate::World;
 use crate::client::Caller;
-use crate::database::{Database, Engine};
+use crate::database::Database;
 use crate::firing::{self, Shape, Steady};
 use crate::rows::Row;
 use crate::service::Service;
@@ -19,7 +19,7 @@ const OTHERS: usize = 1_000;
 const PAUSE: Duration = Duration::from_millis(10);
 
 pub fn run(world: &mut World<'_>) -> anyhow::Result<()> {
-    for engine in Engine::BOTH {
+    for engine in world.engines.clone() {
         let steady = Steady {
             engine,
             rate: 1_000,

@@ -10,13 +10,13 @@ use crate::rows::Row;
 const RATES: [usize; 9] = [500, 1_000, 2_000, 4_000, 8_000, 12_000, 16_000, 20_000, 30_000];
 
 pub fn run(world: &mut World<'_>) -> anyhow::Result<()> {
-    let (rates, shapes, halvings) = if world.quick {
-        (&RATES[3..5], &[Shape::Spread][..], 0)
-    } else {
-        (&RATES[..], &[Shape::Spread, Shape::Aligned][..], 3)
+    let (rates, shapes, halvings) = match (world.only, world.quick) {
+        (Some(only), _) => (vec![only], vec![Shape::Spread], 0),
+        (None, true) => (RATES[3..5].to_vec(), vec![Shape::Spread], 0),
+        (None, false) => (RATES.to_vec(), vec![Shape::Spread, Shape::Aligned], 3),
     };
-    for engine in Engine::BOTH {
-        for shape in shapes {
+    for engine in world.engines.clone() {
+        for shape in &shapes {
             let mut held = 0;
             let mut broken = None;
             for rate in rates.iter().copied() {
