@@ -18,6 +18,7 @@ fn values(key: &str) -> Vec<&'static str> {
 fn the_hardening_is_all_there() {
     for (key, value) in [
         ("Type", "notify"),
+        ("TimeoutStopSec", "90s"),
         ("DynamicUser", "yes"),
         ("StateDirectory", "em-scheduler"),
         ("StateDirectoryMode", "0700"),
