@@ -51,12 +51,13 @@ async fn main() -> Result<(), Failure> {
     if Instant::now() >= instant {
         return Err("not all jobs were stored before they were due".into());
     }
+    // Its clock ticks twice a second and knows whole seconds only, so it may fire up to a second early.
+    let before = cpu();
     scheduler.start().await?;
     tokio::time::sleep_until(instant.into()).await;
-    let before = cpu();
     let _ = tokio::time::timeout(Duration::from_secs(60), done.acquire_many(u32::try_from(jobs)?)).await;
     println!(
-        r#"{{"peer":"tokio-cron-scheduler 0.15.1","configuration":"in memory; one-shot jobs, 64 connections, no event log, GET","cpu":{}}}"#,
+        r#"{{"peer":"tokio-cron-scheduler 0.15.1","configuration":"in memory; one-shot jobs, 64 connections, whole seconds only, no event log, GET","cpu":{}}}"#,
         cpu() - before
     );
     std::process::exit(0)
