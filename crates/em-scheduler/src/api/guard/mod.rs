@@ -30,7 +30,7 @@ use super::routes::{Access, Found, find};
 pub use self::hosts::Hosts;
 pub use self::token::Token;
 
-/// The whole request, body and handler: `/api/run` waits for the runner, `/api/shutdown` for all that is in flight,
+/// From the whole request to its answer: `/api/run` waits for the runner, `/api/shutdown` for all that is in flight,
 /// each up to 30 s and some for the database.
 const PATIENCE: Duration = Duration::from_secs(120);
 
@@ -76,7 +76,7 @@ impl Guard {
         Self { token, ..self }
     }
 
-    /// With another limit to the time that a whole request may take.
+    /// With another limit to the time that an answer may take, and a body where it is shorter than its own.
     #[must_use]
     pub fn with_patience(self, patience: Duration) -> Self {
         Self { patience, ..self }
@@ -110,13 +110,14 @@ impl Guard {
 async fn pass(State(guard): State<Arc<Guard>>, request: Request, next: Next) -> Response {
     let answering = async {
         guard.judge(&request)?;
+        // One after the other, each with a limit of its own: two limits that run at once would leave open what is told.
         let reading = bounds::without_body(request);
         let read = tokio::time::timeout(guard.patience.min(BODY_PATIENCE), reading).await;
         let request = read.unwrap_or(Err(Refusal::SlowBody))?;
-        Ok(next.run(request).await)
+        let answer = tokio::time::timeout(guard.patience, next.run(request)).await;
+        answer.map_err(|_| Refusal::Slow)
     };
-    let answer = tokio::time::timeout(guard.patience, answering).await;
-    let mut response = answer.unwrap_or(Err(Refusal::Slow)).unwrap_or_else(|refusal| {
+    let mut response = answering.await.unwrap_or_else(|refusal| {
         match refusal {
             // Somebody tries secrets, or their owner has a wrong one: both are worth a look.
             Refusal::WrongToken => warn!("a request with a wrong token was refused"),
