@@ -20,7 +20,7 @@ fn sizes(world: &World<'_>) -> Vec<(usize, usize)> {
     if let Some(only) = world.only {
         vec![(only, 3)]
     } else if world.quick {
-        vec![(100, 3), (1_000, 3), (5_000, 3)]
+        vec![(1_000, 2), (5_000, 2)]
     } else {
         vec![(100, 5), (1_000, 5), (5_000, 5), (20_000, 3), (100_000, 3)]
     }
@@ -39,7 +39,7 @@ pub fn run(world: &mut World<'_>) -> anyhow::Result<()> {
 /// One size: its bursts come one after the other from one service.
 fn one(world: &World<'_>, engine: Engine, (size, repeats): (usize, usize)) -> anyhow::Result<Row> {
     let jobs = i64::try_from(size * repeats)?;
-    let gap = 4 + i64::try_from(size)? / 2_500;
+    let gap = 3 + i64::try_from(size)? / 2_500;
     // Filling and the first start take longer with more jobs; if the guess is too short, a longer one follows.
     for lead in [3 + jobs / 2_500, 15 + jobs / 500] {
         let first = clock::whole_second_after(lead);
