@@ -1,7 +1,7 @@
 -- What fires next. The definition is wide and seldom changes; the time it fires next is narrow and changes with
 -- every fire, so it has a table of its own.
 CREATE TABLE scheduler_job (
-  key        INTEGER PRIMARY KEY AUTOINCREMENT,
+  key        INTEGER PRIMARY KEY,
   id         TEXT    NOT NULL UNIQUE,
   task_id    INTEGER NOT NULL,
   project_id INTEGER NOT NULL,
@@ -19,9 +19,10 @@ CREATE TABLE scheduler_due (
 ) STRICT;
 CREATE INDEX scheduler_due_at ON scheduler_due (next_run_at);
 
--- Every decision. The unique key makes a second decision about the same time impossible.
+-- Every decision. The unique key makes a second decision about the same time impossible. (No AUTOINCREMENT: it writes
+-- to a second table, and each such insert would need a journal of its own.)
 CREATE TABLE scheduler_run (
-  key             INTEGER PRIMARY KEY AUTOINCREMENT,
+  key             INTEGER PRIMARY KEY,
   job_id          TEXT    NOT NULL,
   task_id         INTEGER NOT NULL,
   kind            TEXT    NOT NULL,

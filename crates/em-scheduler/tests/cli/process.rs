@@ -203,6 +203,20 @@ impl Running {
         kill_process(pid, signal).expect("it is there");
     }
 
+    /// Repeats a signal, as an impatient operator does (the first may count as an echo), until the end; answers the
+    /// exit code.
+    pub fn signalled_until_it_ends(&mut self, signal: Signal) -> i32 {
+        while !matches!(
+            self.err.recv_timeout(std::time::Duration::from_millis(50)),
+            Err(RecvTimeoutError::Disconnected)
+        ) {
+            if self.child.try_wait().expect("it is ours").is_none() {
+                self.signal(signal);
+            }
+        }
+        self.ended()
+    }
+
     /// Waits for the end and answers the exit code.
     pub fn ended(&mut self) -> i32 {
         drop(self.input.take());

@@ -104,7 +104,6 @@ fn a_second_signal_ends_it_at_once() {
         let (mut service, _request) = with_a_request_in_flight(&home);
         service.signal(signal);
         service.logged("stopping");
-        service.signal(signal);
-        assert_eq!(service.ended(), code);
+        assert_eq!(service.signalled_until_it_ends(signal), code);
     }
 }

@@ -15,6 +15,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use rusqlite::config::DbConfig;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, Transaction};
 use triggers::{UtcMicros, Zone};
@@ -328,6 +329,8 @@ fn connect(path: &Path, read_only: bool) -> Result<Connection> {
         connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
         connection.pragma_update(None, "synchronous", "FULL")?;
         connection.pragma_update(None, "foreign_keys", "ON")?;
+        // One plan per statement: to look at the values bound would mean to plan anew for each.
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
         // What a statement must be able to undo is kept in memory, not in a file beside the database.
         connection.pragma_update(None, "temp_store", "MEMORY")?;
         // The default of 2 MB is smaller than the indexes a burst touches.
