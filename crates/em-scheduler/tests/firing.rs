@@ -13,6 +13,8 @@ mod crash;
 mod decisions;
 #[path = "firing/delivery.rs"]
 mod delivery;
+#[path = "firing/outage.rs"]
+mod outage;
 #[path = "firing/switches.rs"]
 mod switches;
 

@@ -2,7 +2,7 @@
 //! dispatcher between them. Time is the real one; tests wait for receipts and rows, never for luck.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use em_scheduler::chance;
@@ -33,6 +33,8 @@ enum Database {
         path: PathBuf,
     },
     Postgres(test_postgres::Database),
+    /// A server of its own, which can go away.
+    Server(Mutex<test_postgres::Server>),
 }
 
 /// What a scheduler process is told; the defaults are the service's.
@@ -85,6 +87,18 @@ impl World {
             }
             Backend::Postgres => Database::Postgres(test_postgres::Database::create().unwrap()),
         };
+        Self::on(database).await
+    }
+
+    /// On a PostgreSQL server of its own, durable: what it lost at its end would not be our fault.
+    pub async fn with_server() -> Self {
+        Self::on(Database::Server(Mutex::new(
+            test_postgres::Server::start_durable().unwrap(),
+        )))
+        .await
+    }
+
+    async fn on(database: Database) -> Self {
         let world = Self {
             database,
             runner: Runner::start().await,
@@ -93,11 +107,29 @@ impl World {
         world
     }
 
+    /// Ends the server of its own as a crash would.
+    pub fn server_goes(&self) {
+        self.server().stop_immediate();
+    }
+
+    /// Starts it again, on its old port and data.
+    pub fn server_comes_back(&self) {
+        self.server().restart().unwrap();
+    }
+
+    fn server(&self) -> MutexGuard<'_, test_postgres::Server> {
+        match &self.database {
+            Database::Server(server) => server.lock().unwrap(),
+            _ => panic!("this world has no server of its own"),
+        }
+    }
+
     /// The database as a process is told of it.
     pub fn url(&self) -> String {
         match &self.database {
             Database::Sqlite { path, .. } => format!("sqlite://{}", path.display()),
             Database::Postgres(database) => database.url().to_owned(),
+            Database::Server(server) => server.lock().unwrap().url("postgres"),
         }
     }
 
@@ -116,9 +148,9 @@ impl World {
                 };
                 Arc::new(SqliteStore::open(options).unwrap())
             }
-            Database::Postgres(database) => {
+            Database::Postgres(_) | Database::Server(_) => {
                 let options = PostgresOptions {
-                    url: database.url().to_owned(),
+                    url: self.url(),
                     zone,
                     clock,
                     instance,
@@ -179,6 +211,9 @@ impl World {
             Database::Postgres(database) => {
                 database.run_sql(statements).unwrap();
             }
+            Database::Server(server) => {
+                server.lock().unwrap().run_sql("postgres", statements).unwrap();
+            }
         }
     }
 
@@ -204,14 +239,8 @@ impl World {
                 });
                 rows.unwrap().map(|row| row.unwrap().join("|")).collect()
             }
-            Database::Postgres(database) => {
-                let answer = database.run_sql(query).unwrap();
-                answer
-                    .lines()
-                    .filter(|line| !line.is_empty())
-                    .map(str::to_owned)
-                    .collect()
-            }
+            Database::Postgres(database) => lines(&database.run_sql(query).unwrap()),
+            Database::Server(server) => lines(&server.lock().unwrap().run_sql("postgres", query).unwrap()),
         }
     }
 
@@ -285,6 +314,14 @@ impl Scheduler {
             looks.tick().await;
         }
     }
+}
+
+fn lines(answer: &str) -> Vec<String> {
+    answer
+        .lines()
+        .filter(|line| !line.is_empty())
+        .map(str::to_owned)
+        .collect()
 }
 
 /// A job of the task, due at `at`.

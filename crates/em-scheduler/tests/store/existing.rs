@@ -160,6 +160,14 @@ fn a_role_without_rights_is_told_which_postgres() {
             .await;
         let error = open().await;
         assert!(
+            error.contains("the right to USAGE on sequence public.task_log_id_seq"),
+            "{error}"
+        );
+        place
+            .run(&format!("GRANT USAGE ON SEQUENCE task_log_id_seq TO {role}"))
+            .await;
+        let error = open().await;
+        assert!(
             error.contains("may not") && error.contains(&format!("user {role}")),
             "{error}"
         );

@@ -95,7 +95,7 @@ async fn run_ids_link_the_last_run(h: Harness) {
         (Settled::Skipped(SkipReason::Deleted), false),
     ] {
         h.place
-            .run("DELETE FROM task; DELETE FROM scheduler_run; DELETE FROM scheduler_job")
+            .run("DELETE FROM task; DELETE FROM scheduler_run; DELETE FROM scheduler_due; DELETE FROM scheduler_job")
             .await;
         let run = h.sending_run(7, "3-7-cron").await;
         for (column, expected) in [("NULL", ""), ("'a1b2'", "a1b2")] {
