@@ -302,7 +302,12 @@ fn a_day_that_a_zone_skips_is_made_up_for_on_the_next() {
 
 #[test]
 fn words() {
-    let rows: [(&[(&str, &str)], &str); 14] = [
+    let rows: [(&[(&str, &str)], &str); 16] = [
+        (&[("second", "30")], "at second 30, every minute, New York time"),
+        (
+            &[("second", "0,30"), ("minute", "*"), ("hour", "9")],
+            "at the seconds 0 and 30, every minute, at hour 9, New York time",
+        ),
         (
             &[("day", "last fri"), ("hour", "2"), ("minute", "30")],
             "at 02:30 on the last Friday of each month, New York time",

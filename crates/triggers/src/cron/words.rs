@@ -85,7 +85,8 @@ fn rhythm(clock: &Clock) -> String {
     };
     let minute = match shape(clock.minutes, Field::Minute.bounds()) {
         Shape::One(0) if second.is_none() => None,
-        Shape::All if second.is_some() => None,
+        // "every 20 seconds" says it for every minute; "at second 30" alone would not.
+        Shape::All if second.as_ref().is_some_and(|part| part.starts_with("every")) => None,
         other => Some(repeated(other, "minute", 60)),
     };
     let hour = match shape(clock.hours, Field::Hour.bounds()) {
