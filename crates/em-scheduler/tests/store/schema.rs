@@ -8,6 +8,9 @@ on_both!(
     a_newer_schema_is_refused
 );
 
+/// The highest version is also their number.
+const EACH_VERSION_ONCE: &str = "SELECT count(*) - max(version) FROM scheduler_schema";
+
 /// Column names by table, in the order of the model.
 async fn tables(place: &Place) -> Vec<String> {
     let query = if place.is_postgres() {
@@ -96,7 +99,7 @@ async fn a_database_made_before_is_opened_again(h: Harness) {
     drop(store);
     let store = place.open(ME).await.unwrap();
     assert!(store.paused().await.unwrap() && store.synced_before().await.unwrap());
-    assert_eq!(place.lines("SELECT version FROM scheduler_schema").await, ["1"]);
+    assert_eq!(place.lines(EACH_VERSION_ONCE).await, ["0"]);
     assert_eq!(place.lines("SELECT count(*) FROM task_status").await, ["21"]);
     assert!(store.describe().contains(if place.is_postgres() {
         "PostgreSQL"
@@ -129,7 +132,7 @@ fn several_processes_open_an_empty_database_at_once_postgres() {
             opened.2.unwrap(),
             opened.3.unwrap(),
         ];
-        assert_eq!(place.lines("SELECT version FROM scheduler_schema").await, ["1"]);
+        assert_eq!(place.lines(EACH_VERSION_ONCE).await, ["0"]);
         assert_eq!(place.lines("SELECT count(*) FROM task_status").await, ["21"]);
         for store in stores {
             assert!(store.list_jobs(false).await.unwrap().is_empty());
@@ -144,5 +147,36 @@ fn a_second_process_on_a_file_is_refused_sqlite() {
         let _first = place.open("a").await.unwrap();
         let error = place.open("b").await.err().unwrap().to_string();
         assert!(error.contains("in use by process"), "{error}");
+    });
+}
+
+/// Version 2 makes the table of runs anew, with a unique key in another order.
+#[test]
+fn runs_of_the_first_version_are_kept_sqlite() {
+    runtime().block_on(async {
+        let place = harness::sqlite();
+        drop(place.open(ME).await.unwrap());
+        let first = include_str!("../../migrations/sqlite/0001_jobs_and_runs.sql");
+        let from = first.find("CREATE TABLE scheduler_run").unwrap();
+        let until = first.find("CREATE TABLE scheduler_state").unwrap();
+        place
+            .run(&format!(
+                "DROP TABLE scheduler_run; DELETE FROM scheduler_schema WHERE version > 1; {}
+                 INSERT INTO scheduler_run (job_id, task_id, kind, scheduled_for, state, decided_at, owner, reason) VALUES
+                   ('1-7-cron', 7, 'cron', 1, 'delivered', 2, 'x', NULL), ('1-7-cron', 7, 'cron', 2, 'failed', 3, 'x', 'no'),
+                   ('1-8-1234567890', 8, 'one_off', 2, 'queued', 3, 'x', NULL)",
+                &first[from..until]
+            ))
+            .await;
+        let runs = "SELECT * FROM scheduler_run ORDER BY key";
+        let before = place.lines(runs).await;
+        assert_eq!(before.len(), 3);
+        drop(place.open(ME).await.unwrap());
+        assert_eq!(place.lines(runs).await, before);
+        assert_eq!(place.lines(EACH_VERSION_ONCE).await, ["0"]);
+        assert_eq!(
+            place.lines("SELECT name FROM sqlite_master WHERE name = 'scheduler_run_one_off'").await,
+            ["scheduler_run_one_off"]
+        );
     });
 }

@@ -3,12 +3,12 @@
 use rusqlite::{Connection, OptionalExtension, Row};
 use triggers::UtcMicros;
 
-use super::{Scope, record};
+use super::{OPEN, Scope, record, record_of};
 use crate::model::{
     DueJob, Event, JobKind, Next, OpenRun, Outcome, Plan, RunKey, SendableRun, Settled, Settlement,
     SkipReason, TaskId, Verdict,
 };
-use crate::store::codec::{self, OPEN_STATES};
+use crate::store::codec::{self, EventRow};
 use crate::store::{Decided, Decider, Instance, Result, TakeOver, TakeOverJudge};
 
 /// A due job, if its row can be read, with what it takes to say that it cannot.
@@ -74,7 +74,7 @@ fn due_jobs(connection: &Connection, now: UtcMicros, limit: usize) -> Result<Vec
         "SELECT d.job_key, d.next_run_at, j.id, j.task_id, j.kind, j.definition, j.created_at, t.id,
                 coalesce(t.enabled, 0),
                 (SELECT count(*) FROM scheduler_run r
-                 WHERE r.task_id = j.task_id AND r.job_id = j.id AND r.state IN {OPEN_STATES})
+                 WHERE r.task_id = j.task_id AND r.job_id = j.id AND {OPEN})
          FROM scheduler_due d JOIN scheduler_job j ON j.key = d.job_key LEFT JOIN task t ON t.id = j.task_id
          WHERE d.next_run_at <= ?1 ORDER BY d.next_run_at, d.job_key LIMIT ?2"
     ))?;
@@ -200,7 +200,15 @@ fn write_run(
         return Ok(None);
     }
     let key = connection.last_insert_rowid();
-    record(connection, scope, job.task_id, &event)?;
+    if job.task_enabled.is_some() {
+        // The task was there when the job was read, in this transaction.
+        record_of(
+            connection,
+            scope,
+            EventRow::new(job.task_id, &event, &scope.zone),
+            None,
+        )?;
+    }
     Ok(send.then(|| SendableRun {
         key,
         job_id: job.id.clone(),
@@ -216,7 +224,8 @@ fn write_run(
 
 /// A one-off has one run in all, at whatever time a change of zone would read its date.
 fn has_run(connection: &Connection, job: &str) -> Result<bool> {
-    let mut statement = connection.prepare_cached("SELECT 1 FROM scheduler_run WHERE job_id = ?1")?;
+    let mut statement =
+        connection.prepare_cached("SELECT 1 FROM scheduler_run WHERE job_id = ?1 AND kind = 'one_off'")?;
     Ok(statement.exists([job])?)
 }
 
@@ -292,7 +301,7 @@ fn finish(
     (state, reason): (&str, Option<&str>),
 ) -> Result<Option<bool>> {
     let mut held = connection.prepare_cached(&format!(
-        "SELECT muted FROM scheduler_run WHERE key = ?1 AND fence = ?2 AND state IN {OPEN_STATES}"
+        "SELECT muted FROM scheduler_run WHERE key = ?1 AND fence = ?2 AND {OPEN}"
     ))?;
     let muted = held
         .query_row((settlement.key, settlement.fence), |row| row.get(0))
@@ -375,9 +384,10 @@ pub(super) fn take_over(
     (owners, strangers): (&[String], bool),
     judge: &TakeOverJudge,
 ) -> Result<Vec<SendableRun>> {
+    // The plus keeps SQLite from going through all runs in the order wanted, instead of the few open ones.
     let mut statement = connection.prepare_cached(&format!(
         "SELECT {RUN_COLUMNS}, owner <> ?1 AND NOT EXISTS (SELECT 1 FROM scheduler_instance i WHERE i.id = owner)
-         FROM scheduler_run WHERE state IN {OPEN_STATES} ORDER BY scheduled_for, job_id"
+         FROM scheduler_run WHERE {OPEN} ORDER BY +scheduled_for, job_id"
     ))?;
     let mut rows = statement.query([&scope.owner])?;
     let mut open = Vec::new();
@@ -435,7 +445,7 @@ pub(super) fn delete_old_runs(connection: &Connection, before: UtcMicros, limit:
         .prepare_cached(&format!(
             "DELETE FROM scheduler_run WHERE key IN (
                SELECT key FROM (SELECT key, decided_at, state FROM scheduler_run ORDER BY key LIMIT ?2)
-               WHERE decided_at < ?1 AND state NOT IN {OPEN_STATES})"
+               WHERE decided_at < ?1 AND NOT {OPEN})"
         ))?
         .execute((before.get(), i64::try_from(limit).unwrap_or(i64::MAX)))?;
     Ok(deleted)

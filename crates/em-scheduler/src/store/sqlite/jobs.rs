@@ -4,9 +4,9 @@ use rusqlite::{Connection, Row};
 use triggers::UtcMicros;
 
 use super::rows::{self, TASK_COLUMNS};
-use super::{Scope, record};
+use super::{OPEN, Scope, record};
 use crate::model::{Event, JobKind, ListedJob, NewJob, RunKey, SendableRun, SkipReason, StoredJob, TaskId};
-use crate::store::codec::{self, OPEN_STATES};
+use crate::store::codec;
 use crate::store::{JobNamer, JobPlanner, Replaced, Result, SyncPlan, SyncPlanner, SyncTask, SyncedPage};
 
 pub(super) fn list(connection: &Connection, with_definitions: bool) -> Result<Vec<ListedJob>> {
@@ -96,9 +96,7 @@ pub(super) fn remove(connection: &Connection, scope: &Scope, task: TaskId) -> Re
 pub(super) fn remove_everything(connection: &Connection, scope: &Scope) -> Result<Vec<RunKey>> {
     let tasks = task_ids(
         connection,
-        &format!(
-            "SELECT task_id FROM scheduler_job UNION SELECT task_id FROM scheduler_run WHERE state IN {OPEN_STATES}"
-        ),
+        &format!("SELECT task_id FROM scheduler_job UNION SELECT task_id FROM scheduler_run WHERE {OPEN}"),
     )?;
     withdraw(connection, scope, &tasks)
 }
@@ -354,10 +352,11 @@ fn remove_job(connection: &Connection, scope: &Scope, task: TaskId, id: &str) ->
 }
 
 fn skip_queued(connection: &Connection, scope: &Scope, task: TaskId) -> Result<()> {
-    let mut statement = connection.prepare_cached(
+    // `OPEN` although it follows from the rest: by it SQLite knows that its index will do.
+    let mut statement = connection.prepare_cached(&format!(
         "UPDATE scheduler_run SET state = 'skipped', reason = ?2, finished_at = ?3, withdrawn = 1
-         WHERE task_id = ?1 AND state IN ('queued', 'claimed') RETURNING scheduled_for",
-    )?;
+         WHERE task_id = ?1 AND {OPEN} AND state <> 'sending' RETURNING scheduled_for"
+    ))?;
     let reason = SkipReason::Deleted;
     let mut times = statement
         .query_map((task, reason.to_string(), scope.now.get()), |row| row.get(0))?

@@ -38,6 +38,10 @@ const WRITER_CACHE_KB: i64 = 32 * 1024;
 const PAUSED: &str = "paused";
 const SYNCED: &str = "synced";
 
+/// What is true of a run that is not final, in the words of the index that holds just these rows (and not by `IN`,
+/// for which SQLite builds a table of the three at each turn).
+const OPEN: &str = "(state = 'queued' OR state = 'claimed' OR state = 'sending')";
+
 /// How the store is opened.
 #[derive(Debug, Clone)]
 pub struct SqliteOptions {
@@ -65,6 +69,8 @@ pub struct SqliteStore {
 #[derive(Debug, Clone)]
 struct Scope {
     now: UtcMicros,
+    /// The same on the wall, as em_web stores it.
+    wall: Arc<str>,
     zone: Zone,
     owner: String,
 }
@@ -104,6 +110,7 @@ impl SqliteStore {
     {
         let scope = Scope {
             now,
+            wall: codec::wall_text(self.options.zone.to_wall(now)).into(),
             zone: self.options.zone.clone(),
             owner: self.options.instance.clone(),
         };
@@ -355,6 +362,11 @@ fn record(connection: &Connection, scope: &Scope, task: TaskId, event: &Event) -
         ValueRef::Text(text) => Some(String::from_utf8_lossy(text).into_owned()),
         _ => Some(String::new()),
     };
+    record_of(connection, scope, event, run_id)
+}
+
+/// The same for a task that is known to be there, with what stands in `job_id`.
+fn record_of(connection: &Connection, scope: &Scope, event: EventRow, run_id: Option<String>) -> Result<()> {
     connection
         .prepare_cached(
             "INSERT INTO task_log (task_id, status_id, job_id, message, status_date, error)
@@ -365,7 +377,7 @@ fn record(connection: &Connection, scope: &Scope, task: TaskId, event: &Event) -
             STATUS_SCHEDULER,
             run_id,
             event.message,
-            codec::wall_text(scope.zone.to_wall(scope.now)),
+            &*scope.wall,
             event.error,
         ))?;
     Ok(())
