@@ -166,6 +166,11 @@ impl Desk {
         run
     }
 
+    /// Whether a run waits for its turn.
+    pub(super) fn anybody_waits(&self) -> bool {
+        !self.turns.is_empty()
+    }
+
     fn wake_later(&mut self, now: UtcMicros) {
         while let Some(entry) = self.later.first_entry() {
             // No retry waits for longer than this: one that seems to was put off before the clock was set back.

@@ -88,6 +88,8 @@ impl Round {
 /// What a round left behind.
 #[derive(Debug)]
 pub(super) struct Ticked {
+    /// How many jobs were handled.
+    pub(super) jobs: usize,
     /// Whether more is due already.
     pub(super) more: bool,
     /// When something is due next.
@@ -100,6 +102,7 @@ impl Engine {
     /// Decides what is due now. Nothing once the scheduler is stopped.
     pub(super) async fn tick(&self) -> Result<Ticked> {
         let idle = Ticked {
+            jobs: 0,
             more: false,
             next_due: None,
             tasks: Vec::new(),
@@ -132,6 +135,7 @@ impl Engine {
         self.dispatcher.accept(decided.runs);
         let more = decided.next_due.is_some_and(|at| at <= now);
         Ok(Ticked {
+            jobs: decided.jobs,
             more,
             next_due: decided.next_due,
             tasks: decided.tasks,
