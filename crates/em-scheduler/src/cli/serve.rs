@@ -10,7 +10,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
-use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -19,7 +18,7 @@ use super::doors::Doors;
 use crate::api::{self, Api};
 use crate::config::Config;
 use crate::control::Control;
-use crate::dispatch::{Dispatcher, Policy, RunnerClient, RunnerTimeouts};
+use crate::dispatch::{DispatchThread, Dispatcher, Policy, RunnerClient, RunnerTimeouts};
 use crate::engine::{Engine, EngineHandle, EngineSettings, FiringRules};
 use crate::lifecycle::{self, Signals, State};
 use crate::model::ScheduleRules;
@@ -80,6 +79,7 @@ pub struct Running {
     address: Option<SocketAddr>,
     store: Arc<dyn Store>,
     dispatcher: Dispatcher,
+    dispatching: DispatchThread,
     control: Control,
     engine: EngineHandle,
     api: JoinHandle<()>,
@@ -111,7 +111,8 @@ impl Running {
             attempts: config.attempts,
             retry_statuses: config.retry_statuses.clone(),
         };
-        let dispatcher = Dispatcher::start(Arc::clone(&store), client, policy, &Handle::current());
+        let dispatching = DispatchThread::start().context("the thread of dispatch cannot be started")?;
+        let dispatcher = Dispatcher::start(Arc::clone(&store), client, policy, dispatching.handle());
         let rules = ScheduleRules {
             zone: config.zone.clone(),
             dst: config.dst,
@@ -146,6 +147,7 @@ impl Running {
             address,
             store,
             dispatcher,
+            dispatching,
             control,
             engine,
             api,
@@ -218,5 +220,6 @@ impl Running {
             tracing::error!(%error, "the API ended by a fault");
         }
         self.engine.stop().await;
+        self.dispatching.stop().await;
     }
 }

@@ -13,6 +13,7 @@ mod outcome;
 mod pump;
 mod runner;
 mod settler;
+mod thread;
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -24,6 +25,7 @@ use triggers::UtcMicros;
 
 pub use self::outcome::Policy;
 pub use self::runner::{Answer, RunnerAddress, RunnerClient, RunnerTimeouts};
+pub use self::thread::DispatchThread;
 
 use self::desk::{Desk, Verdict};
 use self::settler::Settled;

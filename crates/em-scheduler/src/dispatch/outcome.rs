@@ -36,19 +36,27 @@ const LONGEST_RETRY: i64 = 60_000_000;
 
 pub(super) fn settle(run: &SendableRun, answer: &Answer, policy: &Policy, now: UtcMicros) -> Settled {
     let again = policy.delivery == Delivery::AtLeastOnce && run.kind != JobKind::Manual;
-    let not_before = now.saturating_add(retry_delay(run.attempt));
+    // Asked only where there is a retry: a random number is a call of the system.
+    let not_before = || now.saturating_add(retry_delay(run.attempt));
     let attempts_left = run.attempt < policy.attempts;
     match answer {
         Answer::Status(status, took) if (200..300).contains(status) => Settled::Delivered { took: *took },
-        Answer::Status(status, _) if policy.retry_statuses.contains(status) => {
-            retry_within_grace(run, policy, not_before, &format!("the runner answered {status}"))
-        }
-        Answer::Status(_, _) if again && attempts_left => Settled::Repeat { not_before },
+        Answer::Status(status, _) if policy.retry_statuses.contains(status) => retry_within_grace(
+            run,
+            policy,
+            not_before(),
+            &format!("the runner answered {status}"),
+        ),
+        Answer::Status(_, _) if again && attempts_left => Settled::Repeat {
+            not_before: not_before(),
+        },
         Answer::Status(status, _) => Settled::Failed {
             reason: format!("the runner answered {status}"),
         },
-        Answer::NotSent(reason) => retry_within_grace(run, policy, not_before, reason),
-        Answer::Ambiguous(_) if again && attempts_left => Settled::Repeat { not_before },
+        Answer::NotSent(reason) => retry_within_grace(run, policy, not_before(), reason),
+        Answer::Ambiguous(_) if again && attempts_left => Settled::Repeat {
+            not_before: not_before(),
+        },
         Answer::Ambiguous(reason) if again => Settled::Failed {
             reason: format!("{reason} (attempt {} of {})", run.attempt, policy.attempts),
         },
