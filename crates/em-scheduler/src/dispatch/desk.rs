@@ -1,13 +1,14 @@
-//! The desk: which runs wait, who holds permits, and whether a first byte may leave. Plain data under one lock;
-//! it does no I/O and reads no clock.
+//! The desk: which runs wait, whose turn it is, and whether a first byte may leave. Plain data under one lock; it does
+//! no I/O and reads no clock. How many may be in flight, and whose, is for the permits to say.
 //!
-//! Fairness (spec §5.5): tasks take turns, and no task holds more than a tenth of the permits while others wait.
-//! When only tasks at their share wait they may take more, but never the last tenth: it is kept for whoever comes.
+//! Fairness (spec §5.5): tasks take turns. Those whose requests hang wait in a line of their own, so that nobody has to look
+//! past them.
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 
 use triggers::UtcMicros;
 
+use super::permits::Permits;
 use crate::model::{RunKey, SendableRun, TaskId};
 
 /// Microseconds; twice what the longest retry waits.
@@ -24,16 +25,20 @@ pub enum Verdict {
     Withdrawn,
 }
 
-#[derive(Debug, Default)]
+/// A task and the number of its turn.
+type Turn = (u64, TaskId);
+
+#[derive(Debug)]
 pub(super) struct Desk {
-    permits: usize,
-    held: HashMap<TaskId, usize>,
-    in_use: usize,
+    permits: Permits,
     /// Runs asked for now, which need no permit.
     outside: usize,
-    /// The runs of each task that wait, and the tasks in order of their turn.
+    /// The runs of each task that wait, and the tasks in order of their turn: once, in the one line or the other.
     waiting: HashMap<TaskId, VecDeque<SendableRun>>,
-    turns: VecDeque<TaskId>,
+    turns: VecDeque<Turn>,
+    /// The line of the slow tasks.
+    slow_turns: VecDeque<Turn>,
+    last_turn: u64,
     /// Retries that wait for their time.
     later: BTreeMap<(UtcMicros, RunKey), SendableRun>,
     known: HashSet<RunKey>,
@@ -47,35 +52,72 @@ pub(super) struct Desk {
 impl Desk {
     pub(super) fn new(permits: usize) -> Self {
         Self {
-            permits: permits.max(1),
-            ..Self::default()
+            permits: Permits::new(permits),
+            outside: 0,
+            waiting: HashMap::new(),
+            turns: VecDeque::new(),
+            slow_turns: VecDeque::new(),
+            last_turn: 0,
+            later: BTreeMap::new(),
+            known: HashSet::new(),
+            withdrawn: HashSet::new(),
+            paused: false,
+            pauses: 0,
+            stopped: false,
+            judge_again: false,
         }
     }
 
     // ---- permits ------------------------------------------------------------------------------------------
 
-    /// Takes a permit for a run that is only being decided, if nobody waits before it.
-    pub(super) fn admit(&mut self, task: TaskId) -> bool {
-        let admitted = self.turns.is_empty() && !self.closed() && self.may_take(task, true);
+    /// Takes a permit for a run that is only being decided, if nobody waits before it who could go.
+    pub(super) fn admit(&mut self, task: TaskId, now: UtcMicros) -> bool {
+        self.look(now);
+        let first = self.turns.is_empty() && (self.slow_turns.is_empty() || self.permits.slow_are_full());
+        let admitted = first && !self.closed() && self.permits.may_take(task, true);
         if admitted {
-            self.take_permit(task);
+            self.permits.take(task);
         }
         admitted
     }
 
+    /// Gives back a permit with which nothing has begun.
     pub(super) fn release(&mut self, task: TaskId) {
-        self.in_use = self.in_use.saturating_sub(1);
-        if let Some(held) = self.held.get_mut(&task) {
-            *held = held.saturating_sub(1);
-            if *held == 0 {
-                self.held.remove(&task);
+        self.permits.release(task);
+    }
+
+    /// A run that was admitted begins.
+    pub(super) fn begin_admitted(&mut self, run: &SendableRun, now: UtcMicros) {
+        self.know(run.key);
+        self.permits.begin(run.key, run.task_id, now);
+    }
+
+    /// The outcome of a run that held a permit is durable, or the run never left.
+    pub(super) fn end(&mut self, run: &SendableRun) {
+        if self.permits.end(run.key) {
+            let place = self.slow_turns.iter().position(|(_, task)| *task == run.task_id);
+            if let Some(turn) = place.and_then(|place| self.slow_turns.remove(place)) {
+                let place = self.turns.partition_point(|other| *other < turn);
+                self.turns.insert(place, turn);
             }
+        }
+    }
+
+    /// Notices who has become slow: they go to the line of the slow, in the order of their turns.
+    fn look(&mut self, now: UtcMicros) {
+        let became_slow = self.permits.look(now);
+        if became_slow.iter().any(|task| self.waiting.contains_key(task)) {
+            let all = self.turns.drain(..);
+            let (slow, quick): (VecDeque<Turn>, _) = all.partition(|(_, task)| self.permits.is_slow(*task));
+            self.turns = quick;
+            self.slow_turns.extend(slow);
+            self.slow_turns.make_contiguous().sort_unstable();
         }
     }
 
     /// Runs in flight, or with an outcome that is not durable yet.
     pub(super) fn in_flight(&self) -> usize {
-        self.in_use + self.outside
+        self.permits.in_use() + self.outside
     }
 
     /// A run begins that needs no permit.
@@ -87,18 +129,6 @@ impl Desk {
     /// Its outcome is durable.
     pub(super) fn end_outside(&mut self) {
         self.outside = self.outside.saturating_sub(1);
-    }
-
-    fn take_permit(&mut self, task: TaskId) {
-        self.in_use += 1;
-        *self.held.entry(task).or_default() += 1;
-    }
-
-    fn may_take(&self, task: TaskId, alone: bool) -> bool {
-        let free = self.permits.saturating_sub(self.in_use);
-        let tenth = self.permits / 10;
-        let within_share = self.held.get(&task).copied().unwrap_or(0) < tenth.max(1);
-        free > 0 && (within_share || (alone && free > tenth))
     }
 
     // ---- waiting ------------------------------------------------------------------------------------------
@@ -133,42 +163,84 @@ impl Desk {
         let runs = self.waiting.entry(task).or_default();
         runs.push_back(run);
         if runs.len() == 1 {
-            self.turns.push_back(task);
+            self.take_place(task);
         }
+    }
+
+    /// At the end of the line.
+    fn take_place(&mut self, task: TaskId) {
+        self.last_turn += 1;
+        let slow = self.permits.is_slow(task);
+        let line = if slow {
+            &mut self.slow_turns
+        } else {
+            &mut self.turns
+        };
+        line.push_back((self.last_turn, task));
     }
 
     /// The runs whose turn it is, each with a permit taken, at most `limit`.
     pub(super) fn take_ready(&mut self, now: UtcMicros, limit: usize) -> Vec<SendableRun> {
         self.wake_later(now);
+        self.look(now);
         let mut ready = Vec::new();
-        while ready.len() < limit && self.in_use < self.permits && !self.closed() {
+        while ready.len() < limit && self.permits.any_free() && !self.closed() {
             let Some(run) = self.next_in_turn() else { break };
+            self.permits.take(run.task_id);
+            self.permits.begin(run.key, run.task_id, now);
             ready.push(run);
         }
         ready
     }
 
+    /// First whoever is within its share; only if nobody is, whoever is first in turn. A task passed over keeps its
+    /// place.
     fn next_in_turn(&mut self) -> Option<SendableRun> {
-        // First whoever is within its share; only if nobody is, whoever is first in turn. A task passed over keeps
-        // its place. At most ten tasks can be at their share, so this looks at few.
-        let place = (0..self.turns.len())
-            .find(|place| self.may_take(self.turns[*place], false))
-            .or_else(|| (!self.turns.is_empty() && self.may_take(self.turns[0], true)).then_some(0))?;
-        let task = self.turns.remove(place)?;
+        let within_share = |line: &VecDeque<Turn>| {
+            // At most ten tasks can be at their share, so this looks at few.
+            line.iter()
+                .position(|(_, task)| self.permits.may_take(*task, false))
+        };
+        let quick = within_share(&self.turns);
+        let slow = if self.permits.slow_are_full() {
+            None
+        } else {
+            within_share(&self.slow_turns)
+        };
+        let turn = match (quick, slow) {
+            (Some(place), Some(slow)) if self.slow_turns[slow] < self.turns[place] => {
+                self.slow_turns.remove(slow)
+            }
+            (Some(place), _) => self.turns.remove(place),
+            (None, Some(slow)) => self.slow_turns.remove(slow),
+            (None, None) => {
+                let alone = |line: &VecDeque<Turn>| {
+                    line.front()
+                        .is_some_and(|(_, task)| self.permits.may_take(*task, true))
+                };
+                if alone(&self.turns) {
+                    self.turns.pop_front()
+                } else if alone(&self.slow_turns) {
+                    self.slow_turns.pop_front()
+                } else {
+                    None
+                }
+            }
+        };
+        let (_, task) = turn?;
         let runs = self.waiting.get_mut(&task)?;
         let run = runs.pop_front();
         if runs.is_empty() {
             self.waiting.remove(&task);
         } else {
-            self.turns.push_back(task);
+            self.take_place(task);
         }
-        self.take_permit(task);
         run
     }
 
     /// Whether a run waits for its turn.
     pub(super) fn anybody_waits(&self) -> bool {
-        !self.turns.is_empty()
+        !self.turns.is_empty() || !self.slow_turns.is_empty()
     }
 
     fn wake_later(&mut self, now: UtcMicros) {
@@ -205,6 +277,7 @@ impl Desk {
             .collect();
         let later = std::mem::take(&mut self.later).into_values();
         self.turns.clear();
+        self.slow_turns.clear();
         let (mut overdue, mut keep): (Vec<_>, Vec<_>) = waiting
             .into_iter()
             .chain(later)
@@ -321,13 +394,41 @@ mod tests {
     }
 
     #[test]
+    fn tasks_that_hang_wait_beside_the_others() {
+        let mut desk = Desk::new(20);
+        let half_a_second_later = NOW.saturating_add(500_000);
+        (1..=10).for_each(|key| desk.push(run(key, 100 + i32::try_from(key).unwrap())));
+        let hanging = desk.take_ready(NOW, 100);
+        assert_eq!(hanging.len(), 10);
+        (11..=20).for_each(|key| desk.push(run(key, 90 + i32::try_from(key).unwrap())));
+        desk.push(run(99, 7));
+        let next = desk.take_ready(half_a_second_later, 100);
+        assert_eq!(
+            keys(&next),
+            [11, 12, 13, 14, 15, 99],
+            "fifteen of twenty hang at most, and nobody waits behind them"
+        );
+        assert!(
+            desk.admit(8, half_a_second_later),
+            "past those that wait for a permit they may not have"
+        );
+        assert!(!desk.admit(101, half_a_second_later));
+        desk.end(&next[0]);
+        assert_eq!(
+            keys(&desk.take_ready(half_a_second_later, 100)),
+            [16, 17],
+            "the first of them answers in time"
+        );
+    }
+
+    #[test]
     fn a_run_being_decided_is_admitted_only_past_an_empty_queue() {
         let mut desk = Desk::new(10);
-        assert!(desk.admit(7));
+        assert!(desk.admit(7, NOW));
         desk.push(run(1, 8));
-        assert!(!desk.admit(9));
+        assert!(!desk.admit(9, NOW));
         assert_eq!(desk.take_ready(NOW, 100).len(), 1);
-        assert!(desk.admit(9));
+        assert!(desk.admit(9, NOW));
         assert_eq!(desk.in_flight(), 3);
         desk.release(9);
         assert_eq!(desk.in_flight(), 2);

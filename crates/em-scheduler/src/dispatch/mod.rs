@@ -10,6 +10,7 @@
 
 mod desk;
 mod outcome;
+mod permits;
 mod pump;
 mod runner;
 mod settler;
@@ -85,8 +86,8 @@ impl Dispatcher {
 
     /// Whether a run of the task may become `sending` in the transaction that decides it. If so, the caller holds a
     /// permit: it must hand the run over with [`accept`](Self::accept) or give the permit back.
-    pub fn admit(&self, task: TaskId) -> bool {
-        self.0.desk().admit(task)
+    pub fn admit(&self, task: TaskId, now: UtcMicros) -> bool {
+        self.0.desk().admit(task, now)
     }
 
     /// Gives back permits that were not used.
@@ -102,11 +103,12 @@ impl Dispatcher {
     /// Takes runs whose rows are committed: those `sending` leave at once, the others wait for their turn.
     pub fn accept(&self, runs: Vec<SendableRun>) {
         let mut leaving = Vec::new();
+        let now = self.0.now();
         {
             let mut desk = self.0.desk();
             for run in runs {
                 if run.sending {
-                    desk.know(run.key);
+                    desk.begin_admitted(&run, now);
                     leaving.push(run);
                 } else {
                     desk.push(run);

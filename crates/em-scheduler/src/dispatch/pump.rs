@@ -54,7 +54,7 @@ fn leave(shared: &Arc<Shared>, ready: Vec<SendableRun>, mut begun: Vec<SendableR
             Err(_) => {
                 // Deleted or taken by another instance meanwhile: not ours to send.
                 let mut desk = shared.desk();
-                desk.release(waiting.task_id);
+                desk.end(&waiting);
                 desk.forget(waiting.key);
                 shared.ended.notify_waiters();
             }
@@ -66,7 +66,7 @@ fn leave(shared: &Arc<Shared>, ready: Vec<SendableRun>, mut begun: Vec<SendableR
 fn give_up(shared: &Shared, ready: &[SendableRun]) {
     let mut desk = shared.desk();
     for run in ready {
-        desk.release(run.task_id);
+        desk.end(run);
         desk.forget(run.key);
     }
     drop(desk);

@@ -116,7 +116,7 @@ fn conclude(shared: &Shared, batch: impl Iterator<Item = Settled>) {
     } in batch
     {
         if permit {
-            desk.release(run.task_id);
+            desk.end(&run);
         } else if run.kind == JobKind::Manual {
             desk.end_outside();
         }

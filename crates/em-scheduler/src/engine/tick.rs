@@ -57,7 +57,7 @@ impl Decider for Round {
     }
 
     fn admit(&self, task: TaskId) -> bool {
-        let admitted = self.dispatcher.admit(task);
+        let admitted = self.dispatcher.admit(task, self.now);
         if admitted {
             *self
                 .permits

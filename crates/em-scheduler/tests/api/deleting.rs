@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use em_scheduler::clock::{Clock as _, SystemClock};
 use em_scheduler::dispatch::Dispatcher;
 use em_scheduler::model::{DueJob, Next, Outcome, Plan, SendableRun, TaskId, Verdict};
 use em_scheduler::store::Decider;
@@ -29,7 +30,10 @@ impl Decider for Admit {
     }
 
     fn admit(&self, task: TaskId) -> bool {
-        self.0.admit(task)
+        self.0.admit(
+            task,
+            em_scheduler::clock::Clock::now(&em_scheduler::clock::SystemClock),
+        )
     }
 }
 
