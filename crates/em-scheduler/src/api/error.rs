@@ -214,7 +214,7 @@ fn refuse(status: StatusCode, error: &str) -> Response {
 }
 
 fn json(status: StatusCode, reply: Reply) -> Response {
-    let mut response = Response::new(Body::from(reply.into_bytes()));
+    let mut response = Response::new(reply.into_body());
     *response.status_mut() = status;
     let json = HeaderValue::from_static("application/json");
     response.headers_mut().insert(CONTENT_TYPE, json);

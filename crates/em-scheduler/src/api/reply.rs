@@ -1,14 +1,27 @@
-//! What a handler answers when all went well: JSON, ready to be sent.
+//! What a handler answers when all went well: JSON, ready to be sent, or a long list of it that is sent while it is read.
 
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use axum::body::Body;
 use bytes::Bytes;
+use hyper::body::Frame;
 use serde::Serialize;
+use tokio::sync::mpsc::{Receiver, channel};
 
-use super::error::Failure;
 use super::routes::Outcome;
+use crate::store::{Pages, StoreError};
 
 /// The JSON of a successful answer.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Reply(Bytes);
+#[derive(Debug)]
+pub(super) enum Reply {
+    Whole(Bytes),
+    List(Parts),
+}
+
+/// A list on its way, page by page. Where it breaks off, so does the connection: half a list must not look like one.
+#[derive(Debug)]
+pub(super) struct Parts(Receiver<Result<Bytes, StoreError>>);
 
 #[derive(Serialize)]
 struct Message<'a> {
@@ -19,9 +32,52 @@ impl Reply {
     /// A value as JSON.
     pub(super) fn json(value: &impl Serialize) -> Outcome {
         match serde_json::to_vec(value) {
-            Ok(text) => Ok(Self(text.into())),
-            Err(error) => Err(Failure::Fault(format!("an answer cannot be written: {error}"))),
+            Ok(text) => Ok(Self::Whole(text.into())),
+            Err(error) => Err(unwritable(&error).into()),
         }
+    }
+
+    /// What `item` makes of each entry, as a JSON array. A short one is sent whole, so that its length is told.
+    pub(super) async fn list<T, I>(
+        mut pages: Pages<T>,
+        item: impl Fn(T) -> Option<I> + Send + 'static,
+    ) -> Outcome
+    where
+        T: Send + 'static,
+        I: Serialize,
+    {
+        let mut text = vec![b'['];
+        if let Some(first) = pages.next().await? {
+            write(&mut text, first, &item)?;
+        }
+        let Some(mut page) = pages.next().await? else {
+            text.push(b']');
+            return Ok(Self::Whole(text.into()));
+        };
+        let (parts, list) = channel(1);
+        tokio::spawn(async move {
+            loop {
+                let written = write(&mut text, page, &item);
+                let failed = written.is_err();
+                // Nothing but the bracket, and the next page would not know that it is the first to have something.
+                if text != b"[" || failed {
+                    let part = written.map(|()| std::mem::take(&mut text).into());
+                    if parts.send(part).await.is_err() || failed {
+                        return;
+                    }
+                }
+                page = match pages.next().await {
+                    Ok(Some(page)) => page,
+                    ended => {
+                        text.push(b']');
+                        // Whoever asked may have left.
+                        let _ = parts.send(ended.map(|_| text.into())).await;
+                        return;
+                    }
+                };
+            }
+        });
+        Ok(Self::List(Parts(list)))
     }
 
     /// `{"message": "Scheduler: …"}`: how the classic routes say that something was done.
@@ -31,7 +87,47 @@ impl Reply {
         })
     }
 
-    pub(super) fn into_bytes(self) -> Bytes {
-        self.0
+    pub(super) fn into_body(self) -> Body {
+        match self {
+            Self::Whole(text) => Body::from(text),
+            Self::List(parts) => Body::new(parts),
+        }
+    }
+}
+
+/// Appends the items of a page, with a comma before each but the very first.
+fn write<T, I: Serialize>(
+    text: &mut Vec<u8>,
+    page: Vec<T>,
+    item: impl Fn(T) -> Option<I>,
+) -> Result<(), StoreError> {
+    for value in page.into_iter().filter_map(item) {
+        if *text != b"[" {
+            text.push(b',');
+        }
+        serde_json::to_writer(&mut *text, &value).map_err(|error| unwritable(&error))?;
+    }
+    Ok(())
+}
+
+fn unwritable(error: &serde_json::Error) -> StoreError {
+    StoreError::Other(format!("an answer cannot be written: {error}"))
+}
+
+impl hyper::body::Body for Parts {
+    type Data = Bytes;
+    type Error = StoreError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, StoreError>>> {
+        let part = self.0.poll_recv(context);
+        part.map(|part| {
+            part.map(|part| {
+                part.map(Frame::data)
+                    .inspect_err(|error| tracing::error!(%error, "a list broke off while it was sent"))
+            })
+        })
     }
 }

@@ -12,6 +12,7 @@ mod codec;
 mod em_web;
 mod error;
 mod migrations;
+mod pages;
 pub mod postgres;
 pub mod sqlite;
 
@@ -21,6 +22,7 @@ use async_trait::async_trait;
 use triggers::UtcMicros;
 
 pub use error::{Result, StoreError};
+pub use pages::Pages;
 
 use crate::model::{
     DueJob, ListedJob, NewJob, OpenRun, Plan, RunKey, SendableRun, Settlement, StoredJob, TaskId, TaskRow,
@@ -124,6 +126,15 @@ impl SyncPlan {
     }
 }
 
+/// When a job fires next, and by which trigger.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NextRun {
+    /// The trigger as JSON text. Neighbours that have the same share it.
+    pub definition: Arc<str>,
+    /// The time.
+    pub at: UtcMicros,
+}
+
 /// Thinks inside the transaction that synchronises one page of tasks.
 pub type SyncPlanner = Arc<dyn Fn(&SyncTask) -> SyncPlan + Send + Sync>;
 
@@ -180,7 +191,15 @@ pub trait Store: Send + Sync {
 
     /// The jobs in the order of the lists: by next run time, ties by job id (code points), jobs without one last.
     /// Definitions are filled in only if asked for; tombstones are left out.
-    async fn list_jobs(&self, with_definitions: bool) -> Result<Vec<ListedJob>>;
+    fn job_pages(&self, with_definitions: bool) -> Pages<ListedJob>;
+
+    /// The same, all in memory.
+    async fn list_jobs(&self, with_definitions: bool) -> Result<Vec<ListedJob>> {
+        self.job_pages(with_definitions).all().await
+    }
+
+    /// When each job fires next, in no order; jobs that never do are left out.
+    fn next_runs(&self) -> Pages<NextRun>;
 
     /// The task with its project; none if there is no such task.
     async fn task(&self, id: TaskId) -> Result<Option<TaskRow>>;

@@ -24,11 +24,15 @@ impl Answer {
             let (name, value) = line.split_once(": ").expect("a header line");
             (name.to_lowercase(), value.to_owned())
         });
-        Self {
+        let mut answer = Self {
             status: status.expect("a status line").parse().expect("a status"),
             headers: headers.collect(),
             body: body.to_owned(),
+        };
+        if answer.header("transfer-encoding") == "chunked" && !body.is_empty() {
+            answer.body = whole(body);
         }
+        answer
     }
 
     /// A header's value; empty where it is missing.
@@ -61,6 +65,20 @@ impl Answer {
         assert_eq!(object.len(), 1, "{self:?}");
         let text = object.get(member).and_then(Value::as_str);
         text.unwrap_or_else(|| panic!("no {member}: {self:?}")).to_owned()
+    }
+}
+
+/// The body of an answer that came in chunks. One that broke off has no last chunk.
+fn whole(mut chunks: &str) -> String {
+    let mut body = String::new();
+    loop {
+        let (length, rest) = chunks.split_once("\r\n").expect("a chunk");
+        let length = usize::from_str_radix(length, 16).expect("a length");
+        body += &rest[..length];
+        chunks = rest[length..].strip_prefix("\r\n").expect("the end of a chunk");
+        if length == 0 {
+            return body;
+        }
     }
 }
 

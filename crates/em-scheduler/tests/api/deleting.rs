@@ -30,10 +30,7 @@ impl Decider for Admit {
     }
 
     fn admit(&self, task: TaskId) -> bool {
-        self.0.admit(
-            task,
-            em_scheduler::clock::Clock::now(&em_scheduler::clock::SystemClock),
-        )
+        self.0.admit(task, SystemClock.now())
     }
 }
 

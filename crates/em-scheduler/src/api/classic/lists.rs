@@ -6,7 +6,7 @@ use triggers::UtcMicros;
 use crate::api::reply::Reply;
 use crate::api::routes::Outcome;
 use crate::api::service::Context;
-use crate::model::{JobKind, ListedJob, TaskId};
+use crate::model::{JobKind, ListedJob};
 
 #[derive(Serialize)]
 struct Status {
@@ -28,22 +28,16 @@ pub(in crate::api) async fn alive(_: Context) -> Outcome {
 }
 
 pub(in crate::api) async fn jobs(Context { api, .. }: Context) -> Outcome {
-    let jobs = api.store.list_jobs(false).await?;
-    let ids: Vec<TaskId> = jobs.iter().map(|job| job.task_id).collect();
-    Reply::json(&ids)
+    Reply::list(api.store.job_pages(false), |job| Some(job.task_id)).await
 }
 
 pub(in crate::api) async fn scheduled(Context { api, .. }: Context) -> Outcome {
-    let jobs = api.store.list_jobs(false).await?;
-    let due = jobs.iter().filter(|job| job.next_run_at.is_some());
-    let ids: Vec<TaskId> = due.map(|job| job.task_id).collect();
-    Reply::json(&ids)
+    let due = |job: ListedJob| job.next_run_at.map(|_| job.task_id);
+    Reply::list(api.store.job_pages(false), due).await
 }
 
 pub(in crate::api) async fn details(Context { api, .. }: Context) -> Outcome {
-    let jobs = api.store.list_jobs(false).await?;
-    let details: Vec<Detail> = jobs.into_iter().map(detail).collect();
-    Reply::json(&details)
+    Reply::list(api.store.job_pages(false), |job| Some(detail(job))).await
 }
 
 fn detail(job: ListedJob) -> Detail {

@@ -3,6 +3,7 @@
 //! Counted in closed form, trigger by trigger, so a job that fires every second costs as little as a daily one.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use serde::Serialize;
 use tracing::debug;
@@ -12,7 +13,8 @@ use crate::api::error::Failure;
 use crate::api::reply::Reply;
 use crate::api::routes::Outcome;
 use crate::api::service::Context;
-use crate::model::{ListedJob, ScheduleRules};
+use crate::model::ScheduleRules;
+use crate::store::NextRun;
 
 const HOUR: i64 = 3_600_000_000;
 /// The hour that has begun, and the starts of those within the next day.
@@ -24,42 +26,91 @@ struct Row {
     count: u64,
 }
 
+/// Triggers with different next runs that are kept apart while the list is read. Beyond, they are counted, and begun anew.
+const GROUPS: usize = 20_000;
+
 pub(in crate::api) async fn schedule(Context { api, .. }: Context) -> Outcome {
     let now = api.store.now();
-    let jobs = api.store.list_jobs(true).await?;
-    // Pure arithmetic, but over every job there is: not on the threads that answer everybody else.
-    let rows = tokio::task::spawn_blocking(move || rows(&jobs, now, &api.rules)).await;
-    Reply::json(&rows.map_err(|error| Failure::Fault(format!("counting ended: {error}")))?)
+    let mut pages = api.store.next_runs();
+    let mut tally = Tally::new(now, api.rules.clone());
+    while let Some(page) = pages.next().await? {
+        // Pure arithmetic, but over every job there is: not on the threads that answer everybody else.
+        let counted = tokio::task::spawn_blocking(move || {
+            tally.add(page);
+            tally
+        });
+        tally = counted
+            .await
+            .map_err(|error| Failure::Fault(format!("counting ended: {error}")))?;
+    }
+    Reply::json(&tally.rows())
 }
 
-fn rows(jobs: &[ListedJob], now: UtcMicros, rules: &ScheduleRules) -> Vec<Row> {
-    let bounds = bounds(now, &rules.zone);
-    let mut counts = [0; ROWS];
-    for (definition, next_runs) in by_definition(jobs) {
-        let Some(trigger) = compiled(definition, now, rules) else {
-            continue;
-        };
-        for (next_run, jobs) in next_runs {
-            let mut fires = [0; ROWS];
-            // A next run before the first bound is overdue: only what comes after it is counted.
-            trigger.histogram(next_run, &bounds, &mut fires);
-            for (count, fires) in counts.iter_mut().zip(fires) {
-                *count += fires * jobs;
+/// How many jobs share each trigger and next run: the tasks of a project do, and each is worked out once.
+type Groups = HashMap<Arc<str>, HashMap<UtcMicros, u64>>;
+
+/// The counts so far.
+struct Tally {
+    now: UtcMicros,
+    rules: ScheduleRules,
+    bounds: [UtcMicros; ROWS + 1],
+    counts: [u64; ROWS],
+    groups: Groups,
+    different: usize,
+}
+
+impl Tally {
+    fn new(now: UtcMicros, rules: ScheduleRules) -> Self {
+        Self {
+            now,
+            bounds: bounds(now, &rules.zone),
+            rules,
+            counts: [0; ROWS],
+            groups: Groups::new(),
+            different: 0,
+        }
+    }
+
+    fn add(&mut self, runs: Vec<NextRun>) {
+        for NextRun { definition, at } in runs {
+            let jobs = self.groups.entry(definition).or_default().entry(at).or_default();
+            self.different += usize::from(*jobs == 0);
+            *jobs += 1;
+        }
+        if self.different > GROUPS {
+            self.count();
+        }
+    }
+
+    fn count(&mut self) {
+        self.different = 0;
+        for (definition, next_runs) in self.groups.drain() {
+            let Some(trigger) = compiled(&definition, self.now, &self.rules) else {
+                continue;
+            };
+            for (next_run, jobs) in next_runs {
+                let mut fires = [0; ROWS];
+                // A next run before the first bound is overdue: only what comes after it is counted.
+                trigger.histogram(next_run, &self.bounds, &mut fires);
+                for (count, fires) in self.counts.iter_mut().zip(fires) {
+                    *count += fires * jobs;
+                }
             }
         }
     }
-    bounds
-        .iter()
-        .enumerate()
-        .zip(counts)
-        .map(|((place, start), count)| Row {
-            case: match place {
-                0 => "now".to_owned(),
-                _ => format!("{}:00", local_hour(*start, &rules.zone)),
-            },
-            count,
-        })
-        .collect()
+
+    fn rows(mut self) -> Vec<Row> {
+        self.count();
+        let case = |(place, start): (usize, &UtcMicros)| match place {
+            0 => "now".to_owned(),
+            _ => format!("{}:00", local_hour(*start, &self.rules.zone)),
+        };
+        let cases = self.bounds.iter().enumerate().map(case);
+        cases
+            .zip(self.counts)
+            .map(|(case, count)| Row { case, count })
+            .collect()
+    }
 }
 
 /// Where the rows begin, and where the last one ends: now, each clock hour after it, a day from now.
@@ -82,21 +133,6 @@ fn local_hour(at: UtcMicros, zone: &Zone) -> i64 {
     zone.to_wall(at).get().div_euclid(HOUR).rem_euclid(24)
 }
 
-/// How many jobs share each definition and next run: the tasks of a project do, and each is worked out once.
-fn by_definition(jobs: &[ListedJob]) -> HashMap<&str, HashMap<UtcMicros, u64>> {
-    let mut groups: HashMap<&str, HashMap<UtcMicros, u64>> = HashMap::new();
-    for job in jobs {
-        if let Some(next_run) = job.next_run_at {
-            *groups
-                .entry(&job.definition)
-                .or_default()
-                .entry(next_run)
-                .or_default() += 1;
-        }
-    }
-    groups
-}
-
 /// None for what cannot be read: the engine reports such a job, here it merely does not count.
 fn compiled(definition: &str, now: UtcMicros, rules: &ScheduleRules) -> Option<Trigger> {
     let context = TriggerContext {
@@ -117,7 +153,6 @@ fn compiled(definition: &str, now: UtcMicros, rules: &ScheduleRules) -> Option<T
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::JobKind;
     use triggers::DstPolicy;
 
     fn at(text: &str) -> UtcMicros {
@@ -131,27 +166,32 @@ mod tests {
         }
     }
 
-    fn job(definition: &str, next_run_at: Option<UtcMicros>) -> ListedJob {
-        ListedJob {
-            id: "1-1-x".into(),
-            task_id: 1,
-            kind: JobKind::Cron,
-            name: String::new(),
-            next_run_at,
+    fn run(definition: &str, at: UtcMicros) -> NextRun {
+        NextRun {
             definition: definition.into(),
-            created_at: UtcMicros::new(0),
+            at,
         }
     }
 
+    fn rows(runs: &[NextRun], now: UtcMicros, rules: &ScheduleRules) -> Vec<Row> {
+        let mut tally = Tally::new(now, rules.clone());
+        // In two pages, the first of them counted before the second comes.
+        let (first, second) = runs.split_at(runs.len() / 2);
+        tally.add(first.to_vec());
+        tally.count();
+        tally.add(second.to_vec());
+        tally.rows()
+    }
+
     /// Walks the fires one by one: slow and simple.
-    fn walked(jobs: &[ListedJob], now: UtcMicros, rules: &ScheduleRules) -> Vec<u64> {
+    fn walked(runs: &[NextRun], now: UtcMicros, rules: &ScheduleRules) -> Vec<u64> {
         let bounds = bounds(now, &rules.zone);
         let mut counts = vec![0; ROWS];
-        for job in jobs {
-            let Some(trigger) = compiled(&job.definition, now, rules) else {
+        for run in runs {
+            let Some(trigger) = compiled(&run.definition, now, rules) else {
                 continue;
             };
-            let mut fire = job.next_run_at;
+            let mut fire = Some(run.at);
             while let Some(run) = fire.filter(|run| *run < bounds[ROWS]) {
                 if let Some(place) = bounds[..ROWS].iter().rposition(|start| *start <= run) {
                     // An empty last row would catch what belongs to none.
@@ -183,21 +223,24 @@ mod tests {
             ("Australia/Lord_Howe", "2026-10-03T14:50:00Z"),
         ] {
             let (now, rules) = (at(now), rules(zone));
-            let mut jobs = vec![job(NIGHTLY, None), job("{}", Some(now))];
+            let mut runs = vec![run("{}", now)];
             for definition in [EVERY_SECOND, QUARTERS, NIGHTLY, SEVEN_MINUTES] {
                 let trigger = compiled(definition, now, &rules).expect("a trigger");
-                let next = trigger.next_fire(None, now);
+                // One that has ended by then stands in the lists no more.
+                let Some(next) = trigger.next_fire(None, now) else {
+                    continue;
+                };
                 // Twice the same, one that is overdue, one that waits till later.
-                jobs.extend([job(definition, next), job(definition, next)]);
-                jobs.push(job(definition, Some(now.saturating_add(-90_000_001))));
-                jobs.push(job(definition, Some(now.saturating_add(5 * HOUR))));
+                runs.extend([run(definition, next), run(definition, next)]);
+                runs.push(run(definition, now.saturating_add(-90_000_001)));
+                runs.push(run(definition, now.saturating_add(5 * HOUR)));
             }
             let date = r#"{"kind":"date","fields":{"run_date":"2020-01-01T00:00:00Z"}}"#;
             for minutes in [-1, 0, 47, 1439, 1440] {
-                jobs.push(job(date, Some(now.saturating_add(minutes * 60_000_000))));
+                runs.push(run(date, now.saturating_add(minutes * 60_000_000)));
             }
-            let counted: Vec<u64> = rows(&jobs, now, &rules).iter().map(|row| row.count).collect();
-            assert_eq!(counted, walked(&jobs, now, &rules), "{zone} {now}");
+            let counted: Vec<u64> = rows(&runs, now, &rules).iter().map(|row| row.count).collect();
+            assert_eq!(counted, walked(&runs, now, &rules), "{zone} {now}");
         }
     }
 

@@ -10,7 +10,7 @@ use super::tasks;
 use super::tx::{Guard, Tx, storable};
 use crate::model::{Event, JobKind, ListedJob, NewJob, RunKey, SendableRun, SkipReason, TaskId, TaskRow};
 use crate::store::codec::{self, OPEN_STATES};
-use crate::store::{JobNamer, JobPlanner, Replaced, Result};
+use crate::store::{JobNamer, JobPlanner, NextRun, Replaced, Result};
 
 /// Whose jobs or runs an operation is about.
 #[derive(Debug, Clone, Copy)]
@@ -54,6 +54,18 @@ pub(super) fn listed_job(row: &tokio_postgres::Row) -> Result<ListedJob> {
         definition: row.try_get(5)?,
         created_at: UtcMicros::new(row.try_get(6)?),
     })
+}
+
+/// The statement that [`next_run`] reads.
+pub(super) const NEXT_RUNS: &str = "SELECT j.definition, d.next_run_at
+    FROM scheduler_due d JOIN scheduler_job j ON j.key = d.job_key WHERE j.listed = 1";
+
+pub(super) fn next_run(row: &tokio_postgres::Row) -> Result<Option<NextRun>> {
+    let definition: &str = row.try_get(0)?;
+    Ok(Some(NextRun {
+        definition: definition.into(),
+        at: UtcMicros::new(row.try_get(1)?),
+    }))
 }
 
 async fn task(tx: &Tx<'_>, id: TaskId) -> Result<Option<TaskRow>> {

@@ -20,6 +20,7 @@ mod error;
 mod firing;
 mod jobs;
 mod link;
+mod lists;
 mod rows;
 mod runs;
 mod schema;
@@ -47,8 +48,8 @@ use self::link::{Link, Patience};
 use self::tx::{Guard, Scope, Tx};
 use self::url::Target;
 use super::{
-    Decided, Decider, Instance, JobNamer, JobPlanner, Replaced, Result, Store, SyncPlanner, SyncedPage,
-    TakeOverJudge, codec,
+    Decided, Decider, Instance, JobNamer, JobPlanner, NextRun, Pages, Replaced, Result, Store, SyncPlanner,
+    SyncedPage, TakeOverJudge, codec,
 };
 use crate::clock::Clock;
 use crate::model::{ListedJob, RunKey, SendableRun, Settlement, TaskId, TaskRow};
@@ -96,7 +97,7 @@ pub struct PostgresStore {
     version: String,
     debts: Mutex<Debts>,
     /// Places for what others ask for. It may wait for rows that em_web holds; the engine must not wait with it.
-    callers: Semaphore,
+    callers: Arc<Semaphore>,
     looking: JoinHandle<()>,
 }
 
@@ -132,7 +133,7 @@ impl PostgresStore {
             options,
             version: String::new(),
             debts: Mutex::default(),
-            callers: Semaphore::new(connect::CALLERS),
+            callers: Arc::new(Semaphore::new(connect::CALLERS)),
             looking,
         };
         let prepared = store
@@ -196,6 +197,10 @@ impl PostgresStore {
         }
     }
 
+    fn list<T: Send + 'static>(&self, sql: String, reading: lists::Reading<T>) -> Pages<T> {
+        lists::read(Arc::clone(&self.link), Arc::clone(&self.callers), sql, reading)
+    }
+
     async fn flag(&self, name: &str) -> Result<bool> {
         let rows = self
             .link
@@ -247,14 +252,14 @@ impl Store for PostgresStore {
         self.flag(PAUSED).await
     }
 
-    async fn list_jobs(&self, with_definitions: bool) -> Result<Vec<ListedJob>> {
-        let _place = self.place().await?;
-        self.link
-            .rows(&jobs::list(with_definitions), &[])
-            .await?
-            .iter()
-            .filter_map(|row| codec::readable(jobs::listed_job(row)).transpose())
-            .collect()
+    fn job_pages(&self, with_definitions: bool) -> Pages<ListedJob> {
+        self.list(jobs::list(with_definitions), |row| {
+            codec::readable(jobs::listed_job(row))
+        })
+    }
+
+    fn next_runs(&self) -> Pages<NextRun> {
+        self.list(jobs::NEXT_RUNS.into(), jobs::next_run)
     }
 
     async fn task(&self, id: TaskId) -> Result<Option<TaskRow>> {

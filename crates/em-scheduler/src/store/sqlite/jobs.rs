@@ -1,5 +1,7 @@
 //! The operations of the API and of `job_sync` on SQLite: jobs stored, replaced, removed, compared.
 
+use std::sync::Arc;
+
 use rusqlite::{Connection, Row};
 use triggers::UtcMicros;
 
@@ -7,22 +9,55 @@ use super::rows::{self, TASK_COLUMNS};
 use super::{OPEN, Scope, record};
 use crate::model::{Event, JobKind, ListedJob, NewJob, RunKey, SendableRun, SkipReason, StoredJob, TaskId};
 use crate::store::codec;
-use crate::store::{JobNamer, JobPlanner, Replaced, Result, SyncPlan, SyncPlanner, SyncTask, SyncedPage};
+use crate::store::pages::PageWriter;
+use crate::store::{
+    JobNamer, JobPlanner, NextRun, Replaced, Result, SyncPlan, SyncPlanner, SyncTask, SyncedPage,
+};
 
-pub(super) fn list(connection: &Connection, with_definitions: bool) -> Result<Vec<ListedJob>> {
+/// Those with a next run and those without are asked for apart: the index has the first in their order, but for ties.
+pub(super) fn list(
+    connection: &Connection,
+    with_definitions: bool,
+    page: &mut PageWriter<ListedJob>,
+) -> Result<()> {
     let definition = if with_definitions { "j.definition" } else { "''" };
-    let mut statement = connection.prepare_cached(&format!(
-        "SELECT j.id, j.task_id, j.kind, j.name, d.next_run_at, {definition}, j.created_at
-         FROM scheduler_job j LEFT JOIN scheduler_due d ON d.job_key = j.key
-         WHERE j.listed = 1
-         ORDER BY d.next_run_at IS NULL, d.next_run_at, j.id"
-    ))?;
-    let mut rows = statement.query([])?;
-    let mut jobs = Vec::new();
-    while let Some(row) = rows.next()? {
-        jobs.extend(codec::readable(listed_job(row))?);
+    let columns = format!("j.id, j.task_id, j.kind, j.name, d.next_run_at, {definition}, j.created_at");
+    for rest in [
+        "FROM scheduler_due d CROSS JOIN scheduler_job j ON j.key = d.job_key
+         WHERE j.listed = 1 ORDER BY d.next_run_at, j.id",
+        // The plus: few rows to sort, rather than all of them in the order of their ids.
+        "FROM scheduler_job j LEFT JOIN scheduler_due d ON d.job_key = j.key
+         WHERE j.listed = 1 AND d.job_key IS NULL ORDER BY +j.id",
+    ] {
+        let mut statement = connection.prepare_cached(&format!("SELECT {columns} {rest}"))?;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            if let Some(job) = codec::readable(listed_job(row))? {
+                page.put_blocking(job)?;
+            }
+        }
     }
-    Ok(jobs)
+    Ok(())
+}
+
+pub(super) fn next_runs(connection: &Connection, page: &mut PageWriter<NextRun>) -> Result<()> {
+    let mut statement = connection.prepare_cached(
+        "SELECT j.definition, d.next_run_at FROM scheduler_due d CROSS JOIN scheduler_job j ON j.key = d.job_key
+         WHERE j.listed = 1",
+    )?;
+    let mut rows = statement.query([])?;
+    let mut last: Arc<str> = "".into();
+    while let Some(row) = rows.next()? {
+        let definition = row.get_ref(0)?.as_str().unwrap_or("");
+        if *definition != *last {
+            last = definition.into();
+        }
+        page.put_blocking(NextRun {
+            definition: Arc::clone(&last),
+            at: UtcMicros::new(row.get(1)?),
+        })?;
+    }
+    Ok(())
 }
 
 fn listed_job(row: &Row<'_>) -> Result<ListedJob> {

@@ -24,9 +24,10 @@ use self::lock::InstanceLock;
 use self::writer::Writer;
 use super::codec::{self, EventRow};
 use super::em_web::STATUS_SCHEDULER;
+use super::pages::{self, PageWriter};
 use super::{
-    Decided, Decider, Instance, JobNamer, JobPlanner, Replaced, Result, Store, StoreError, SyncPlanner,
-    SyncedPage, TakeOverJudge,
+    Decided, Decider, Instance, JobNamer, JobPlanner, NextRun, Pages, Replaced, Result, Store, StoreError,
+    SyncPlanner, SyncedPage, TakeOverJudge,
 };
 use crate::clock::Clock;
 use crate::model::{Event, ListedJob, RunKey, SendableRun, Settlement, TaskId, TaskRow};
@@ -60,7 +61,7 @@ pub struct SqliteOptions {
 /// The store on SQLite.
 pub struct SqliteStore {
     writer: Writer,
-    readers: Arc<Mutex<Vec<Connection>>>,
+    readers: Readers,
     options: SqliteOptions,
     _lock: InstanceLock,
 }
@@ -97,7 +98,10 @@ impl SqliteStore {
         let reader = connect(path, true).map_err(naming)?;
         Ok(Self {
             writer: Writer::start(connection)?,
-            readers: Arc::new(Mutex::new(vec![reader])),
+            readers: Readers {
+                idle: Arc::new(Mutex::new(vec![reader])),
+                path: path.clone(),
+            },
             options,
             _lock: lock,
         })
@@ -124,23 +128,52 @@ impl SqliteStore {
         T: Send + 'static,
         F: FnOnce(&Connection) -> Result<T> + Send + 'static,
     {
-        let (readers, path) = (Arc::clone(&self.readers), self.options.path.clone());
-        let reading = tokio::task::spawn_blocking(move || {
-            let idle = readers.lock().unwrap_or_else(PoisonError::into_inner).pop();
-            let connection = match idle {
-                Some(connection) => connection,
-                None => connect(&path, true)?,
-            };
-            let outcome = operation(&connection);
-            readers
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .push(connection);
-            outcome
-        });
+        let readers = self.readers.clone();
+        let reading = tokio::task::spawn_blocking(move || readers.lend(operation));
         reading
             .await
             .map_err(|error| StoreError::Other(format!("a read panicked: {error}")))?
+    }
+
+    /// Reads a list within one transaction, so that its pages fit together.
+    fn read_pages<T, F>(&self, operation: F) -> Pages<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection, &mut PageWriter<T>) -> Result<()> + Send + 'static,
+    {
+        let (mut writer, pages) = pages::pages();
+        let readers = self.readers.clone();
+        tokio::task::spawn_blocking(move || {
+            let outcome = readers.lend(|connection| {
+                let transaction = connection.unchecked_transaction()?;
+                operation(&transaction, &mut writer)
+            });
+            writer.end_blocking(outcome);
+        });
+        pages
+    }
+}
+
+/// The connections that only read, as many as were ever in use at a time.
+#[derive(Clone)]
+struct Readers {
+    idle: Arc<Mutex<Vec<Connection>>>,
+    path: PathBuf,
+}
+
+impl Readers {
+    fn lend<T>(&self, operation: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
+        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let connection = match idle {
+            Some(connection) => connection,
+            None => connect(&self.path, true)?,
+        };
+        let outcome = operation(&connection);
+        self.idle
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(connection);
+        outcome
     }
 }
 
@@ -167,9 +200,12 @@ impl Store for SqliteStore {
         self.read(|connection| Ok(state(connection, PAUSED)? != 0)).await
     }
 
-    async fn list_jobs(&self, with_definitions: bool) -> Result<Vec<ListedJob>> {
-        self.read(move |connection| jobs::list(connection, with_definitions))
-            .await
+    fn job_pages(&self, with_definitions: bool) -> Pages<ListedJob> {
+        self.read_pages(move |connection, page| jobs::list(connection, with_definitions, page))
+    }
+
+    fn next_runs(&self) -> Pages<NextRun> {
+        self.read_pages(jobs::next_runs)
     }
 
     async fn task(&self, id: TaskId) -> Result<Option<TaskRow>> {

@@ -1,0 +1,53 @@
+//! Long lists on PostgreSQL: one statement whose rows are taken from the connection as they are asked for.
+
+use std::pin::pin;
+use std::sync::Arc;
+
+use deadpool_postgres::Object;
+use futures_util::TryStreamExt;
+use tokio::sync::Semaphore;
+use tokio_postgres::Row;
+use tokio_postgres::types::ToSql;
+
+use super::connect;
+use super::link::{Link, Patience};
+use crate::store::pages::{self, PageWriter};
+use crate::store::{Pages, Result, StoreError};
+
+/// What a row says, or nothing where it is passed over.
+pub(super) type Reading<T> = fn(&Row) -> Result<Option<T>>;
+
+/// Reads a list. It takes a place among the callers and a connection until it has been read or is dropped.
+pub(super) fn read<T: Send + 'static>(
+    link: Arc<Link>,
+    callers: Arc<Semaphore>,
+    sql: String,
+    reading: Reading<T>,
+) -> Pages<T> {
+    let (mut writer, list) = pages::pages();
+    tokio::spawn(async move {
+        let outcome = match tokio::time::timeout(connect::PATIENCE, callers.acquire()).await {
+            Ok(Ok(_place)) => {
+                let rows = async |client: &mut Object| rows(client, &sql, reading, &mut writer).await;
+                link.lend(Patience::Long, rows).await
+            }
+            _ => Err(StoreError::Unavailable(
+                "too many calls wait for the database".into(),
+            )),
+        };
+        writer.end(outcome).await;
+    });
+    list
+}
+
+async fn rows<T>(client: &Object, sql: &str, reading: Reading<T>, writer: &mut PageWriter<T>) -> Result<()> {
+    let statement = client.prepare_cached(sql).await?;
+    let none: [&(dyn ToSql + Sync); 0] = [];
+    let mut rows = pin!(client.query_raw(&statement, none).await?);
+    while let Some(row) = rows.try_next().await? {
+        if let Some(item) = reading(&row)? {
+            writer.put(item).await?;
+        }
+    }
+    Ok(())
+}
