@@ -26,7 +26,7 @@ const TAKE_OVER_EVERY: i64 = 5 * SECOND;
 const PUBLISH_EVERY: i64 = SECOND;
 const RETENTION_EVERY: i64 = 600 * SECOND;
 /// Tasks synchronised in one step, and published in one.
-const PAGE: usize = 500;
+const PAGE: usize = 1_000;
 /// Final runs removed in one step.
 const OLD_RUNS: usize = 5_000;
 

@@ -253,7 +253,8 @@ pub trait Store: Send + Sync {
     /// write because somebody else holds their rows: to be tried again.
     async fn publish_next_runs(&self, now: UtcMicros, tasks: Vec<TaskId>) -> Result<Vec<TaskId>>;
 
-    /// One page of `job_sync`, tasks after `after` in order of id.
+    /// One page of `job_sync`, tasks after `after` in order of id. Each task is compared and changed in one transaction,
+    /// a page in as many as it takes.
     async fn sync_page(
         &self,
         now: UtcMicros,

@@ -10,9 +10,7 @@ use super::{OPEN, Scope, record};
 use crate::model::{Event, JobKind, ListedJob, NewJob, RunKey, SendableRun, SkipReason, StoredJob, TaskId};
 use crate::store::codec;
 use crate::store::pages::PageWriter;
-use crate::store::{
-    JobNamer, JobPlanner, NextRun, Replaced, Result, SyncPlan, SyncPlanner, SyncTask, SyncedPage,
-};
+use crate::store::{JobNamer, JobPlanner, NextRun, Replaced, Result, SyncPlan, SyncPlanner, SyncTask};
 
 /// Those with a next run and those without are asked for apart: the index has the first in their order, but for ties.
 pub(super) fn list(
@@ -210,25 +208,55 @@ pub(super) fn publish(connection: &Connection, scope: &Scope, task: TaskId) -> R
     Ok(())
 }
 
-pub(super) fn sync_page(
+/// The next page of tasks: the range of its ids, cut in two so that two readers can go through it. Empty where there are
+/// no more tasks.
+pub(super) fn page(
+    connection: &Connection,
+    after: Option<TaskId>,
+    limit: usize,
+) -> Result<Vec<(TaskId, TaskId)>> {
+    let mut statement =
+        connection.prepare_cached("SELECT id FROM task WHERE id > ?1 ORDER BY id LIMIT ?2")?;
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let ids = statement
+        .query_map((after.unwrap_or(TaskId::MIN), limit), |row| row.get(0))?
+        .collect::<Result<Vec<TaskId>, _>>()?;
+    let half = ids.len().div_ceil(2).max(1);
+    Ok(ids
+        .chunks(half)
+        .map(|half| (half[0], half[half.len() - 1]))
+        .collect())
+}
+
+/// Those of a range of tasks that `plan` would change.
+pub(super) fn differing(
+    connection: &Connection,
+    range: (TaskId, TaskId),
+    plan: &SyncPlanner,
+) -> Result<Vec<TaskId>> {
+    let tasks = sync_tasks(connection, range)?;
+    let differing = tasks.iter().filter(|task| !plan(task).is_empty());
+    Ok(differing.map(|task| task.task_id).collect())
+}
+
+/// Looks at each of these tasks once more and changes what is to be changed. Answers how many were.
+pub(super) fn sync(
     connection: &Connection,
     scope: &Scope,
-    (after, limit): (Option<TaskId>, usize),
+    tasks: &[TaskId],
     plan: &SyncPlanner,
-) -> Result<SyncedPage> {
-    let tasks = sync_tasks(connection, after, limit)?;
+) -> Result<usize> {
     let mut changed = 0;
-    for task in &tasks {
-        let plan = plan(task);
-        if !plan.is_empty() {
-            changed += 1;
-            apply(connection, scope, task.task_id, &plan)?;
+    for id in tasks {
+        for task in sync_tasks(connection, (*id, *id))? {
+            let plan = plan(&task);
+            if !plan.is_empty() {
+                changed += 1;
+                apply(connection, scope, task.task_id, &plan)?;
+            }
         }
     }
-    Ok(SyncedPage {
-        last: tasks.last().map(|task| task.task_id),
-        changed,
-    })
+    Ok(changed)
 }
 
 fn apply(connection: &Connection, scope: &Scope, task: TaskId, plan: &SyncPlan) -> Result<()> {
@@ -268,15 +296,12 @@ fn apply(connection: &Connection, scope: &Scope, task: TaskId, plan: &SyncPlan) 
     Ok(())
 }
 
-fn sync_tasks(connection: &Connection, after: Option<TaskId>, limit: usize) -> Result<Vec<SyncTask>> {
+fn sync_tasks(connection: &Connection, range: (TaskId, TaskId)) -> Result<Vec<SyncTask>> {
     let mut statement = connection.prepare_cached(&format!(
         "SELECT {TASK_COLUMNS} FROM task t LEFT JOIN project p ON p.id = t.project_id
-         WHERE t.id > ?1 ORDER BY t.id LIMIT ?2"
+         WHERE t.id BETWEEN ?1 AND ?2 ORDER BY t.id"
     ))?;
-    let mut rows = statement.query((
-        after.unwrap_or(TaskId::MIN),
-        i64::try_from(limit).unwrap_or(i64::MAX),
-    ))?;
+    let mut rows = statement.query(range)?;
     let mut tasks = Vec::new();
     while let Some(row) = rows.next()? {
         tasks.push(SyncTask {
@@ -286,10 +311,6 @@ fn sync_tasks(connection: &Connection, after: Option<TaskId>, limit: usize) -> R
             reported: None,
         });
     }
-    let (Some(first), Some(last)) = (tasks.first(), tasks.last()) else {
-        return Ok(tasks);
-    };
-    let range = (first.task_id, last.task_id);
     let place =
         |tasks: &[SyncTask], task: TaskId| tasks.binary_search_by_key(&task, |entry| entry.task_id).ok();
 

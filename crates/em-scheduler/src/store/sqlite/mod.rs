@@ -35,6 +35,9 @@ use crate::model::{Event, ListedJob, RunKey, SendableRun, Settlement, TaskId, Ta
 /// What the writer keeps of the file in memory.
 const WRITER_CACHE_KB: i64 = 32 * 1024;
 
+/// Tasks brought in line in one transaction.
+const SYNCED_AT_ONCE: usize = 500;
+
 /// Names in `scheduler_state`.
 const PAUSED: &str = "paused";
 const SYNCED: &str = "synced";
@@ -302,10 +305,30 @@ impl Store for SqliteStore {
         limit: usize,
         plan: SyncPlanner,
     ) -> Result<SyncedPage> {
-        self.write(now, move |transaction, scope| {
-            jobs::sync_page(transaction, scope, (after, limit), &plan)
-        })
-        .await
+        let page = self
+            .read(move |connection| jobs::page(connection, after, limit))
+            .await?;
+        // Mostly nothing is to be changed, so the looking is done beside the writer, and by two.
+        let look = async |half: usize| match page.get(half).copied() {
+            Some(range) => {
+                let plan = Arc::clone(&plan);
+                self.read(move |connection| jobs::differing(connection, range, &plan))
+                    .await
+            }
+            None => Ok(Vec::new()),
+        };
+        let (mut tasks, more) = tokio::try_join!(look(0), look(1))?;
+        tasks.extend(more);
+        let mut changed = 0;
+        for tasks in tasks.chunks(SYNCED_AT_ONCE) {
+            let (tasks, plan) = (tasks.to_vec(), Arc::clone(&plan));
+            let sync = move |transaction: &Transaction<'_>, scope: &Scope| {
+                jobs::sync(transaction, scope, &tasks, &plan)
+            };
+            changed += self.write(now, sync).await?;
+        }
+        let last = page.last().map(|(_, last)| *last);
+        Ok(SyncedPage { last, changed })
     }
 
     async fn synced_before(&self) -> Result<bool> {
