@@ -6,7 +6,10 @@ use super::{Result, StoreError};
 
 /// The statements of each version, the first being version 1.
 const SQLITE: [&str; 1] = [include_str!("../../migrations/sqlite/0001_jobs_and_runs.sql")];
-const POSTGRES: [&str; 1] = [include_str!("../../migrations/postgres/0001_jobs_and_runs.sql")];
+const POSTGRES: [&str; 2] = [
+    include_str!("../../migrations/postgres/0001_jobs_and_runs.sql"),
+    include_str!("../../migrations/postgres/0002_due_in_order.sql"),
+];
 
 /// The table that notes the versions applied; the same text on both engines.
 pub(super) const VERSION_TABLE: &str =
@@ -17,7 +20,7 @@ pub(super) const VERSION_TABLE: &str =
 /// # Errors
 /// A database newer than this program: it must not be touched.
 pub(super) fn pending(dialect: Dialect, current: i32) -> Result<Vec<(i32, &'static str)>> {
-    let all = match dialect {
+    let all: &[&str] = match dialect {
         Dialect::Sqlite => &SQLITE,
         Dialect::Postgres => &POSTGRES,
     };

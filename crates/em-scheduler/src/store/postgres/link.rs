@@ -56,11 +56,11 @@ impl Link {
     /// Lends a connection. One that does not answer in time is not used again.
     pub(super) async fn lend<T, F>(&self, patience: Patience, work: F) -> Result<T>
     where
-        F: AsyncFnOnce(&mut Object) -> Result<T>,
+        F: AsyncFnOnce(&Object) -> Result<T>,
     {
         let client = self.pool.get().await;
-        let mut client = client.map_err(|failure| error::connecting(failure, &self.target))?;
-        match tokio::time::timeout(patience.limit(), work(&mut client)).await {
+        let client = client.map_err(|failure| error::connecting(failure, &self.target))?;
+        match tokio::time::timeout(patience.limit(), work(&client)).await {
             Ok(outcome) => outcome,
             Err(_) => {
                 drop(Object::take(client));
@@ -74,7 +74,7 @@ impl Link {
 
     /// The rows of a single statement that changes nothing.
     pub(super) async fn rows(&self, sql: &str, params: Params<'_>) -> Result<Vec<Row>> {
-        self.lend(Patience::Usual, async |client: &mut Object| {
+        self.lend(Patience::Usual, async |client: &Object| {
             let statement = client.prepare_cached(sql).await?;
             Ok(client.query(&statement, params).await?)
         })
@@ -83,7 +83,7 @@ impl Link {
 
     /// Looks at the database's clock.
     pub(super) async fn sample(&self) -> Result<()> {
-        self.lend(Patience::Short, async |client: &mut Object| {
+        self.lend(Patience::Short, async |client: &Object| {
             self.clock.sample(client).await
         })
         .await

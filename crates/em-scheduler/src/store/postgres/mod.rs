@@ -40,6 +40,7 @@ use async_trait::async_trait;
 use deadpool_postgres::Object;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::task::JoinHandle;
+use tokio_postgres::Row;
 use triggers::{UtcMicros, Zone};
 
 use self::debts::Debts;
@@ -174,8 +175,8 @@ impl PostgresStore {
             owner: self.options.instance.clone(),
             debts: before.clone(),
         };
-        let in_transaction = async |client: &mut Object| {
-            let tx = Tx::new(client.transaction().await?, scope);
+        let in_transaction = async |client: &Object| {
+            let tx = Tx::new(client, scope);
             let done = operation(&tx).await?;
             Ok((done, tx.commit().await?))
         };
@@ -212,21 +213,20 @@ impl Drop for PostgresStore {
     }
 }
 
-async fn state(tx: &Tx<'_>, name: &str) -> Result<i64> {
-    let rows = tx
-        .rows("SELECT value FROM scheduler_state WHERE name = $1", &[&name])
-        .await?;
+/// Reads one of the values.
+const STATE: &str = "SELECT value FROM scheduler_state WHERE name = $1";
+
+/// What [`STATE`] answered; 0 where nothing was written yet.
+fn value(rows: &[Row]) -> Result<i64> {
     rows.first().map_or(Ok(0), |row| Ok(row.try_get(0)?))
 }
 
-async fn set_state(tx: &Tx<'_>, name: &str, value: i64) -> Result<()> {
-    tx.run(
+fn set_state(tx: &Tx<'_>, name: &'static str, value: i64) {
+    tx.later(
         "INSERT INTO scheduler_state (name, value) VALUES ($1, $2)
          ON CONFLICT (name) DO UPDATE SET value = excluded.value",
-        &[&name, &value],
-    )
-    .await?;
-    Ok(())
+        vec![Box::new(name), Box::new(value)],
+    );
 }
 
 #[async_trait]
@@ -249,8 +249,13 @@ impl Store for PostgresStore {
 
     async fn list_jobs(&self, with_definitions: bool) -> Result<Vec<ListedJob>> {
         let _place = self.place().await?;
-        self.link
-            .rows(&jobs::list(with_definitions), &[])
+        let listing = self.write_much(self.now(), move |tx| {
+            Box::pin(async move {
+                tx.wide();
+                tx.rows(&jobs::list(with_definitions), &[]).await
+            })
+        });
+        listing
             .await?
             .iter()
             .filter_map(|row| codec::readable(jobs::listed_job(row)).transpose())
@@ -260,7 +265,7 @@ impl Store for PostgresStore {
     async fn task(&self, id: TaskId) -> Result<Option<TaskRow>> {
         let _place = self.place().await?;
         self.link
-            .rows(&rows::one_task(), &[&id])
+            .rows(&rows::ONE_TASK, &[&id])
             .await?
             .first()
             .map(rows::task_row)
@@ -305,7 +310,8 @@ impl Store for PostgresStore {
         self.write(now, move |tx| {
             Box::pin(async move {
                 tx.hold(Guard::Paused).await?;
-                set_state(tx, PAUSED, i64::from(paused)).await
+                set_state(tx, PAUSED, i64::from(paused));
+                Ok(())
             })
         })
         .await
@@ -370,19 +376,28 @@ impl Store for PostgresStore {
     }
 
     async fn set_synced(&self, now: UtcMicros) -> Result<()> {
-        self.write(now, |tx| Box::pin(set_state(tx, SYNCED, 1))).await
+        self.write(now, |tx| {
+            Box::pin(async move {
+                set_state(tx, SYNCED, 1);
+                Ok(())
+            })
+        })
+        .await
     }
 
     async fn renew_lease(&self, now: UtcMicros, lease_until: UtcMicros) -> Result<()> {
         let place = self.options.place.clone();
         self.write(now, move |tx| {
             Box::pin(async move {
-                tx.run(
+                tx.later(
                     "INSERT INTO scheduler_instance (id, place, lease_until) VALUES ($1, $2, $3)
                      ON CONFLICT (id) DO UPDATE SET lease_until = excluded.lease_until",
-                    &[&tx.owner, &place, &lease_until.get()],
-                )
-                .await?;
+                    vec![
+                        Box::new(tx.owner.clone()),
+                        Box::new(place),
+                        Box::new(lease_until.get()),
+                    ],
+                );
                 Ok(())
             })
         })

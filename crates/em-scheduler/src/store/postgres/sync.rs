@@ -20,7 +20,7 @@ pub(super) async fn sync_page(
 ) -> Result<SyncedPage> {
     // Nobody stores or removes jobs between what is read here and what is written. The engine has better to do than
     // to wait long for somebody who does: the step is tried again.
-    tx.batch("SET LOCAL lock_timeout = '1s'").await?;
+    tx.later("SET LOCAL lock_timeout = '1s'", Vec::new());
     tx.hold(Guard::Jobs).await?;
     let tasks = sync_tasks(tx, after, limit).await?;
     let plans: Vec<(TaskId, SyncPlan)> = tasks
@@ -40,9 +40,9 @@ pub(super) async fn sync_page(
 async fn apply(tx: &Tx<'_>, plans: &[(TaskId, SyncPlan)]) -> Result<()> {
     let removed = remove_named(tx, plans).await?;
     let new: Vec<NewJob> = plans.iter().flat_map(|(_, plan)| plan.add.clone()).collect();
-    insert_all(tx, &new).await?;
-    rename(tx, plans).await?;
-    write_reports(tx, plans).await?;
+    insert_all(tx, &new);
+    rename(tx, plans);
+    write_reports(tx, plans);
     write_tasks(tx, plans).await?;
 
     let mut events = Vec::new();
@@ -59,7 +59,8 @@ async fn apply(tx: &Tx<'_>, plans: &[(TaskId, SyncPlan)]) -> Result<()> {
                 .map(|(_, reason)| (*task, Event::Refused(reason.clone()))),
         );
     }
-    tx.record(&events).await
+    tx.record(&events);
+    Ok(())
 }
 
 /// Removes the jobs named, what is due first. Answers those that were listed.
@@ -97,45 +98,43 @@ async fn remove_named(tx: &Tx<'_>, plans: &[(TaskId, SyncPlan)]) -> Result<BTree
     Ok(listed)
 }
 
-async fn rename(tx: &Tx<'_>, plans: &[(TaskId, SyncPlan)]) -> Result<()> {
+fn rename(tx: &Tx<'_>, plans: &[(TaskId, SyncPlan)]) {
     let renamed = || plans.iter().flat_map(|(_, plan)| &plan.rename);
-    let ids: Vec<&str> = renamed().map(|(id, _)| id.as_str()).collect();
-    let names: Vec<String> = renamed().map(|(_, name)| storable(name)).collect();
+    let ids: Vec<String> = renamed().map(|(id, _)| id.clone()).collect();
+    let names: Vec<String> = renamed().map(|(_, name)| storable(name.clone())).collect();
     if !ids.is_empty() {
-        tx.run(
+        tx.later(
             "UPDATE scheduler_job j SET name = n.name FROM unnest($1::text[], $2::text[]) AS n (id, name)
              WHERE j.id = n.id",
-            &[&ids, &names],
-        )
-        .await?;
+            vec![Box::new(ids), Box::new(names)],
+        );
     }
-    Ok(())
 }
 
-async fn write_reports(tx: &Tx<'_>, plans: &[(TaskId, SyncPlan)]) -> Result<()> {
-    let reported: BTreeMap<TaskId, &str> = plans
+fn write_reports(tx: &Tx<'_>, plans: &[(TaskId, SyncPlan)]) {
+    let reported: BTreeMap<TaskId, String> = plans
         .iter()
         .filter_map(|(task, plan)| {
             plan.report
                 .as_ref()
-                .map(|(definition, _)| (*task, definition.as_str()))
+                .map(|(definition, _)| (*task, definition.clone()))
         })
         .collect();
     if !reported.is_empty() {
-        let (tasks, definitions): (Vec<TaskId>, Vec<&str>) = reported.into_iter().unzip();
-        tx.run(
+        let (tasks, definitions): (Vec<TaskId>, Vec<String>) = reported.into_iter().unzip();
+        tx.later(
             "INSERT INTO scheduler_reported (task_id, definition) SELECT * FROM unnest($1::int4[], $2::text[])
              ON CONFLICT (task_id) DO UPDATE SET definition = excluded.definition",
-            &[&tasks, &definitions],
-        )
-        .await?;
+            vec![Box::new(tasks), Box::new(definitions)],
+        );
     }
     let well = chosen(plans, |plan| plan.forget_report);
     if !well.is_empty() {
-        tx.run("DELETE FROM scheduler_reported WHERE task_id = ANY($1)", &[&well])
-            .await?;
+        tx.later(
+            "DELETE FROM scheduler_reported WHERE task_id = ANY($1::int4[])",
+            vec![Box::new(well)],
+        );
     }
-    Ok(())
 }
 
 /// Writes the columns of `task`. A row that somebody holds keeps what it has: the next pass finds it again.
@@ -143,11 +142,11 @@ async fn write_tasks(tx: &Tx<'_>, plans: &[(TaskId, SyncPlan)]) -> Result<()> {
     tasks::publish_or_owe(tx, &chosen(plans, |plan| plan.publish)).await?;
     let (free, _) = tasks::lock_free(tx, &chosen(plans, |plan| plan.clear_next_run)).await?;
     if !free.is_empty() {
-        tasks::clear_next_run(tx, &free).await?;
+        tasks::clear_next_run(tx, free);
     }
     let (free, _) = tasks::lock_free(tx, &chosen(plans, |plan| plan.clear_estimate)).await?;
     if !free.is_empty() {
-        tasks::clear_estimate(tx, &free).await?;
+        tasks::clear_estimate(tx, free);
     }
     Ok(())
 }

@@ -1,0 +1,76 @@
+//! Publishing next runs into em_web's `task`, beside the loop and not in it.
+//!
+//! An update of `task` is dear (em_web has an index on every second column), and a task that fires each second is one
+//! update a second. In the loop a page of them made every run late that came due meanwhile. Here they take a
+//! connection of their own and at most half of the time of one: firing comes first. Within a second, unless
+//! there is more to write than that.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::JoinHandle;
+
+use crate::clock::Stopwatch;
+use crate::model::TaskId;
+use crate::store::Store;
+
+/// Microseconds from one beginning to the next.
+const EVERY: i64 = 1_000_000;
+/// Tasks published in one transaction.
+const PAGE: usize = 200;
+
+/// The tasks whose next run may have changed, and those being written just now.
+#[derive(Debug, Default)]
+pub(super) struct Publisher {
+    waiting: BTreeSet<TaskId>,
+    /// By the time that has passed, as the chores count it.
+    at: i64,
+    /// Answers the tasks it could not write.
+    at_work: Option<JoinHandle<Vec<TaskId>>>,
+}
+
+impl Publisher {
+    /// Notes tasks whose next run is to be published.
+    pub(super) fn note(&mut self, tasks: Vec<TaskId>) {
+        self.waiting.extend(tasks);
+    }
+
+    /// When it wants to be looked at, unless there is nothing to do.
+    pub(super) fn wants(&self) -> Option<i64> {
+        (self.at_work.is_some() || !self.waiting.is_empty()).then_some(self.at)
+    }
+
+    /// Takes back what the last round could not write, and begins the next if its time has come.
+    pub(super) async fn look(&mut self, passed: i64, store: &Arc<dyn Store>) {
+        if self.wants().is_none_or(|at| at > passed) {
+            return;
+        }
+        self.at = passed + EVERY;
+        if let Some(ended) = self.at_work.take_if(|work| work.is_finished()) {
+            // A panic in it has been reported by its hook; job_sync will find what it left.
+            self.waiting.extend(ended.await.unwrap_or_default());
+        }
+        if self.at_work.is_none() && !self.waiting.is_empty() {
+            let tasks = std::mem::take(&mut self.waiting).into_iter().collect();
+            self.at_work = Some(tokio::spawn(publish(Arc::clone(store), tasks)));
+        }
+    }
+}
+
+async fn publish(store: Arc<dyn Store>, tasks: Vec<TaskId>) -> Vec<TaskId> {
+    let mut left = Vec::new();
+    for (place, page) in tasks.chunks(PAGE).enumerate() {
+        let took = Stopwatch::start();
+        match store.publish_next_runs(store.now(), page.to_vec()).await {
+            Ok(held) => left.extend(held),
+            Err(error) => {
+                tracing::warn!(%error, "next runs could not be published; it is tried again");
+                left.extend_from_slice(&tasks[place * PAGE..]);
+                break;
+            }
+        }
+        tokio::time::sleep(Duration::from_micros(took.micros().unsigned_abs())).await;
+    }
+    left
+}
