@@ -126,6 +126,9 @@ impl PostgresStore {
                 tokio::time::sleep(LOOK_EVERY).await;
                 // Without an answer the clock goes on from the last one; operations will tell what is wrong.
                 let _ = watched.sample().await;
+                if let Err(error) = watched.clean().await {
+                    tracing::debug!(%error, "the due times could not be cleaned up; the server will do it");
+                }
             }
         });
         let mut store = Self {
@@ -331,10 +334,13 @@ impl Store for PostgresStore {
     }
 
     async fn decide(&self, now: UtcMicros, limit: usize, decider: Arc<dyn Decider>) -> Result<Decided> {
-        self.write(now, move |tx| {
-            Box::pin(async move { firing::decide(tx, limit, &*decider).await })
-        })
-        .await
+        let decided = self
+            .write(now, move |tx| {
+                Box::pin(async move { firing::decide(tx, limit, &*decider).await })
+            })
+            .await?;
+        self.link.wear(decided.jobs);
+        Ok(decided)
     }
 
     async fn begin_sends(&self, now: UtcMicros, runs: Vec<(RunKey, i64)>) -> Result<Vec<SendableRun>> {
