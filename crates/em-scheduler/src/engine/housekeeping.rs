@@ -71,6 +71,11 @@ impl Chores {
         self.publisher.note(tasks);
     }
 
+    /// Ends what goes on beside the loop.
+    pub(super) async fn end(&mut self) {
+        self.publisher.end().await;
+    }
+
     /// Whether the lease must be renewed before anything else: a process that was stopped for long may have been
     /// given up by its neighbours.
     pub(super) fn lease_is_old(&self) -> bool {

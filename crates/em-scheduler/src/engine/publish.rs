@@ -43,6 +43,15 @@ impl Publisher {
         (self.at_work.is_some() || !self.waiting.is_empty()).then_some(self.at)
     }
 
+    /// Ends what is being written; what has not been is found by the next job_sync.
+    pub(super) async fn end(&mut self) {
+        if let Some(work) = self.at_work.take() {
+            work.abort();
+            // Awaited, so that nothing of it holds the store when the loop has ended.
+            let _ = work.await;
+        }
+    }
+
     /// Takes back what the last round could not write, and begins the next if its time has come.
     pub(super) async fn look(&mut self, passed: i64, store: &Arc<dyn Store>) {
         if self.wants().is_none_or(|at| at > passed) {

@@ -1,7 +1,7 @@
 //! Deciding on PostgreSQL. Any number of processes decide at once: each locks the due jobs it can have and leaves the
 //! others' alone (`SKIP LOCKED`, which is only speed; the conditional advance and the unique key are the safety).
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::LazyLock;
 
 use tokio_postgres::Row;
@@ -23,8 +23,11 @@ struct Judged {
     plan: Result<(DueJob, Plan), String>,
 }
 
+/// Due jobs read on the journey that locks them, at most; the others, if any, on one of their own.
+const FEW: i64 = 64;
+
 pub(super) async fn decide(tx: &Tx<'_>, limit: usize, decider: &dyn Decider) -> Result<Decided> {
-    let Some(keys) = lock_due(tx, limit).await? else {
+    let Some((keys, first)) = lock_due(tx, limit).await? else {
         return Ok(Decided {
             paused: true,
             ..Decided::default()
@@ -37,7 +40,7 @@ pub(super) async fn decide(tx: &Tx<'_>, limit: usize, decider: &dyn Decider) -> 
             ..Decided::default()
         }
     } else {
-        let judged = judge(tx, &keys, decider).await?;
+        let judged = judge(tx, (keys, &first), decider).await?;
         end_jobs(tx, &judged);
         let (runs, next_due) = write(tx, &judged, (decider, more)).await?;
         Decided {
@@ -64,11 +67,13 @@ fn next_due(rows: &[Row]) -> Result<Option<UtcMicros>> {
     Ok(next.map(UtcMicros::new))
 }
 
-/// Locks due jobs that nobody else has locked, the earliest first. None while the scheduler is paused.
-async fn lock_due(tx: &Tx<'_>, limit: usize) -> Result<Option<Vec<i64>>> {
+/// Locks due jobs that nobody else has locked, the earliest first, and reads the first few of all that are due. None
+/// while the scheduler is paused.
+async fn lock_due(tx: &Tx<'_>, limit: usize) -> Result<Option<(Vec<i64>, Vec<Row>)>> {
     // Pausing waits for those who decide, and whoever decides after it sees it. All this is asked on one journey; what
     // is locked while paused is locked in vain, until the transaction ends.
-    let [_, paused, locked] = tx
+    let (now, limit) = (tx.now.get(), i64::try_from(limit).unwrap_or(i64::MAX));
+    let [_, paused, locked, first] = tx
         .together([
             (SHARE, &[&GUARD, &(Guard::Paused as i32)]),
             (super::STATE, &[&PAUSED]),
@@ -76,59 +81,86 @@ async fn lock_due(tx: &Tx<'_>, limit: usize) -> Result<Option<Vec<i64>>> {
                 // The index is in this very order: no more is read than is locked, however many are due at once.
                 "SELECT job_key FROM scheduler_due WHERE next_run_at <= $1
                  ORDER BY next_run_at, job_key LIMIT $2 FOR UPDATE SKIP LOCKED",
-                &[&tx.now.get(), &i64::try_from(limit).unwrap_or(i64::MAX)],
+                &[&now, &limit],
             ),
+            (&DUE_FIRST, &[&now, &FEW.min(limit)]),
         ])
         .await?;
     if super::value(&paused)? != 0 {
         return Ok(None);
     }
     let keys: Result<Vec<i64>> = locked.iter().map(|row| Ok(row.try_get(0)?)).collect();
-    keys.map(Some)
+    Ok(Some((keys?, first)))
 }
 
-/// Reads what the rule must know of the jobs locked, and applies it. A statement of its own: starting once they are
-/// locked, it sees what those who had them before us wrote.
-async fn judge(tx: &Tx<'_>, keys: &[i64], decider: &dyn Decider) -> Result<Vec<Judged>> {
-    let query = format!(
+/// What the rule must know of due jobs, `d` being which. A statement of its own: starting once they are locked, it
+/// sees what those who had them before us wrote.
+fn due(d: &str) -> String {
+    format!(
         "SELECT d.job_key, d.next_run_at, j.id, j.task_id, j.kind, j.definition, j.created_at, t.id IS NOT NULL,
                 coalesce(t.enabled, 0) = 1,
                 (SELECT count(*) FROM scheduler_run r
                  WHERE r.task_id = j.task_id AND r.job_id = j.id AND r.state IN {OPEN_STATES})
-         FROM scheduler_due d JOIN scheduler_job j ON j.key = d.job_key LEFT JOIN task t ON t.id = j.task_id
-         WHERE d.job_key = ANY($1::int8[]) ORDER BY d.next_run_at, j.id COLLATE \"C\""
-    );
+         FROM {d} AS d JOIN scheduler_job j ON j.key = d.job_key LEFT JOIN task t ON t.id = j.task_id"
+    )
+}
+
+static DUE_FIRST: LazyLock<String> = LazyLock::new(|| {
+    due(
+        "(SELECT job_key, next_run_at FROM scheduler_due WHERE next_run_at <= $1 ORDER BY next_run_at, job_key LIMIT $2)",
+    )
+});
+static DUE_BY_KEY: LazyLock<String> =
+    LazyLock::new(|| due("(SELECT job_key, next_run_at FROM scheduler_due WHERE job_key = ANY($1::int8[]))"));
+
+/// Applies the rule to the jobs locked; of `first` to those that are among them, the others are read. By run time.
+async fn judge(tx: &Tx<'_>, (keys, first): (Vec<i64>, &[Row]), decider: &dyn Decider) -> Result<Vec<Judged>> {
     let mut judged = Vec::with_capacity(keys.len());
-    for row in tx.rows(&query, &[&keys]).await? {
-        let (id, task): (String, TaskId) = (row.try_get(2)?, row.try_get(3)?);
-        let due = UtcMicros::new(row.try_get(1)?);
-        let instances: i64 = row.try_get(9)?;
-        let enabled: bool = row.try_get(8)?;
-        let plan = match codec::job_kind("scheduler_job", &id, row.try_get(4)?) {
-            Err(error) => Err(error.to_string()),
-            Ok(kind) => {
-                let job = DueJob {
-                    id: id.clone(),
-                    task_id: task,
-                    kind,
-                    definition: row.try_get(5)?,
-                    created_at: UtcMicros::new(row.try_get(6)?),
-                    next_run_at: due,
-                    instances: u32::try_from(instances).unwrap_or(u32::MAX),
-                    task_enabled: row.try_get::<_, bool>(7)?.then_some(enabled),
-                };
-                decider.plan(&job).map(|plan| (job, plan))
-            }
-        };
-        judged.push(Judged {
-            key: row.try_get(0)?,
-            due,
-            id,
-            task,
-            plan,
-        });
+    let mut locked: HashSet<i64> = keys.into_iter().collect();
+    for row in first {
+        // Where somebody else decides too, some of the first are theirs.
+        if locked.remove(&row.try_get(0)?) {
+            judged.push(judge_one(row, decider)?);
+        }
     }
+    if !locked.is_empty() {
+        let rest: Vec<i64> = locked.into_iter().collect();
+        for row in tx.rows(&DUE_BY_KEY, &[&rest]).await? {
+            judged.push(judge_one(&row, decider)?);
+        }
+    }
+    judged.sort_by(|one, other| (one.due, &one.id).cmp(&(other.due, &other.id)));
     Ok(judged)
+}
+
+fn judge_one(row: &Row, decider: &dyn Decider) -> Result<Judged> {
+    let (id, task): (String, TaskId) = (row.try_get(2)?, row.try_get(3)?);
+    let due = UtcMicros::new(row.try_get(1)?);
+    let instances: i64 = row.try_get(9)?;
+    let enabled: bool = row.try_get(8)?;
+    let plan = match codec::job_kind("scheduler_job", &id, row.try_get(4)?) {
+        Err(error) => Err(error.to_string()),
+        Ok(kind) => {
+            let job = DueJob {
+                id: id.clone(),
+                task_id: task,
+                kind,
+                definition: row.try_get(5)?,
+                created_at: UtcMicros::new(row.try_get(6)?),
+                next_run_at: due,
+                instances: u32::try_from(instances).unwrap_or(u32::MAX),
+                task_enabled: row.try_get::<_, bool>(7)?.then_some(enabled),
+            };
+            decider.plan(&job).map(|plan| (job, plan))
+        }
+    };
+    Ok(Judged {
+        key: row.try_get(0)?,
+        due,
+        id,
+        task,
+        plan,
+    })
 }
 
 /// Moves the due times, each only if it still is what was judged, and answers how many were.
@@ -249,18 +281,21 @@ async fn write(
         .into_iter()
         .chain(advances.earliest().map(UtcMicros::new))
         .min();
-    let written: HashMap<(&str, i64), RunKey> = written
+    let written: Written<'_> = written
         .iter()
         .map(|row| Ok(((row.try_get(1)?, row.try_get(2)?), row.try_get(0)?)))
         .collect::<Result<_>>()?;
     Ok((tell(tx, judged, (new.told, written)), next))
 }
 
+/// The keys of runs written, by job and time.
+type Written<'a> = HashMap<(&'a str, i64), RunKey>;
+
 /// Leaves the events of everything decided for later; answers the runs to send, in order of run time.
 fn tell(
     tx: &Tx<'_>,
     judged: &[Judged],
-    (told, mut written): (Vec<(bool, Event)>, HashMap<(&str, i64), RunKey>),
+    (told, mut written): (Vec<(bool, Event)>, Written<'_>),
 ) -> Vec<SendableRun> {
     let mut told = told.into_iter();
     let (mut runs, mut events) = (Vec::new(), Vec::new());

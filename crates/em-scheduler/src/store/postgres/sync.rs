@@ -9,7 +9,7 @@ use triggers::UtcMicros;
 use super::jobs::{added, insert_all};
 use super::rows::{self, TASK_COLUMNS};
 use super::tasks;
-use super::tx::{Guard, Tx, storable};
+use super::tx::{GUARD, Guard, HOLD, Tx, storable};
 use crate::model::{Event, NewJob, StoredJob, TaskId};
 use crate::store::{Result, SyncPlan, SyncPlanner, SyncTask, SyncedPage, codec};
 
@@ -21,7 +21,7 @@ pub(super) async fn sync_page(
     // Nobody stores or removes jobs between what is read here and what is written. The engine has better to do than
     // to wait long for somebody who does: the step is tried again.
     tx.later("SET LOCAL lock_timeout = '1s'", Vec::new());
-    tx.hold(Guard::Jobs).await?;
+    tx.later(HOLD, vec![Box::new(GUARD), Box::new(Guard::Jobs as i32)]);
     let tasks = sync_tasks(tx, after, limit).await?;
     let plans: Vec<(TaskId, SyncPlan)> = tasks
         .iter()
@@ -180,25 +180,25 @@ async fn sync_tasks(tx: &Tx<'_>, after: Option<TaskId>, limit: usize) -> Result<
     let (first, last) = (first.task_id, last.task_id);
     let place =
         |tasks: &[SyncTask], task: TaskId| tasks.binary_search_by_key(&task, |entry| entry.task_id).ok();
-    let stored = tx
-        .rows(
-            "SELECT j.task_id, j.id, j.kind, j.definition, j.name, d.next_run_at, j.listed = 1
-             FROM scheduler_job j LEFT JOIN scheduler_due d ON d.job_key = j.key
-             WHERE j.task_id BETWEEN $1 AND $2 ORDER BY j.key",
-            &[&first, &last],
-        )
+    let [stored, reported] = tx
+        .together([
+            (
+                "SELECT j.task_id, j.id, j.kind, j.definition, j.name, d.next_run_at, j.listed = 1
+                 FROM scheduler_job j LEFT JOIN scheduler_due d ON d.job_key = j.key
+                 WHERE j.task_id BETWEEN $1 AND $2 ORDER BY j.key",
+                &[&first, &last],
+            ),
+            (
+                "SELECT task_id, definition FROM scheduler_reported WHERE task_id BETWEEN $1 AND $2",
+                &[&first, &last],
+            ),
+        ])
         .await?;
     for row in stored {
         if let Some(place) = place(&tasks, row.try_get(0)?) {
             tasks[place].take(stored_job(&row))?;
         }
     }
-    let reported = tx
-        .rows(
-            "SELECT task_id, definition FROM scheduler_reported WHERE task_id BETWEEN $1 AND $2",
-            &[&first, &last],
-        )
-        .await?;
     for row in reported {
         if let Some(place) = place(&tasks, row.try_get(0)?) {
             tasks[place].reported = Some(row.try_get(1)?);

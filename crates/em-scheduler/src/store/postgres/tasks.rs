@@ -93,8 +93,11 @@ pub(super) async fn set_errored(tx: &Tx<'_>, tasks: &[TaskId]) -> Result<()> {
 
 /// Clears `next_run`, waiting for whoever holds the row.
 pub(super) fn clear_next_run(tx: &Tx<'_>, tasks: Vec<TaskId>) {
-    let update = "UPDATE task SET next_run = NULL WHERE id = ANY($1::int4[]) AND next_run IS NOT NULL";
-    tx.later(update, vec![Box::new(tasks)]);
+    // Compared with a parameter, for IS NOT NULL would be the planner's way in: by the index of next_run, through all
+    // tasks that have one (3 ms at 10,000).
+    let update = "UPDATE task SET next_run = $2::timestamp
+                  WHERE id = ANY($1::int4[]) AND next_run IS DISTINCT FROM $2::timestamp";
+    tx.later(update, vec![Box::new(tasks), Box::new(None::<Wall>)]);
 }
 
 /// Clears `est_duration`.
