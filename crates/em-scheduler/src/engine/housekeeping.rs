@@ -1,13 +1,13 @@
-//! The chores beside firing: taking over what dead processes left, `job_sync`, publishing next runs, the lease of
-//! this process, retention. Each is one short step, so that no chore makes a run late.
+//! The chores beside firing: taking over what dead processes left, `job_sync`, publishing next runs (see `publish`),
+//! the lease of this process, retention. Each is one short step, so that no chore makes a run late.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use triggers::{Context, Definition, Kind, Trigger, UtcMicros};
 
 use super::Engine;
 use super::plan::is_late;
+use super::publish::Publisher;
 use super::sync::Pass;
 use crate::clock::Stopwatch;
 use crate::instance::Place;
@@ -23,9 +23,8 @@ const FIND_ASTRAY_EVERY: i64 = 60 * SECOND;
 const LEASE: i64 = 10 * SECOND;
 const RENEW_EVERY: i64 = 2 * SECOND;
 const TAKE_OVER_EVERY: i64 = 5 * SECOND;
-const PUBLISH_EVERY: i64 = SECOND;
 const RETENTION_EVERY: i64 = 600 * SECOND;
-/// Tasks synchronised in one step, and published in one.
+/// Tasks synchronised in one step.
 const PAGE: usize = 1_000;
 /// Final runs removed in one step.
 const OLD_RUNS: usize = 5_000;
@@ -38,7 +37,6 @@ pub(super) struct Chores {
     renew_at: i64,
     take_over_at: i64,
     find_astray_at: i64,
-    publish_at: i64,
     retention_at: i64,
     sync_at: Option<UtcMicros>,
     /// The last time seen: a clock that shows less was set back.
@@ -47,7 +45,7 @@ pub(super) struct Chores {
     pass: Option<(Arc<Pass>, Option<TaskId>, usize)>,
     /// A step of it that failed is tried again then.
     pass_at: i64,
-    to_publish: BTreeSet<TaskId>,
+    publisher: Publisher,
     sync_times: Trigger,
 }
 
@@ -58,20 +56,24 @@ impl Chores {
             renew_at: 0,
             take_over_at: 0,
             find_astray_at: FIND_ASTRAY_EVERY,
-            publish_at: 0,
             retention_at: 60 * SECOND,
             sync_at: None,
             seen: engine.store.now(),
             pass: None,
             pass_at: 0,
-            to_publish: BTreeSet::new(),
+            publisher: Publisher::default(),
             sync_times: sync_times(engine),
         }
     }
 
     /// Notes tasks whose next run is to be published.
     pub(super) fn publish(&mut self, tasks: Vec<TaskId>) {
-        self.to_publish.extend(tasks);
+        self.publisher.note(tasks);
+    }
+
+    /// Ends what goes on beside the loop.
+    pub(super) async fn end(&mut self) {
+        self.publisher.end().await;
     }
 
     /// Whether the lease must be renewed before anything else: a process that was stopped for long may have been
@@ -87,13 +89,12 @@ impl Chores {
 
     /// In how many microseconds the loop must come back for a chore at the latest.
     pub(super) fn next_in(&self) -> i64 {
-        if self.pass.is_some() {
-            (self.pass_at - self.running.micros()).clamp(0, SECOND)
-        } else if self.to_publish.is_empty() {
-            SECOND
-        } else {
-            (self.publish_at - self.running.micros()).max(0)
-        }
+        let next = match self.publisher.wants() {
+            _ if self.pass.is_some() => self.pass_at,
+            Some(publishing) => publishing,
+            None => return SECOND,
+        };
+        (next - self.running.micros()).clamp(0, SECOND)
     }
 
     /// The minute of `job_sync` has come. After the clock was set back its next minute is found anew.
@@ -144,9 +145,7 @@ impl Engine {
         if chores.take_over_at <= passed && !stopped {
             self.take_over_dead(chores).await?;
         }
-        if chores.publish_at <= passed && !chores.to_publish.is_empty() {
-            self.publish_step(chores, now).await?;
-        }
+        chores.publisher.look(passed, &self.store).await;
         if chores.sync_is_due(now) && !stopped {
             self.start_pass(chores, now).await?;
         }
@@ -233,19 +232,6 @@ impl Engine {
                 Err(error)
             }
         }
-    }
-
-    async fn publish_step(&self, chores: &mut Chores, now: UtcMicros) -> Result<()> {
-        let page: Vec<TaskId> = chores.to_publish.iter().take(PAGE).copied().collect();
-        let held = self.store.publish_next_runs(now, page.clone()).await?;
-        for task in page.iter().filter(|task| !held.contains(task)) {
-            chores.to_publish.remove(task);
-        }
-        // A long list is worked off step by step, a row held by somebody else is left in peace for a while.
-        if chores.to_publish.is_empty() || !held.is_empty() {
-            chores.publish_at = chores.running.micros() + PUBLISH_EVERY;
-        }
-        Ok(())
     }
 
     async fn start_pass(&self, chores: &mut Chores, now: UtcMicros) -> Result<()> {

@@ -40,6 +40,7 @@ impl Engine {
                 () = std::future::ready(()), if sleep.is_zero() => {}
             }
         }
+        chores.end().await;
         self.end_lease().await;
     }
 

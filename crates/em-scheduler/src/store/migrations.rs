@@ -9,7 +9,10 @@ const SQLITE: [&str; 2] = [
     include_str!("../../migrations/sqlite/0001_jobs_and_runs.sql"),
     include_str!("../../migrations/sqlite/0002_runs_in_order_of_time.sql"),
 ];
-const POSTGRES: [&str; 1] = [include_str!("../../migrations/postgres/0001_jobs_and_runs.sql")];
+const POSTGRES: [&str; 2] = [
+    include_str!("../../migrations/postgres/0001_jobs_and_runs.sql"),
+    include_str!("../../migrations/postgres/0002_due_in_order.sql"),
+];
 
 /// The table that notes the versions applied; the same text on both engines.
 pub(super) const VERSION_TABLE: &str =
@@ -20,9 +23,9 @@ pub(super) const VERSION_TABLE: &str =
 /// # Errors
 /// A database newer than this program: it must not be touched.
 pub(super) fn pending(dialect: Dialect, current: i32) -> Result<Vec<(i32, &'static str)>> {
-    let all = match dialect {
-        Dialect::Sqlite => &SQLITE[..],
-        Dialect::Postgres => &POSTGRES[..],
+    let all: &[&str] = match dialect {
+        Dialect::Sqlite => &SQLITE,
+        Dialect::Postgres => &POSTGRES,
     };
     let numbered: Vec<(i32, &'static str)> = (1..).zip(all.iter().copied()).collect();
     let newest = numbered.last().map_or(0, |(version, _)| *version);

@@ -4,7 +4,9 @@ use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
 
-use deadpool_postgres::{Connect, Manager, ManagerConfig, Pool, RecyclingMethod, Runtime, Timeouts};
+use deadpool_postgres::{
+    Connect, Manager, ManagerConfig, Pool, QueueMode, RecyclingMethod, Runtime, Timeouts,
+};
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 use tokio_postgres::config::SslMode;
@@ -19,16 +21,24 @@ use crate::store::{Result, StoreError};
 /// Calls of the API that may be at work at a time.
 pub(super) const CALLERS: usize = 4;
 
-/// Theirs, and enough for the engine, the two loops of dispatch and the clock, which never wait for a caller.
-const CONNECTIONS: usize = CALLERS + 4;
+/// Theirs, and enough for the engine, its publisher, the two loops of dispatch and the clock, which never wait for a
+/// caller.
+const CONNECTIONS: usize = CALLERS + 5;
 
 /// A connection that takes longer counts as none.
 pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The operations reason statement by statement, so each must see what was committed before it began. No wait lasts
 /// longer than the engine can bear, and the zone of the session is nobody's business.
+///
+/// Every statement of an operation looks up rows by key, a few or a thousand, and none is worth being planned anew:
+/// to plan one takes longer than to run it, so each is planned once per connection, for any parameters. That plan
+/// must not depend on how small the tables were when it was made (on the first day they are empty), so it may only go by
+/// index, row by row. And what seems dear for want of another way must not be compiled (`jit`).
 const SESSION: &str = "SET timezone = 'UTC'; SET lock_timeout = '5s'; SET statement_timeout = '30s';
-    SET idle_in_transaction_session_timeout = '60s'; SET default_transaction_isolation = 'read committed'";
+    SET idle_in_transaction_session_timeout = '60s'; SET default_transaction_isolation = 'read committed';
+    SET plan_cache_mode = 'force_generic_plan'; SET jit = off;
+    SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off";
 
 type Connecting<'a> = Pin<Box<dyn Future<Output = Result<(Client, JoinHandle<()>), Error>> + Send + 'a>>;
 
@@ -47,6 +57,8 @@ pub(super) fn pool(target: &Target) -> Result<Pool> {
     };
     Pool::builder(Manager::from_connect(target.config.clone(), dialer, recycling))
         .max_size(CONNECTIONS)
+        // The one used last: what it has prepared, and what its server process has in its caches, is used again.
+        .queue_mode(QueueMode::Lifo)
         .runtime(Runtime::Tokio1)
         .timeouts(Timeouts {
             wait: Some(PATIENCE),

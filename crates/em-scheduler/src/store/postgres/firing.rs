@@ -2,14 +2,17 @@
 //! others' alone (`SKIP LOCKED`, which is only speed; the conditional advance and the unique key are the safety).
 
 use std::collections::{HashMap, HashSet};
+use std::sync::LazyLock;
 
+use tokio_postgres::Row;
+use tokio_postgres::types::ToSql;
 use triggers::UtcMicros;
 
 use super::PAUSED;
-use super::tx::{Guard, Tx};
+use super::tx::{GUARD, Guard, SHARE, Step, Tx};
 use crate::model::{DueJob, Event, Next, Outcome, Plan, RunKey, SendableRun, TaskId, Verdict};
 use crate::store::codec::{self, OPEN_STATES};
-use crate::store::{Decided, Decider, Result};
+use crate::store::{Decided, Decider, Result, StoreError};
 
 /// A due job, locked, and what is to become of it.
 struct Judged {
@@ -20,141 +23,191 @@ struct Judged {
     plan: Result<(DueJob, Plan), String>,
 }
 
+/// Due jobs read on the journey that locks them, at most; the others, if any, on one of their own.
+const FEW: i64 = 64;
+
 pub(super) async fn decide(tx: &Tx<'_>, limit: usize, decider: &dyn Decider) -> Result<Decided> {
-    // Pausing waits for those who decide, and whoever decides after it sees it.
-    tx.share(Guard::Paused).await?;
-    if super::state(tx, PAUSED).await? != 0 {
+    let Some((keys, first)) = lock_due(tx, limit).await? else {
         return Ok(Decided {
             paused: true,
             ..Decided::default()
         });
-    }
-    let mut decided = Decided::default();
-    let keys = lock_due(tx, limit).await?;
-    if !keys.is_empty() {
-        let mut judged = judge(tx, &keys, decider).await?;
-        let moved = advance(tx, &judged).await?;
-        judged.retain(|job| moved.contains(&job.key));
-        end_jobs(tx, &judged).await?;
-        decided.runs = write_runs(tx, &judged, decider).await?;
-        decided.jobs = judged.len();
-        decided.tasks = judged.iter().map(|job| job.task).collect();
-    }
-    decided.next_due = next_due(tx, &keys, keys.len() >= limit).await?;
+    };
+    let more = keys.len() >= limit;
+    let decided = if keys.is_empty() {
+        Decided {
+            next_due: next_due(&tx.rows(NEXT_OF_OTHERS, &[&tx.now.get()]).await?)?,
+            ..Decided::default()
+        }
+    } else {
+        let judged = judge(tx, (keys, &first), decider).await?;
+        end_jobs(tx, &judged);
+        let (runs, next_due) = write(tx, &judged, (decider, more)).await?;
+        Decided {
+            runs,
+            jobs: judged.len(),
+            tasks: judged.iter().map(|job| job.task).collect(),
+            next_due,
+            paused: false,
+        }
+    };
     crate::crash::point("decide.uncommitted");
     Ok(decided)
 }
 
+/// The earliest run time of all, for a round that left due jobs behind.
+const NEXT_OF_ALL: &str = "SELECT min(next_run_at) FROM scheduler_due";
+
 /// The earliest run time left for us. Jobs that are due and that we could not have are being decided by somebody else:
 /// to count them would have us ask again and again until that is done.
-async fn next_due(tx: &Tx<'_>, ours: &[i64], more: bool) -> Result<Option<UtcMicros>> {
-    let next: Option<i64> = if more {
-        tx.row("SELECT min(next_run_at) FROM scheduler_due", &[])
-            .await?
-            .try_get(0)?
-    } else {
-        tx.row(
-            "SELECT least((SELECT min(next_run_at) FROM scheduler_due WHERE next_run_at > $1),
-                          (SELECT min(next_run_at) FROM scheduler_due WHERE job_key = ANY($2::int8[])))",
-            &[&tx.now.get(), &ours],
-        )
-        .await?
-        .try_get(0)?
-    };
+const NEXT_OF_OTHERS: &str = "SELECT min(next_run_at) FROM scheduler_due WHERE next_run_at > $1";
+
+fn next_due(rows: &[Row]) -> Result<Option<UtcMicros>> {
+    let next: Option<i64> = rows.first().map_or(Ok(None), |row| row.try_get(0))?;
     Ok(next.map(UtcMicros::new))
 }
 
-/// Locks due jobs that nobody else has locked, the earliest first.
-async fn lock_due(tx: &Tx<'_>, limit: usize) -> Result<Vec<i64>> {
-    let locked = tx
-        .rows(
-            "SELECT job_key FROM scheduler_due WHERE next_run_at <= $1
-             ORDER BY next_run_at, job_key LIMIT $2 FOR UPDATE SKIP LOCKED",
-            &[&tx.now.get(), &i64::try_from(limit).unwrap_or(i64::MAX)],
-        )
+/// Locks due jobs that nobody else has locked, the earliest first, and reads the first few of all that are due. None
+/// while the scheduler is paused.
+async fn lock_due(tx: &Tx<'_>, limit: usize) -> Result<Option<(Vec<i64>, Vec<Row>)>> {
+    // Pausing waits for those who decide, and whoever decides after it sees it. All this is asked on one journey; what
+    // is locked while paused is locked in vain, until the transaction ends.
+    let (now, limit) = (tx.now.get(), i64::try_from(limit).unwrap_or(i64::MAX));
+    let [_, paused, locked, first] = tx
+        .together([
+            (SHARE, &[&GUARD, &(Guard::Paused as i32)]),
+            (super::STATE, &[&PAUSED]),
+            (
+                // The index is in this very order: no more is read than is locked, however many are due at once.
+                "SELECT job_key FROM scheduler_due WHERE next_run_at <= $1
+                 ORDER BY next_run_at, job_key LIMIT $2 FOR UPDATE SKIP LOCKED",
+                &[&now, &limit],
+            ),
+            (&DUE_FIRST, &[&now, &FEW.min(limit)]),
+        ])
         .await?;
-    locked.iter().map(|row| Ok(row.try_get(0)?)).collect()
+    if super::value(&paused)? != 0 {
+        return Ok(None);
+    }
+    let keys: Result<Vec<i64>> = locked.iter().map(|row| Ok(row.try_get(0)?)).collect();
+    Ok(Some((keys?, first)))
 }
 
-/// Reads what the rule must know of the jobs locked, and applies it. A statement of its own: starting once they are
-/// locked, it sees what those who had them before us wrote.
-async fn judge(tx: &Tx<'_>, keys: &[i64], decider: &dyn Decider) -> Result<Vec<Judged>> {
-    let query = format!(
+/// What the rule must know of due jobs, `d` being which. A statement of its own: starting once they are locked, it
+/// sees what those who had them before us wrote.
+fn due(d: &str) -> String {
+    format!(
         "SELECT d.job_key, d.next_run_at, j.id, j.task_id, j.kind, j.definition, j.created_at, t.id IS NOT NULL,
                 coalesce(t.enabled, 0) = 1,
                 (SELECT count(*) FROM scheduler_run r
                  WHERE r.task_id = j.task_id AND r.job_id = j.id AND r.state IN {OPEN_STATES})
-         FROM scheduler_due d JOIN scheduler_job j ON j.key = d.job_key LEFT JOIN task t ON t.id = j.task_id
-         WHERE d.job_key = ANY($1::int8[]) ORDER BY d.next_run_at, j.id COLLATE \"C\""
-    );
+         FROM {d} AS d JOIN scheduler_job j ON j.key = d.job_key LEFT JOIN task t ON t.id = j.task_id"
+    )
+}
+
+static DUE_FIRST: LazyLock<String> = LazyLock::new(|| {
+    due(
+        "(SELECT job_key, next_run_at FROM scheduler_due WHERE next_run_at <= $1 ORDER BY next_run_at, job_key LIMIT $2)",
+    )
+});
+static DUE_BY_KEY: LazyLock<String> =
+    LazyLock::new(|| due("(SELECT job_key, next_run_at FROM scheduler_due WHERE job_key = ANY($1::int8[]))"));
+
+/// Applies the rule to the jobs locked; of `first` to those that are among them, the others are read. By run time.
+async fn judge(tx: &Tx<'_>, (keys, first): (Vec<i64>, &[Row]), decider: &dyn Decider) -> Result<Vec<Judged>> {
     let mut judged = Vec::with_capacity(keys.len());
-    for row in tx.rows(&query, &[&keys]).await? {
-        let (id, task): (String, TaskId) = (row.try_get(2)?, row.try_get(3)?);
-        let due = UtcMicros::new(row.try_get(1)?);
-        let instances: i64 = row.try_get(9)?;
-        let enabled: bool = row.try_get(8)?;
-        let plan = match codec::job_kind("scheduler_job", &id, row.try_get(4)?) {
-            Err(error) => Err(error.to_string()),
-            Ok(kind) => {
-                let job = DueJob {
-                    id: id.clone(),
-                    task_id: task,
-                    kind,
-                    definition: row.try_get(5)?,
-                    created_at: UtcMicros::new(row.try_get(6)?),
-                    next_run_at: due,
-                    instances: u32::try_from(instances).unwrap_or(u32::MAX),
-                    task_enabled: row.try_get::<_, bool>(7)?.then_some(enabled),
-                };
-                decider.plan(&job).map(|plan| (job, plan))
-            }
-        };
-        judged.push(Judged {
-            key: row.try_get(0)?,
-            due,
-            id,
-            task,
-            plan,
-        });
+    let mut locked: HashSet<i64> = keys.into_iter().collect();
+    for row in first {
+        // Where somebody else decides too, some of the first are theirs.
+        if locked.remove(&row.try_get(0)?) {
+            judged.push(judge_one(row, decider)?);
+        }
     }
+    if !locked.is_empty() {
+        let rest: Vec<i64> = locked.into_iter().collect();
+        for row in tx.rows(&DUE_BY_KEY, &[&rest]).await? {
+            judged.push(judge_one(&row, decider)?);
+        }
+    }
+    judged.sort_by(|one, other| (one.due, &one.id).cmp(&(other.due, &other.id)));
     Ok(judged)
 }
 
-/// Moves the due times, each only if it still is what was judged. Answers the jobs moved.
-async fn advance(tx: &Tx<'_>, judged: &[Judged]) -> Result<HashSet<i64>> {
-    let (mut keys, mut was, mut next) = (Vec::new(), Vec::new(), Vec::new());
-    for job in judged {
-        keys.push(job.key);
-        was.push(job.due.get());
-        // An unreadable job stands still: it stays listed, without a next run.
-        next.push(match &job.plan {
-            Ok((
-                _,
-                Plan {
-                    next: Next::At(at), ..
-                },
-            )) => Some(at.get()),
-            _ => None,
-        });
-    }
-    let mut moved = HashSet::with_capacity(keys.len());
-    for statement in [
-        "UPDATE scheduler_due d SET next_run_at = n.next
-         FROM unnest($1::int8[], $2::int8[], $3::int8[]) AS n (key, was, next)
-         WHERE d.job_key = n.key AND d.next_run_at = n.was AND n.next IS NOT NULL RETURNING d.job_key",
-        "DELETE FROM scheduler_due d
-         USING unnest($1::int8[], $2::int8[], $3::int8[]) AS n (key, was, next)
-         WHERE d.job_key = n.key AND d.next_run_at = n.was AND n.next IS NULL RETURNING d.job_key",
-    ] {
-        for row in tx.rows(statement, &[&keys, &was, &next]).await? {
-            moved.insert(row.try_get(0)?);
+fn judge_one(row: &Row, decider: &dyn Decider) -> Result<Judged> {
+    let (id, task): (String, TaskId) = (row.try_get(2)?, row.try_get(3)?);
+    let due = UtcMicros::new(row.try_get(1)?);
+    let instances: i64 = row.try_get(9)?;
+    let enabled: bool = row.try_get(8)?;
+    let plan = match codec::job_kind("scheduler_job", &id, row.try_get(4)?) {
+        Err(error) => Err(error.to_string()),
+        Ok(kind) => {
+            let job = DueJob {
+                id: id.clone(),
+                task_id: task,
+                kind,
+                definition: row.try_get(5)?,
+                created_at: UtcMicros::new(row.try_get(6)?),
+                next_run_at: due,
+                instances: u32::try_from(instances).unwrap_or(u32::MAX),
+                task_enabled: row.try_get::<_, bool>(7)?.then_some(enabled),
+            };
+            decider.plan(&job).map(|plan| (job, plan))
         }
+    };
+    Ok(Judged {
+        key: row.try_get(0)?,
+        due,
+        id,
+        task,
+        plan,
+    })
+}
+
+/// Moves the due times, each only if it still is what was judged, and answers how many were.
+const ADVANCE: &str = "WITH
+   judged AS (SELECT * FROM unnest($1::int8[], $2::int8[], $3::int8[]) AS n (key, was, next)),
+   moved AS (UPDATE scheduler_due d SET next_run_at = n.next FROM judged n
+             WHERE d.job_key = n.key AND d.next_run_at = n.was AND n.next IS NOT NULL RETURNING 1),
+   ended AS (DELETE FROM scheduler_due d USING judged n
+             WHERE d.job_key = n.key AND d.next_run_at = n.was AND n.next IS NULL RETURNING 1)
+ SELECT (SELECT count(*) FROM moved) + (SELECT count(*) FROM ended)";
+
+/// The columns of [`ADVANCE`].
+#[derive(Default)]
+struct Advances {
+    keys: Vec<i64>,
+    was: Vec<i64>,
+    next: Vec<Option<i64>>,
+}
+
+impl Advances {
+    fn of(judged: &[Judged]) -> Self {
+        let mut advances = Self::default();
+        for job in judged {
+            advances.keys.push(job.key);
+            advances.was.push(job.due.get());
+            // An unreadable job stands still: it stays listed, without a next run.
+            advances.next.push(match &job.plan {
+                Ok((
+                    _,
+                    Plan {
+                        next: Next::At(at), ..
+                    },
+                )) => Some(at.get()),
+                _ => None,
+            });
+        }
+        advances
     }
-    Ok(moved)
+
+    /// The earliest time any of the jobs has now.
+    fn earliest(&self) -> Option<i64> {
+        self.next.iter().copied().flatten().min()
+    }
 }
 
 /// Ends the jobs that fire no more.
-async fn end_jobs(tx: &Tx<'_>, judged: &[Judged]) -> Result<()> {
+fn end_jobs(tx: &Tx<'_>, judged: &[Judged]) {
     let (mut tombstones, mut gone) = (Vec::new(), Vec::new());
     for job in judged {
         match &job.plan {
@@ -176,21 +229,25 @@ async fn end_jobs(tx: &Tx<'_>, judged: &[Judged]) -> Result<()> {
         }
     }
     if !tombstones.is_empty() {
-        tx.run(
-            "UPDATE scheduler_job SET listed = 0 WHERE key = ANY($1)",
-            &[&tombstones],
-        )
-        .await?;
+        let bury = "UPDATE scheduler_job SET listed = 0 WHERE key = ANY($1::int8[])";
+        tx.later(bury, vec![Box::new(tombstones)]);
     }
     if !gone.is_empty() {
-        tx.run("DELETE FROM scheduler_job WHERE key = ANY($1)", &[&gone])
-            .await?;
+        tx.later(
+            "DELETE FROM scheduler_job WHERE key = ANY($1::int8[])",
+            vec![Box::new(gone)],
+        );
     }
-    Ok(())
 }
 
-/// Writes the runs and the events of everything decided; answers the runs to send, in order of run time.
-async fn write_runs(tx: &Tx<'_>, judged: &[Judged], decider: &dyn Decider) -> Result<Vec<SendableRun>> {
+/// Writes everything decided: due times and runs on one journey, events later. Answers the runs to send, in order of
+/// run time, and the earliest run time left for us.
+async fn write(
+    tx: &Tx<'_>,
+    judged: &[Judged],
+    (decider, more): (&dyn Decider, bool),
+) -> Result<(Vec<SendableRun>, Option<UtcMicros>)> {
+    let advances = Advances::of(judged);
     let mut new = NewRuns::default();
     for (job, plan) in judged.iter().filter_map(|judged| judged.plan.as_ref().ok()) {
         for verdict in &plan.verdicts {
@@ -198,8 +255,49 @@ async fn write_runs(tx: &Tx<'_>, judged: &[Judged], decider: &dyn Decider) -> Re
             new.push(job, verdict, sending);
         }
     }
-    let mut written = new.insert(tx).await?;
-    let mut told = new.told.into_iter();
+    let now = tx.now.get();
+    let next: Step<'_> = if more {
+        (NEXT_OF_ALL, &[])
+    } else {
+        (NEXT_OF_OTHERS, &[&now])
+    };
+    let [moved, written, next] = tx
+        .together([
+            (ADVANCE, &[&advances.keys, &advances.was, &advances.next]),
+            (&INSERT_RUNS, &new.values(&now, &tx.owner)),
+            next,
+        ])
+        .await?;
+    let moved: i64 = moved.first().map_or(Ok(0), |row| row.try_get(0))?;
+    if usize::try_from(moved) != Ok(judged.len()) {
+        // Locked rows do not move. Should they, all that was sent with this is undone.
+        return Err(StoreError::Unavailable(format!(
+            "{} due jobs were locked, and {moved} of them still had the time they were locked with",
+            judged.len()
+        )));
+    }
+    // Those that ours have now may have passed already.
+    let next = next_due(&next)?
+        .into_iter()
+        .chain(advances.earliest().map(UtcMicros::new))
+        .min();
+    let written: Written<'_> = written
+        .iter()
+        .map(|row| Ok(((row.try_get(1)?, row.try_get(2)?), row.try_get(0)?)))
+        .collect::<Result<_>>()?;
+    Ok((tell(tx, judged, (new.told, written)), next))
+}
+
+/// The keys of runs written, by job and time.
+type Written<'a> = HashMap<(&'a str, i64), RunKey>;
+
+/// Leaves the events of everything decided for later; answers the runs to send, in order of run time.
+fn tell(
+    tx: &Tx<'_>,
+    judged: &[Judged],
+    (told, mut written): (Vec<(bool, Event)>, Written<'_>),
+) -> Vec<SendableRun> {
+    let mut told = told.into_iter();
     let (mut runs, mut events) = (Vec::new(), Vec::new());
     for judged in judged {
         let (job, plan) = match &judged.plan {
@@ -211,7 +309,7 @@ async fn write_runs(tx: &Tx<'_>, judged: &[Judged], decider: &dyn Decider) -> Re
         };
         for (verdict, (sending, event)) in plan.verdicts.iter().zip(told.by_ref()) {
             let at = verdict.scheduled_for;
-            let Some(key) = written.remove(&(job.id.clone(), at.get())) else {
+            let Some(key) = written.remove(&(job.id.as_str(), at.get())) else {
                 events.push((job.task_id, Event::AlreadyDecided(at)));
                 continue;
             };
@@ -234,9 +332,28 @@ async fn write_runs(tx: &Tx<'_>, judged: &[Judged], decider: &dyn Decider) -> Re
             events.push((job.task_id, Event::JobRemoved));
         }
     }
-    tx.record(&events).await?;
-    Ok(runs)
+    tx.record(&events);
+    runs
 }
+
+/// Writes runs, but for those that somebody decided before; answers their keys.
+static INSERT_RUNS: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "INSERT INTO scheduler_run (job_id, task_id, kind, scheduled_for, state, decided_at, coalesced,
+                                    coalesced_since, attempt, owner, fence, sent_at, finished_at, reason)
+         SELECT n.job_id, n.task_id, n.kind, n.at, n.state, $9::int8, n.coalesced, n.since,
+                (n.state = 'sending')::int4, $10::text, 1, CASE WHEN n.state = 'sending' THEN $9::int8 END,
+                CASE WHEN n.state NOT IN {OPEN_STATES} THEN $9::int8 END, n.reason
+         FROM unnest($1::text[], $2::int4[], $3::text[], $4::int8[], $5::text[], $6::int8[], $7::int8[],
+                     $8::text[]) WITH ORDINALITY
+              AS n (job_id, task_id, kind, at, state, coalesced, since, reason, place)
+         -- A one-off has one run in all, at whatever time a change of zone would read its date.
+         WHERE NOT (n.kind = 'one_off'
+                    AND EXISTS (SELECT 1 FROM scheduler_run o WHERE o.job_id = n.job_id))
+         ORDER BY n.place
+         ON CONFLICT (job_id, scheduled_for) DO NOTHING RETURNING key, job_id, scheduled_for"
+    )
+});
 
 /// Runs about to be written, column by column.
 #[derive(Default)]
@@ -268,45 +385,19 @@ impl<'a> NewRuns<'a> {
         self.told.push((sending, event));
     }
 
-    /// Writes those that nobody decided before; answers their keys.
-    async fn insert(&self, tx: &Tx<'_>) -> Result<HashMap<(String, i64), RunKey>> {
-        if self.jobs.is_empty() {
-            return Ok(HashMap::new());
-        }
-        let insert = format!(
-            "INSERT INTO scheduler_run (job_id, task_id, kind, scheduled_for, state, decided_at, coalesced,
-                                        coalesced_since, attempt, owner, fence, sent_at, finished_at, reason)
-             SELECT n.job_id, n.task_id, n.kind, n.at, n.state, $9::int8, n.coalesced, n.since,
-                    (n.state = 'sending')::int4, $10::text, 1, CASE WHEN n.state = 'sending' THEN $9::int8 END,
-                    CASE WHEN n.state NOT IN {OPEN_STATES} THEN $9::int8 END, n.reason
-             FROM unnest($1::text[], $2::int4[], $3::text[], $4::int8[], $5::text[], $6::int8[], $7::int8[],
-                         $8::text[]) WITH ORDINALITY
-                  AS n (job_id, task_id, kind, at, state, coalesced, since, reason, place)
-             -- A one-off has one run in all, at whatever time a change of zone would read its date.
-             WHERE NOT (n.kind = 'one_off'
-                        AND EXISTS (SELECT 1 FROM scheduler_run o WHERE o.job_id = n.job_id))
-             ORDER BY n.place
-             ON CONFLICT (job_id, scheduled_for) DO NOTHING RETURNING key, job_id, scheduled_for"
-        );
-        let rows = tx
-            .rows(
-                &insert,
-                &[
-                    &self.jobs,
-                    &self.tasks,
-                    &self.kinds,
-                    &self.times,
-                    &self.states,
-                    &self.coalesced,
-                    &self.since,
-                    &self.reasons,
-                    &tx.now.get(),
-                    &tx.owner,
-                ],
-            )
-            .await?;
-        rows.iter()
-            .map(|row| Ok(((row.try_get(1)?, row.try_get(2)?), row.try_get(0)?)))
-            .collect()
+    /// What [`INSERT_RUNS`] is given.
+    fn values<'v>(&'v self, now: &'v i64, owner: &'v String) -> [&'v (dyn ToSql + Sync); 10] {
+        [
+            &self.jobs,
+            &self.tasks,
+            &self.kinds,
+            &self.times,
+            &self.states,
+            &self.coalesced,
+            &self.since,
+            &self.reasons,
+            now,
+            owner,
+        ]
     }
 }

@@ -3,11 +3,12 @@
 
 use std::collections::BTreeMap;
 
+use tokio_postgres::Row;
 use triggers::UtcMicros;
 
 use super::rows;
 use super::tasks;
-use super::tx::{Guard, Tx, storable};
+use super::tx::{GUARD, Guard, HOLD, SHARE, TASK_GUARD, Tx, storable};
 use crate::model::{Event, JobKind, ListedJob, NewJob, RunKey, SendableRun, SkipReason, TaskId, TaskRow};
 use crate::store::codec::{self, OPEN_STATES};
 use crate::store::{JobNamer, JobPlanner, NextRun, Replaced, Result};
@@ -43,7 +44,7 @@ pub(super) fn list(with_definitions: bool) -> String {
     )
 }
 
-pub(super) fn listed_job(row: &tokio_postgres::Row) -> Result<ListedJob> {
+pub(super) fn listed_job(row: &Row) -> Result<ListedJob> {
     let id: String = row.try_get(0)?;
     Ok(ListedJob {
         kind: codec::job_kind("scheduler_job", &id, row.try_get(2)?)?,
@@ -69,16 +70,24 @@ pub(super) fn next_run(row: &tokio_postgres::Row) -> Result<Option<NextRun>> {
 }
 
 async fn task(tx: &Tx<'_>, id: TaskId) -> Result<Option<TaskRow>> {
-    tx.rows(&rows::one_task(), &[&id])
-        .await?
-        .first()
-        .map(rows::task_row)
-        .transpose()
+    let rows = tx.rows(&rows::ONE_TASK, &[&id]).await?;
+    rows.first().map(rows::task_row).transpose()
+}
+
+/// Guards the jobs of one task, so that nobody else changes them and nobody changes those of many, and reads the task.
+async fn hold_task(tx: &Tx<'_>, id: TaskId) -> Result<Option<TaskRow>> {
+    let [_, _, rows] = tx
+        .together([
+            (SHARE, &[&GUARD, &(Guard::Jobs as i32)]),
+            (HOLD, &[&TASK_GUARD, &id]),
+            (&rows::ONE_TASK, &[&id]),
+        ])
+        .await?;
+    rows.first().map(rows::task_row).transpose()
 }
 
 pub(super) async fn replace(tx: &Tx<'_>, id: TaskId, plan: &JobPlanner) -> Result<Replaced> {
-    tx.hold_task(id).await?;
-    let planned = match task(tx, id).await {
+    let planned = match hold_task(tx, id).await {
         Ok(None) => return Ok(Replaced::UnknownTask),
         Ok(Some(row)) => plan(&row),
         Err(error) => Err(error.unreadable()?),
@@ -86,32 +95,36 @@ pub(super) async fn replace(tx: &Tx<'_>, id: TaskId, plan: &JobPlanner) -> Resul
     let jobs = match planned {
         Ok(jobs) => jobs,
         Err(reason) => {
-            tx.record(&[(id, Event::Refused(reason.clone()))]).await?;
+            tx.record(&[(id, Event::Refused(reason.clone()))]);
             return Ok(Replaced::Refused(reason));
         }
     };
+    let [due, removed] = removing(Whose::Tasks(&[id]));
+    let [_, removed] = tx
+        .together([(&due, &[&[id].as_slice()]), (&removed, &[&[id].as_slice()])])
+        .await?;
+    insert_all(tx, &jobs);
+    // All other jobs of the task are gone, and under the guard none can come: the earliest of these is the earliest.
+    tasks::enable(tx, id, jobs.iter().filter_map(|job| job.next_run_at).min());
     let mut events = EventsByTask::new();
-    remove_jobs_of(tx, Whose::Tasks(&[id]), &mut events).await?;
-    insert_all(tx, &jobs).await?;
-    tasks::enable(tx, id).await?;
+    tell_removed(&removed, &mut events)?;
     events
         .entry(id)
         .or_default()
         .extend(added(&jobs).map(|(_, event)| event));
-    record_by_task(tx, events).await?;
+    record_by_task(tx, events);
     Ok(Replaced::Done)
 }
 
 pub(super) async fn add(tx: &Tx<'_>, id: TaskId, plan: &JobPlanner) -> Result<Replaced> {
-    tx.hold_task(id).await?;
-    let Some(row) = task(tx, id).await? else {
+    let Some(row) = hold_task(tx, id).await? else {
         return Ok(Replaced::UnknownTask);
     };
     match plan(&row) {
         Ok(jobs) => {
-            insert_all(tx, &jobs).await?;
+            insert_all(tx, &jobs);
             tasks::publish_or_owe(tx, &[id]).await?;
-            tx.record(&added(&jobs).collect::<Vec<_>>()).await?;
+            tx.record(&added(&jobs).collect::<Vec<_>>());
             Ok(Replaced::Done)
         }
         Err(reason) => Ok(Replaced::Refused(reason)),
@@ -119,13 +132,16 @@ pub(super) async fn add(tx: &Tx<'_>, id: TaskId, plan: &JobPlanner) -> Result<Re
 }
 
 pub(super) async fn remove(tx: &Tx<'_>, id: TaskId) -> Result<Vec<RunKey>> {
-    tx.hold_task(id).await?;
+    // The guards travel with what they guard: each statement begins once the one before it has ended.
+    tx.later(SHARE, vec![Box::new(GUARD), Box::new(Guard::Jobs as i32)]);
+    tx.later(HOLD, vec![Box::new(TASK_GUARD), Box::new(id)]);
     let in_flight = withdraw(tx, Whose::Tasks(&[id]), true).await?;
-    tasks::clear_next_run(tx, &[id]).await?;
+    tasks::clear_next_run(tx, vec![id]);
     Ok(in_flight)
 }
 
 pub(super) async fn remove_everything(tx: &Tx<'_>) -> Result<Vec<RunKey>> {
+    tx.wide();
     tx.hold(Guard::Jobs).await?;
     withdraw(tx, Whose::Everyone, false).await
 }
@@ -149,14 +165,11 @@ pub(super) async fn remove_orphans(tx: &Tx<'_>) -> Result<Vec<RunKey>> {
 /// Removes jobs, skips what waits, and lets what is in flight end without being sent again, or (`mute`) without a
 /// word even. Answers the runs in flight.
 async fn withdraw(tx: &Tx<'_>, whose: Whose<'_>, mute: bool) -> Result<Vec<RunKey>> {
-    let mut events = EventsByTask::new();
-    // A decider that holds these jobs is waited for here. So the runs it decided are seen below.
-    remove_jobs_of(tx, whose, &mut events).await?;
     let (condition, tasks) = whose.condition();
+    let [due, jobs] = removing(whose);
     let lock = format!(
         "SELECT key FROM scheduler_run WHERE {condition} AND state IN {OPEN_STATES} ORDER BY key FOR NO KEY UPDATE"
     );
-    tx.rows(&lock, &[&tasks]).await?;
     // One statement for what waits and what is in flight: a run may pass from one to the other at any moment.
     let update = format!(
         "UPDATE scheduler_run SET
@@ -168,9 +181,17 @@ async fn withdraw(tx: &Tx<'_>, whose: Whose<'_>, mute: bool) -> Result<Vec<RunKe
          WHERE {condition} AND state IN {OPEN_STATES} RETURNING task_id, scheduled_for, state, key"
     );
     let reason = SkipReason::Deleted;
-    let withdrawn = tx
-        .rows(&update, &[&tasks, &reason.to_string(), &tx.now.get(), &mute])
+    // A decider that holds these jobs is waited for by the first statement. So the runs it decided are seen below.
+    let [_, removed, _, withdrawn] = tx
+        .together([
+            (&due, &[&tasks]),
+            (&jobs, &[&tasks]),
+            (&lock, &[&tasks]),
+            (&update, &[&tasks, &reason.to_string(), &tx.now.get(), &mute]),
+        ])
         .await?;
+    let mut events = EventsByTask::new();
+    tell_removed(&removed, &mut events)?;
     let (mut skipped, mut in_flight) = (Vec::<(i64, TaskId)>::new(), Vec::new());
     for row in withdrawn {
         if row.try_get::<_, &str>(2)? == "skipped" {
@@ -186,20 +207,25 @@ async fn withdraw(tx: &Tx<'_>, whose: Whose<'_>, mute: bool) -> Result<Vec<RunKe
             .or_default()
             .push(Event::RunSkipped(UtcMicros::new(at), reason));
     }
-    record_by_task(tx, events).await?;
+    record_by_task(tx, events);
     Ok(in_flight)
 }
 
-/// Removes all jobs of these tasks. What is due goes first: that waits for a decider, which takes the rows in the same
-/// order.
-async fn remove_jobs_of(tx: &Tx<'_>, whose: Whose<'_>, events: &mut EventsByTask) -> Result<()> {
-    let (condition, tasks) = whose.condition();
-    let due = format!(
-        "DELETE FROM scheduler_due WHERE job_key IN (SELECT key FROM scheduler_job WHERE {condition})"
-    );
-    tx.run(&due, &[&tasks]).await?;
-    let jobs = format!("DELETE FROM scheduler_job WHERE {condition} RETURNING task_id, listed = 1");
-    for row in tx.rows(&jobs, &[&tasks]).await? {
+/// Two statements that remove all jobs of these tasks, `$1`. What is due goes first: that waits for a decider, which
+/// takes the rows in the same order.
+fn removing(whose: Whose<'_>) -> [String; 2] {
+    let (condition, _) = whose.condition();
+    [
+        format!(
+            "DELETE FROM scheduler_due WHERE job_key IN (SELECT key FROM scheduler_job WHERE {condition})"
+        ),
+        format!("DELETE FROM scheduler_job WHERE {condition} RETURNING task_id, listed = 1"),
+    ]
+}
+
+/// The events of jobs removed, as the second statement of [`removing`] answered them.
+fn tell_removed(removed: &[Row], events: &mut EventsByTask) -> Result<()> {
+    for row in removed {
         // Nobody ever saw a tombstone, so nobody is told that it went.
         if row.try_get(1)? {
             events.entry(row.try_get(0)?).or_default().push(Event::JobRemoved);
@@ -208,48 +234,45 @@ async fn remove_jobs_of(tx: &Tx<'_>, whose: Whose<'_>, events: &mut EventsByTask
     Ok(())
 }
 
-/// Stores jobs and when each is due first.
-pub(super) async fn insert_all(tx: &Tx<'_>, jobs: &[NewJob]) -> Result<()> {
+/// Leaves jobs to be stored, with the time each is due first.
+pub(super) fn insert_all(tx: &Tx<'_>, jobs: &[NewJob]) {
     if jobs.is_empty() {
-        return Ok(());
+        return;
     }
-    let ids: Vec<&str> = jobs.iter().map(|job| job.id.as_str()).collect();
+    let ids: Vec<String> = jobs.iter().map(|job| job.id.clone()).collect();
     let tasks: Vec<TaskId> = jobs.iter().map(|job| job.task_id).collect();
     let projects: Vec<i32> = jobs.iter().map(|job| job.project_id).collect();
     let kinds: Vec<&str> = jobs.iter().map(|job| job.kind.as_str()).collect();
-    let names: Vec<String> = jobs.iter().map(|job| storable(&job.name)).collect();
-    let definitions: Vec<&str> = jobs.iter().map(|job| job.definition.as_str()).collect();
+    let names: Vec<String> = jobs.iter().map(|job| storable(job.name.clone())).collect();
+    let definitions: Vec<String> = jobs.iter().map(|job| job.definition.clone()).collect();
     let listed: Vec<i32> = jobs.iter().map(|job| i32::from(job.listed)).collect();
     let next_runs: Vec<Option<i64>> = jobs
         .iter()
         .map(|job| job.next_run_at.map(UtcMicros::get))
         .collect();
-    tx.run(
+    tx.later(
         "INSERT INTO scheduler_job (id, task_id, project_id, kind, name, definition, created_at, listed)
          SELECT n.id, n.task_id, n.project_id, n.kind, n.name, n.definition, $8::int8, n.listed
          FROM unnest($1::text[], $2::int4[], $3::int4[], $4::text[], $5::text[], $6::text[], $7::int4[])
               WITH ORDINALITY AS n (id, task_id, project_id, kind, name, definition, listed, place)
          ORDER BY n.place",
-        &[
-            &ids,
-            &tasks,
-            &projects,
-            &kinds,
-            &names,
-            &definitions,
-            &listed,
-            &tx.now.get(),
+        vec![
+            Box::new(ids.clone()),
+            Box::new(tasks),
+            Box::new(projects),
+            Box::new(kinds),
+            Box::new(names),
+            Box::new(definitions),
+            Box::new(listed),
+            Box::new(tx.now.get()),
         ],
-    )
-    .await?;
-    tx.run(
+    );
+    tx.later(
         "INSERT INTO scheduler_due (job_key, next_run_at)
          SELECT j.key, n.next_run_at FROM unnest($1::text[], $2::int8[]) AS n (id, next_run_at)
          JOIN scheduler_job j ON j.id = n.id WHERE n.next_run_at IS NOT NULL",
-        &[&ids, &next_runs],
-    )
-    .await?;
-    Ok(())
+        vec![Box::new(ids), Box::new(next_runs)],
+    );
 }
 
 /// The events of stored jobs.
@@ -259,12 +282,12 @@ pub(super) fn added(jobs: &[NewJob]) -> impl Iterator<Item = (TaskId, Event)> {
         .map(|job| (job.task_id, Event::JobAdded(job.next_run_at)))
 }
 
-async fn record_by_task(tx: &Tx<'_>, events: EventsByTask) -> Result<()> {
+fn record_by_task(tx: &Tx<'_>, events: EventsByTask) {
     let events: Vec<(TaskId, Event)> = events
         .into_iter()
         .flat_map(|(task, events)| events.into_iter().map(move |event| (task, event)))
         .collect();
-    tx.record(&events).await
+    tx.record(&events);
 }
 
 pub(super) async fn begin_manual_run(
@@ -284,7 +307,7 @@ pub(super) async fn begin_manual_run(
             &[&job_id, &id, &tx.now.get(), &tx.owner],
         )
         .await?;
-    tx.record(&[(id, Event::RunSubmitted)]).await?;
+    tx.record(&[(id, Event::RunSubmitted)]);
     Ok(Some(SendableRun {
         key: inserted.try_get(0)?,
         job_id,

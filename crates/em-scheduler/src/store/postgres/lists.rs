@@ -11,6 +11,7 @@ use tokio_postgres::types::ToSql;
 
 use super::connect;
 use super::link::{Link, Patience};
+use super::tx::WIDE;
 use crate::store::pages::{self, PageWriter};
 use crate::store::{Pages, Result, StoreError};
 
@@ -28,7 +29,7 @@ pub(super) fn read<T: Send + 'static>(
     tokio::spawn(async move {
         let outcome = match tokio::time::timeout(connect::PATIENCE, callers.acquire()).await {
             Ok(Ok(_place)) => {
-                let rows = async |client: &mut Object| rows(client, &sql, reading, &mut writer).await;
+                let rows = async |client: &Object| rows(client, &sql, reading, &mut writer).await;
                 link.lend(Patience::Long, rows).await
             }
             _ => Err(StoreError::Unavailable(
@@ -41,6 +42,18 @@ pub(super) fn read<T: Send + 'static>(
 }
 
 async fn rows<T>(client: &Object, sql: &str, reading: Reading<T>, writer: &mut PageWriter<T>) -> Result<()> {
+    client.batch_execute(&format!("BEGIN READ ONLY; {WIDE}")).await?;
+    let outcome = within(client, sql, reading, writer).await;
+    client.batch_execute("ROLLBACK").await?;
+    outcome
+}
+
+async fn within<T>(
+    client: &Object,
+    sql: &str,
+    reading: Reading<T>,
+    writer: &mut PageWriter<T>,
+) -> Result<()> {
     let statement = client.prepare_cached(sql).await?;
     let none: [&(dyn ToSql + Sync); 0] = [];
     let mut rows = pin!(client.query_raw(&statement, none).await?);

@@ -41,6 +41,7 @@ use async_trait::async_trait;
 use deadpool_postgres::Object;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::task::JoinHandle;
+use tokio_postgres::Row;
 use triggers::{UtcMicros, Zone};
 
 use self::debts::Debts;
@@ -126,6 +127,9 @@ impl PostgresStore {
                 tokio::time::sleep(LOOK_EVERY).await;
                 // Without an answer the clock goes on from the last one; operations will tell what is wrong.
                 let _ = watched.sample().await;
+                if let Err(error) = watched.clean().await {
+                    tracing::debug!(%error, "the due times could not be cleaned up; the server will do it");
+                }
             }
         });
         let mut store = Self {
@@ -175,8 +179,8 @@ impl PostgresStore {
             owner: self.options.instance.clone(),
             debts: before.clone(),
         };
-        let in_transaction = async |client: &mut Object| {
-            let tx = Tx::new(client.transaction().await?, scope);
+        let in_transaction = async |client: &Object| {
+            let tx = Tx::new(client, scope);
             let done = operation(&tx).await?;
             Ok((done, tx.commit().await?))
         };
@@ -217,21 +221,20 @@ impl Drop for PostgresStore {
     }
 }
 
-async fn state(tx: &Tx<'_>, name: &str) -> Result<i64> {
-    let rows = tx
-        .rows("SELECT value FROM scheduler_state WHERE name = $1", &[&name])
-        .await?;
+/// Reads one of the values.
+const STATE: &str = "SELECT value FROM scheduler_state WHERE name = $1";
+
+/// What [`STATE`] answered; 0 where nothing was written yet.
+fn value(rows: &[Row]) -> Result<i64> {
     rows.first().map_or(Ok(0), |row| Ok(row.try_get(0)?))
 }
 
-async fn set_state(tx: &Tx<'_>, name: &str, value: i64) -> Result<()> {
-    tx.run(
+fn set_state(tx: &Tx<'_>, name: &'static str, value: i64) {
+    tx.later(
         "INSERT INTO scheduler_state (name, value) VALUES ($1, $2)
          ON CONFLICT (name) DO UPDATE SET value = excluded.value",
-        &[&name, &value],
-    )
-    .await?;
-    Ok(())
+        vec![Box::new(name), Box::new(value)],
+    );
 }
 
 #[async_trait]
@@ -265,7 +268,7 @@ impl Store for PostgresStore {
     async fn task(&self, id: TaskId) -> Result<Option<TaskRow>> {
         let _place = self.place().await?;
         self.link
-            .rows(&rows::one_task(), &[&id])
+            .rows(&rows::ONE_TASK, &[&id])
             .await?
             .first()
             .map(rows::task_row)
@@ -310,7 +313,8 @@ impl Store for PostgresStore {
         self.write(now, move |tx| {
             Box::pin(async move {
                 tx.hold(Guard::Paused).await?;
-                set_state(tx, PAUSED, i64::from(paused)).await
+                set_state(tx, PAUSED, i64::from(paused));
+                Ok(())
             })
         })
         .await
@@ -330,10 +334,13 @@ impl Store for PostgresStore {
     }
 
     async fn decide(&self, now: UtcMicros, limit: usize, decider: Arc<dyn Decider>) -> Result<Decided> {
-        self.write(now, move |tx| {
-            Box::pin(async move { firing::decide(tx, limit, &*decider).await })
-        })
-        .await
+        let decided = self
+            .write(now, move |tx| {
+                Box::pin(async move { firing::decide(tx, limit, &*decider).await })
+            })
+            .await?;
+        self.link.wear(decided.jobs);
+        Ok(decided)
     }
 
     async fn begin_sends(&self, now: UtcMicros, runs: Vec<(RunKey, i64)>) -> Result<Vec<SendableRun>> {
@@ -375,19 +382,28 @@ impl Store for PostgresStore {
     }
 
     async fn set_synced(&self, now: UtcMicros) -> Result<()> {
-        self.write(now, |tx| Box::pin(set_state(tx, SYNCED, 1))).await
+        self.write(now, |tx| {
+            Box::pin(async move {
+                set_state(tx, SYNCED, 1);
+                Ok(())
+            })
+        })
+        .await
     }
 
     async fn renew_lease(&self, now: UtcMicros, lease_until: UtcMicros) -> Result<()> {
         let place = self.options.place.clone();
         self.write(now, move |tx| {
             Box::pin(async move {
-                tx.run(
+                tx.later(
                     "INSERT INTO scheduler_instance (id, place, lease_until) VALUES ($1, $2, $3)
                      ON CONFLICT (id) DO UPDATE SET lease_until = excluded.lease_until",
-                    &[&tx.owner, &place, &lease_until.get()],
-                )
-                .await?;
+                    vec![
+                        Box::new(tx.owner.clone()),
+                        Box::new(place),
+                        Box::new(lease_until.get()),
+                    ],
+                );
                 Ok(())
             })
         })

@@ -1,6 +1,8 @@
 //! Reads em_web's rows on PostgreSQL. Types are checked when the store opens, so only a value can be odd: an infinite
 //! date names itself and concerns its own task alone.
 
+use std::sync::LazyLock;
+
 use tokio_postgres::Row;
 use triggers::WallMicros;
 
@@ -17,11 +19,11 @@ pub(super) const TASK_COLUMNS: &str = "t.id::int8, t.name::text, t.enabled::int8
      p.intv_start_date, p.intv_end_date, p.ooff::int8, p.ooff_date";
 
 /// A task with its project, by id.
-pub(super) fn one_task() -> String {
+pub(super) static ONE_TASK: LazyLock<String> = LazyLock::new(|| {
     format!(
         "SELECT {TASK_COLUMNS} FROM task t LEFT JOIN project p ON p.id = t.project_id WHERE t.id = $1::int4"
     )
-}
+});
 
 /// The id of the row's task.
 pub(super) fn task_id(row: &Row) -> Result<TaskId> {

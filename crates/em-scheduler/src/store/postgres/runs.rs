@@ -68,20 +68,42 @@ async fn hold(tx: &Tx<'_>, keys: &[RunKey]) -> Result<HashMap<RunKey, Held>> {
 }
 
 pub(super) async fn begin_sends(tx: &Tx<'_>, runs: &[(RunKey, i64)]) -> Result<Vec<SendableRun>> {
-    let (keys, fences): (Vec<RunKey>, Vec<i64>) = runs.iter().copied().unzip();
-    hold(tx, &keys).await?;
-    let update = format!(
-        "UPDATE scheduler_run r SET state = 'sending', attempt = r.attempt + 1, fence = r.fence + 1,
-                                    not_before = NULL, sent_at = $3::int8
-         FROM unnest($1::int8[], $2::int8[]) AS n (key, fence)
-         WHERE r.key = n.key AND r.fence = n.fence AND r.state = 'queued' RETURNING {RUN_COLUMNS}"
+    let keys: Vec<RunKey> = runs.iter().map(|(key, _)| *key).collect();
+    // By key alone, and what is not ours is left out here. Were the state a condition, the planner would take the index
+    // of open runs for the shorter way, and walk through every run that has ended since the last vacuum: 120 µs a run.
+    let lock = format!(
+        "SELECT {RUN_COLUMNS}, r.state = 'queued' FROM scheduler_run r WHERE r.key = ANY($1::int8[])
+         ORDER BY r.key FOR NO KEY UPDATE OF r"
     );
-    let mut begun = HashMap::with_capacity(runs.len());
-    for row in tx.rows(&update, &[&keys, &fences, &tx.now.get()]).await? {
-        let run = run_row(&row)?.run;
-        begun.insert(run.key, run);
+    let mut held = HashMap::with_capacity(runs.len());
+    for row in tx.rows(&lock, &[&keys]).await? {
+        if row.try_get::<_, bool>(10)?
+            && let Some(found) = codec::readable(run_row(&row))?
+        {
+            held.insert(found.run.key, found.run);
+        }
     }
-    Ok(keys.iter().filter_map(|key| begun.remove(key)).collect())
+    let begun: Vec<SendableRun> = runs
+        .iter()
+        .filter_map(|(key, fence)| held.remove(key).filter(|run| run.fence == *fence))
+        .map(|run| SendableRun {
+            fence: run.fence + 1,
+            attempt: run.attempt + 1,
+            not_before: None,
+            sending: true,
+            ..run
+        })
+        .collect();
+    if !begun.is_empty() {
+        let keys: Vec<RunKey> = begun.iter().map(|run| run.key).collect();
+        tx.later(
+            "UPDATE scheduler_run SET state = 'sending', attempt = attempt + 1, fence = fence + 1,
+                                      not_before = NULL, sent_at = $2::int8
+             WHERE key = ANY($1::int8[])",
+            vec![Box::new(keys), Box::new(tx.now.get())],
+        );
+    }
+    Ok(begun)
 }
 
 /// Settlements turned into columns.
@@ -133,7 +155,7 @@ impl Batch {
         let (state, reason, event) = end;
         self.ended.push(settlement.key);
         self.states.push(state.as_str());
-        self.reasons.push(reason.map(|reason| storable(&reason)));
+        self.reasons.push(reason.map(storable));
         if run.muted {
             return;
         }
@@ -165,24 +187,32 @@ pub(super) async fn settle(tx: &Tx<'_>, settlements: &[Settlement]) -> Result<()
         }
     }
     if !batch.ended.is_empty() {
-        tx.run(
+        tx.later(
             "UPDATE scheduler_run r SET state = n.state, reason = n.reason, finished_at = $4::int8
              FROM unnest($1::int8[], $2::text[], $3::text[]) AS n (key, state, reason) WHERE r.key = n.key",
-            &[&batch.ended, &batch.states, &batch.reasons, &tx.now.get()],
-        )
-        .await?;
+            vec![
+                Box::new(batch.ended),
+                Box::new(batch.states),
+                Box::new(batch.reasons),
+                Box::new(tx.now.get()),
+            ],
+        );
     }
     if !batch.requeued.is_empty() {
-        tx.run(
+        tx.later(
             "UPDATE scheduler_run r SET state = 'queued', not_before = n.not_before, sent_at = NULL,
                                         attempt = r.attempt - n.uncounted
              FROM unnest($1::int8[], $2::int8[], $3::int4[]) AS n (key, not_before, uncounted) WHERE r.key = n.key",
-            &[&batch.requeued, &batch.not_before, &batch.uncounted],
-        )
-        .await?;
+            vec![
+                Box::new(batch.requeued),
+                Box::new(batch.not_before),
+                Box::new(batch.uncounted),
+            ],
+        );
     }
     tasks::set_errored(tx, &batch.failed).await?;
-    tx.record(&batch.events).await
+    tx.record(&batch.events);
+    Ok(())
 }
 
 pub(super) async fn take_over(
@@ -236,18 +266,16 @@ pub(super) async fn take_over(
     }
     let keys: Vec<RunKey> = adopted.iter().map(|run| run.key).collect();
     if !keys.is_empty() {
-        tx.run(
-            "UPDATE scheduler_run SET state = 'queued', owner = $2, fence = fence + 1 WHERE key = ANY($1)",
-            &[&keys, &tx.owner],
-        )
-        .await?;
+        tx.later(
+            "UPDATE scheduler_run SET state = 'queued', owner = $2, fence = fence + 1 WHERE key = ANY($1::int8[])",
+            vec![Box::new(keys), Box::new(tx.owner.clone())],
+        );
     }
     settle(tx, &settlements).await?;
-    tx.run(
+    tx.later(
         "DELETE FROM scheduler_instance WHERE id = ANY($1::text[]) AND id <> $2",
-        &[&owners, &tx.owner],
-    )
-    .await?;
+        vec![Box::new(owners.to_vec()), Box::new(tx.owner.clone())],
+    );
     Ok(adopted)
 }
 

@@ -9,7 +9,7 @@ use triggers::UtcMicros;
 use super::jobs::{added, insert_all};
 use super::rows::{self, TASK_COLUMNS};
 use super::tasks;
-use super::tx::{Guard, Tx, storable};
+use super::tx::{GUARD, Guard, HOLD, Tx, storable};
 use crate::model::{Event, NewJob, StoredJob, TaskId};
 use crate::store::{Result, SyncPlan, SyncPlanner, SyncTask, SyncedPage, codec};
 
@@ -20,8 +20,8 @@ pub(super) async fn sync_page(
 ) -> Result<SyncedPage> {
     // Nobody stores or removes jobs between what is read here and what is written. The engine has better to do than
     // to wait long for somebody who does: the step is tried again.
-    tx.batch("SET LOCAL lock_timeout = '1s'").await?;
-    tx.hold(Guard::Jobs).await?;
+    tx.later("SET LOCAL lock_timeout = '1s'", Vec::new());
+    tx.later(HOLD, vec![Box::new(GUARD), Box::new(Guard::Jobs as i32)]);
     let tasks = sync_tasks(tx, after, limit).await?;
     let plans: Vec<(TaskId, SyncPlan)> = tasks
         .iter()
@@ -40,9 +40,9 @@ pub(super) async fn sync_page(
 async fn apply(tx: &Tx<'_>, plans: &[(TaskId, SyncPlan)]) -> Result<()> {
     let removed = remove_named(tx, plans).await?;
     let new: Vec<NewJob> = plans.iter().flat_map(|(_, plan)| plan.add.clone()).collect();
-    insert_all(tx, &new).await?;
-    rename(tx, plans).await?;
-    write_reports(tx, plans).await?;
+    insert_all(tx, &new);
+    rename(tx, plans);
+    write_reports(tx, plans);
     write_tasks(tx, plans).await?;
 
     let mut events = Vec::new();
@@ -59,7 +59,8 @@ async fn apply(tx: &Tx<'_>, plans: &[(TaskId, SyncPlan)]) -> Result<()> {
                 .map(|(_, reason)| (*task, Event::Refused(reason.clone()))),
         );
     }
-    tx.record(&events).await
+    tx.record(&events);
+    Ok(())
 }
 
 /// Removes the jobs named, what is due first. Answers those that were listed.
@@ -97,45 +98,43 @@ async fn remove_named(tx: &Tx<'_>, plans: &[(TaskId, SyncPlan)]) -> Result<BTree
     Ok(listed)
 }
 
-async fn rename(tx: &Tx<'_>, plans: &[(TaskId, SyncPlan)]) -> Result<()> {
+fn rename(tx: &Tx<'_>, plans: &[(TaskId, SyncPlan)]) {
     let renamed = || plans.iter().flat_map(|(_, plan)| &plan.rename);
-    let ids: Vec<&str> = renamed().map(|(id, _)| id.as_str()).collect();
-    let names: Vec<String> = renamed().map(|(_, name)| storable(name)).collect();
+    let ids: Vec<String> = renamed().map(|(id, _)| id.clone()).collect();
+    let names: Vec<String> = renamed().map(|(_, name)| storable(name.clone())).collect();
     if !ids.is_empty() {
-        tx.run(
+        tx.later(
             "UPDATE scheduler_job j SET name = n.name FROM unnest($1::text[], $2::text[]) AS n (id, name)
              WHERE j.id = n.id",
-            &[&ids, &names],
-        )
-        .await?;
+            vec![Box::new(ids), Box::new(names)],
+        );
     }
-    Ok(())
 }
 
-async fn write_reports(tx: &Tx<'_>, plans: &[(TaskId, SyncPlan)]) -> Result<()> {
-    let reported: BTreeMap<TaskId, &str> = plans
+fn write_reports(tx: &Tx<'_>, plans: &[(TaskId, SyncPlan)]) {
+    let reported: BTreeMap<TaskId, String> = plans
         .iter()
         .filter_map(|(task, plan)| {
             plan.report
                 .as_ref()
-                .map(|(definition, _)| (*task, definition.as_str()))
+                .map(|(definition, _)| (*task, definition.clone()))
         })
         .collect();
     if !reported.is_empty() {
-        let (tasks, definitions): (Vec<TaskId>, Vec<&str>) = reported.into_iter().unzip();
-        tx.run(
+        let (tasks, definitions): (Vec<TaskId>, Vec<String>) = reported.into_iter().unzip();
+        tx.later(
             "INSERT INTO scheduler_reported (task_id, definition) SELECT * FROM unnest($1::int4[], $2::text[])
              ON CONFLICT (task_id) DO UPDATE SET definition = excluded.definition",
-            &[&tasks, &definitions],
-        )
-        .await?;
+            vec![Box::new(tasks), Box::new(definitions)],
+        );
     }
     let well = chosen(plans, |plan| plan.forget_report);
     if !well.is_empty() {
-        tx.run("DELETE FROM scheduler_reported WHERE task_id = ANY($1)", &[&well])
-            .await?;
+        tx.later(
+            "DELETE FROM scheduler_reported WHERE task_id = ANY($1::int4[])",
+            vec![Box::new(well)],
+        );
     }
-    Ok(())
 }
 
 /// Writes the columns of `task`. A row that somebody holds keeps what it has: the next pass finds it again.
@@ -143,11 +142,11 @@ async fn write_tasks(tx: &Tx<'_>, plans: &[(TaskId, SyncPlan)]) -> Result<()> {
     tasks::publish_or_owe(tx, &chosen(plans, |plan| plan.publish)).await?;
     let (free, _) = tasks::lock_free(tx, &chosen(plans, |plan| plan.clear_next_run)).await?;
     if !free.is_empty() {
-        tasks::clear_next_run(tx, &free).await?;
+        tasks::clear_next_run(tx, free);
     }
     let (free, _) = tasks::lock_free(tx, &chosen(plans, |plan| plan.clear_estimate)).await?;
     if !free.is_empty() {
-        tasks::clear_estimate(tx, &free).await?;
+        tasks::clear_estimate(tx, free);
     }
     Ok(())
 }
@@ -181,25 +180,25 @@ async fn sync_tasks(tx: &Tx<'_>, after: Option<TaskId>, limit: usize) -> Result<
     let (first, last) = (first.task_id, last.task_id);
     let place =
         |tasks: &[SyncTask], task: TaskId| tasks.binary_search_by_key(&task, |entry| entry.task_id).ok();
-    let stored = tx
-        .rows(
-            "SELECT j.task_id, j.id, j.kind, j.definition, j.name, d.next_run_at, j.listed = 1
-             FROM scheduler_job j LEFT JOIN scheduler_due d ON d.job_key = j.key
-             WHERE j.task_id BETWEEN $1 AND $2 ORDER BY j.key",
-            &[&first, &last],
-        )
+    let [stored, reported] = tx
+        .together([
+            (
+                "SELECT j.task_id, j.id, j.kind, j.definition, j.name, d.next_run_at, j.listed = 1
+                 FROM scheduler_job j LEFT JOIN scheduler_due d ON d.job_key = j.key
+                 WHERE j.task_id BETWEEN $1 AND $2 ORDER BY j.key",
+                &[&first, &last],
+            ),
+            (
+                "SELECT task_id, definition FROM scheduler_reported WHERE task_id BETWEEN $1 AND $2",
+                &[&first, &last],
+            ),
+        ])
         .await?;
     for row in stored {
         if let Some(place) = place(&tasks, row.try_get(0)?) {
             tasks[place].take(stored_job(&row))?;
         }
     }
-    let reported = tx
-        .rows(
-            "SELECT task_id, definition FROM scheduler_reported WHERE task_id BETWEEN $1 AND $2",
-            &[&first, &last],
-        )
-        .await?;
     for row in reported {
         if let Some(place) = place(&tasks, row.try_get(0)?) {
             tasks[place].reported = Some(row.try_get(1)?);

@@ -1,16 +1,24 @@
-//! One transaction and what every operation needs inside it: statements prepared once per connection, the time and
-//! the zone given, the locks that make operations wait for one another, and the events they write.
+//! One transaction and what every operation needs inside it: statements prepared once per connection and sent
+//! together where none needs another's answer, the time and the zone given, the locks that make operations wait for
+//! one another, and the events they write.
+//!
+//! **Journeys.** On a busy machine a statement costs less than the way to the server and back, so an operation is
+//! written as a few journeys: BEGIN travels with the first statements, what nobody waits for ([`Tx::later`]) with the
+//! next ones, COMMIT with the last. The server runs them in this order, each seeing what was committed before it.
 //!
 //! **Locks.** Rows are locked in the order `scheduler_due`, `scheduler_job`, `scheduler_run` (by key), `task`; whoever
 //! cannot have a row of `task` at once goes on without it, unless the operation makes no sense then. What no row
 //! stands for is guarded by advisory locks, each of which ends with its transaction.
 
-use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::task::Poll;
 
-use deadpool_postgres::Transaction;
-use tokio_postgres::Row;
+use deadpool_postgres::Object;
 use tokio_postgres::types::ToSql;
+use tokio_postgres::{Error, Row};
 use triggers::{UtcMicros, Zone};
 
 use super::debts::Debts;
@@ -23,13 +31,30 @@ use crate::store::em_web::STATUS_SCHEDULER;
 /// Parameters of a statement.
 pub(super) type Params<'a> = &'a [&'a (dyn ToSql + Sync)];
 
+/// A statement with its parameters.
+pub(super) type Step<'a> = (&'a str, Params<'a>);
+
+/// Parameters of a statement left for later.
+pub(super) type Kept = Vec<Box<dyn ToSql + Sync + Send>>;
+
 /// Rows of `task_log` written by one statement: enough to be fast, few enough for the statement's time limit.
 const EVENTS_AT_ONCE: usize = 20_000;
 
 /// The advisory locks of the scheduler: a number nobody else is likely to use, and what it guards.
-const GUARD: i32 = 0x454d_5331;
+pub(super) const GUARD: i32 = 0x454d_5331;
 /// The advisory locks of single tasks.
-const TASK_GUARD: i32 = 0x454d_5332;
+pub(super) const TASK_GUARD: i32 = 0x454d_5332;
+
+/// Waits for a guard ([`GUARD`] or [`TASK_GUARD`], and which) and holds it to the end of the transaction. Statements
+/// after it see all that its holders before us committed.
+pub(super) const HOLD: &str = "SELECT pg_advisory_xact_lock($1, $2)";
+/// The same, together with others that share it.
+pub(super) const SHARE: &str = "SELECT pg_advisory_xact_lock_shared($1, $2)";
+
+/// Undoes, for one transaction, what [`super::connect`] tells every session about the ways of a statement.
+pub(super) const WIDE: &str =
+    "SELECT set_config('enable_seqscan', 'on', true), set_config('enable_hashjoin', 'on', true),
+    set_config('enable_mergejoin', 'on', true)";
 
 /// What an advisory lock guards.
 #[derive(Debug, Clone, Copy)]
@@ -44,7 +69,12 @@ pub(super) enum Guard {
 
 /// A transaction with the circumstances of its operation.
 pub(super) struct Tx<'c> {
-    transaction: Transaction<'c>,
+    client: &'c Object,
+    /// Whether BEGIN has been sent, and whether COMMIT was answered.
+    begun: AtomicBool,
+    ended: AtomicBool,
+    /// Statements left for later, in their order.
+    waiting: Mutex<Vec<(String, Kept)>>,
     pub(super) now: UtcMicros,
     pub(super) zone: Zone,
     /// This process.
@@ -61,8 +91,18 @@ pub(super) struct Scope {
     pub(super) debts: Debts,
 }
 
+/// A transaction that was not committed is rolled back, before anybody uses its connection again.
+impl Drop for Tx<'_> {
+    fn drop(&mut self) {
+        if self.begun.load(Ordering::Relaxed) && !self.ended.load(Ordering::Relaxed) {
+            self.client.__private_api_rollback(None);
+        }
+    }
+}
+
 impl<'c> Tx<'c> {
-    pub(super) fn new(transaction: Transaction<'c>, scope: Scope) -> Self {
+    /// A transaction that begins with its first statement.
+    pub(super) fn new(client: &'c Object, scope: Scope) -> Self {
         let Scope {
             now,
             zone,
@@ -70,7 +110,10 @@ impl<'c> Tx<'c> {
             debts,
         } = scope;
         Self {
-            transaction,
+            client,
+            begun: AtomicBool::new(false),
+            ended: AtomicBool::new(false),
+            waiting: Mutex::default(),
             now,
             zone,
             owner,
@@ -81,125 +124,158 @@ impl<'c> Tx<'c> {
     /// Makes everything durable; answers what is owed to `task` now.
     pub(super) async fn commit(self) -> Result<Debts> {
         crate::crash::point("commit.before");
-        self.transaction.commit().await?;
+        if self.begun.load(Ordering::Relaxed) || !lock(&self.waiting).is_empty() {
+            self.journey(&[("COMMIT", &[])]).await?;
+        }
+        self.ended.store(true, Ordering::Relaxed);
         crate::crash::point("commit.after");
-        Ok(self.debts.into_inner().unwrap_or_else(PoisonError::into_inner))
+        Ok(std::mem::take(&mut *lock(&self.debts)))
+    }
+
+    /// Leaves a statement whose answer nobody needs: it travels with the next one, or with COMMIT.
+    pub(super) fn later(&self, sql: impl Into<String>, values: Kept) {
+        lock(&self.waiting).push((sql.into(), values));
+    }
+
+    /// Sends what has been left for later and these statements together, and awaits all answers. The server runs
+    /// them in this order; after one that failed the others do nothing, COMMIT neither.
+    async fn journey(&self, steps: &[Step<'_>]) -> Result<Vec<Vec<Row>>> {
+        let waiting = std::mem::take(&mut *lock(&self.waiting));
+        let mut questions: Vec<(&str, Vec<&(dyn ToSql + Sync)>)> = Vec::new();
+        if !self.begun.swap(true, Ordering::Relaxed) {
+            questions.push(("BEGIN", Vec::new()));
+        }
+        for (sql, values) in &waiting {
+            let values = values.iter().map(|value| &**value as &(dyn ToSql + Sync));
+            questions.push((sql, values.collect()));
+        }
+        questions.extend(steps.iter().map(|(sql, values)| (*sql, values.to_vec())));
+        // Preparing is a journey of its own, once per connection. All of it comes first: nothing may be sent before
+        // what stands before it.
+        let mut prepared = Vec::with_capacity(questions.len());
+        for (sql, values) in questions {
+            prepared.push((self.client.prepare_cached(sql).await?, values));
+        }
+        let questions = prepared
+            .iter()
+            .map(|(statement, values)| Box::pin(self.client.query(statement, values)) as Question<'_>)
+            .collect();
+        let mut answers = in_order(questions).await?;
+        Ok(answers.split_off(answers.len() - steps.len()))
+    }
+
+    /// The rows that statements sent together answer.
+    pub(super) async fn together<const N: usize>(&self, steps: [Step<'_>; N]) -> Result<[Vec<Row>; N]> {
+        let mut answers = self.journey(&steps).await?.into_iter();
+        Ok(std::array::from_fn(|_| answers.next().unwrap_or_default()))
     }
 
     /// The rows a statement answers.
     pub(super) async fn rows(&self, sql: &str, params: Params<'_>) -> Result<Vec<Row>> {
-        let statement = self.transaction.prepare_cached(sql).await?;
-        Ok(self.transaction.query(&statement, params).await?)
+        let [rows] = self.together([(sql, params)]).await?;
+        Ok(rows)
     }
 
     /// The one row a statement answers.
     pub(super) async fn row(&self, sql: &str, params: Params<'_>) -> Result<Row> {
-        let statement = self.transaction.prepare_cached(sql).await?;
-        Ok(self.transaction.query_one(&statement, params).await?)
+        self.together::<0>([]).await?;
+        let statement = self.client.prepare_cached(sql).await?;
+        Ok(self.client.query_one(&statement, params).await?)
     }
 
     /// Runs a statement; answers how many rows it changed.
     pub(super) async fn run(&self, sql: &str, params: Params<'_>) -> Result<u64> {
-        let statement = self.transaction.prepare_cached(sql).await?;
-        Ok(self.transaction.execute(&statement, params).await?)
+        self.together::<0>([]).await?;
+        let statement = self.client.prepare_cached(sql).await?;
+        Ok(self.client.execute(&statement, params).await?)
     }
 
     /// Runs statements without parameters.
     pub(super) async fn batch(&self, sql: &str) -> Result<()> {
-        Ok(self.transaction.batch_execute(sql).await?)
+        self.together::<0>([]).await?;
+        Ok(self.client.batch_execute(sql).await?)
     }
 
-    /// Waits for a guard and holds it to the end of the transaction. Statements after it see all that its holders
-    /// before us committed.
+    /// For what goes through whole tables: lets the planner weigh all ways again (see `connect`).
+    pub(super) fn wide(&self) {
+        self.later(WIDE, Vec::new());
+    }
+
+    /// Waits for a guard and holds it to the end of the transaction.
     pub(super) async fn hold(&self, guard: Guard) -> Result<()> {
-        self.run("SELECT pg_advisory_xact_lock($1, $2)", &[&GUARD, &(guard as i32)])
-            .await?;
+        self.rows(HOLD, &[&GUARD, &(guard as i32)]).await?;
         Ok(())
     }
 
-    /// The same, together with others that share it.
-    pub(super) async fn share(&self, guard: Guard) -> Result<()> {
-        self.run(
-            "SELECT pg_advisory_xact_lock_shared($1, $2)",
-            &[&GUARD, &(guard as i32)],
-        )
-        .await?;
-        Ok(())
-    }
-
-    /// Guards the jobs of one task: nobody else changes them, nobody changes those of many.
-    pub(super) async fn hold_task(&self, task: TaskId) -> Result<()> {
-        self.share(Guard::Jobs).await?;
-        self.run("SELECT pg_advisory_xact_lock($1, $2)", &[&TASK_GUARD, &task])
-            .await?;
-        Ok(())
-    }
-
-    /// Writes events in the order given. A task that has vanished gets none; nor does one that somebody is deleting
-    /// just now, whose rows would go with it, and waiting for that would hold up everybody.
-    pub(super) async fn record(&self, events: &[(TaskId, Event)]) -> Result<()> {
-        if events.is_empty() {
-            return Ok(());
+    /// Leaves events to be written later, in the order given. A task that has vanished gets none; nor does one
+    /// that somebody is deleting just now, whose rows would go with it, and waiting for that would hold up everybody.
+    pub(super) fn record(&self, events: &[(TaskId, Event)]) {
+        for events in events.chunks(EVENTS_AT_ONCE) {
+            let (mut tasks, mut links) = (Vec::with_capacity(events.len()), Vec::with_capacity(events.len()));
+            let (mut messages, mut errors) =
+                (Vec::with_capacity(events.len()), Vec::with_capacity(events.len()));
+            for (task, event) in events {
+                let row = EventRow::new(*task, event, &self.zone);
+                tasks.push(row.task_id);
+                links.push(row.links_run);
+                messages.push(storable(row.message));
+                errors.push(row.error);
+            }
+            // Of what this costs nearly all are the seven indexes and two foreign keys of em_web's table: about 13 µs
+            // a row. The lock is what the first foreign key takes anyway, asked for in a way that does not wait.
+            self.later(
+                "INSERT INTO task_log (task_id, status_id, job_id, message, status_date, error)
+                 SELECT e.task_id, $5::int4, CASE WHEN e.links_run THEN t.last_run END, e.message, $6::timestamp,
+                        e.error
+                 FROM unnest($1::int4[], $2::bool[], $3::text[], $4::int4[])
+                      WITH ORDINALITY AS e (task_id, links_run, message, error, place),
+                      LATERAL (SELECT coalesce(last_run_job_id, '')::text AS last_run FROM task
+                               WHERE id = e.task_id FOR KEY SHARE SKIP LOCKED) AS t
+                 ORDER BY e.place",
+                vec![
+                    Box::new(tasks),
+                    Box::new(links),
+                    Box::new(messages),
+                    Box::new(errors),
+                    Box::new(STATUS_SCHEDULER),
+                    Box::new(Wall::from(self.zone.to_wall(self.now))),
+                ],
+            );
         }
-        let mut tasks: Vec<TaskId> = events.iter().map(|(task, _)| *task).collect();
-        tasks.sort_unstable();
-        tasks.dedup();
-        let found = self
-            .rows(
-                "SELECT id::int4, coalesce(last_run_job_id, '')::text FROM task WHERE id = ANY($1::int4[])
-                 ORDER BY id FOR KEY SHARE SKIP LOCKED",
-                &[&tasks],
-            )
-            .await?;
-        let mut last_runs = BTreeMap::new();
-        for row in found {
-            last_runs.insert(row.try_get::<_, TaskId>(0)?, row.try_get::<_, String>(1)?);
-        }
-        let kept: Vec<EventRow> = events
-            .iter()
-            .filter(|(task, _)| last_runs.contains_key(task))
-            .map(|(task, event)| EventRow::new(*task, event, &self.zone))
-            .collect();
-        for events in kept.chunks(EVENTS_AT_ONCE) {
-            self.insert(events, &last_runs).await?;
-        }
-        Ok(())
-    }
-
-    async fn insert(&self, events: &[EventRow], last_runs: &BTreeMap<TaskId, String>) -> Result<()> {
-        let tasks: Vec<TaskId> = events.iter().map(|event| event.task_id).collect();
-        let run_ids: Vec<Option<&str>> = events
-            .iter()
-            .map(|event| {
-                last_runs
-                    .get(&event.task_id)
-                    .filter(|_| event.links_run)
-                    .map(String::as_str)
-            })
-            .collect();
-        let messages: Vec<String> = events.iter().map(|event| storable(&event.message)).collect();
-        let errors: Vec<Option<i32>> = events.iter().map(|event| event.error).collect();
-        self.run(
-            "INSERT INTO task_log (task_id, status_id, job_id, message, status_date, error)
-             SELECT e.task_id, $5::int4, e.job_id, e.message, $6::timestamp, e.error
-             FROM unnest($1::int4[], $2::text[], $3::text[], $4::int4[])
-                  WITH ORDINALITY AS e (task_id, job_id, message, error, place)
-             ORDER BY e.place",
-            &[
-                &tasks,
-                &run_ids,
-                &messages,
-                &errors,
-                &STATUS_SCHEDULER,
-                &Wall::from(self.zone.to_wall(self.now)),
-            ],
-        )
-        .await?;
-        Ok(())
     }
 }
 
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A statement on its way.
+type Question<'a> = Pin<Box<dyn Future<Output = Result<Vec<Row>, Error>> + Send + 'a>>;
+
+/// Awaits all answers. Looking at a question for the first time sends it, so they are looked at in their order. Of
+/// several failures the first counts: the others follow from it.
+async fn in_order(mut questions: Vec<Question<'_>>) -> Result<Vec<Vec<Row>>, Error> {
+    let mut answers: Vec<Option<Result<Vec<Row>, Error>>> = questions.iter().map(|_| None).collect();
+    poll_fn(|context| {
+        for (question, answer) in questions.iter_mut().zip(&mut answers) {
+            if answer.is_none()
+                && let Poll::Ready(answered) = question.as_mut().poll(context)
+            {
+                *answer = Some(answered);
+            }
+        }
+        if answers.iter().all(Option::is_some) {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        }
+    })
+    .await;
+    answers.into_iter().flatten().collect()
+}
+
 /// PostgreSQL's texts hold every character but one, and what runners answer may hold any.
-pub(super) fn storable(text: &str) -> String {
-    text.replace('\0', "")
+pub(super) fn storable(mut text: String) -> String {
+    text.retain(|character| character != '\0');
+    text
 }
