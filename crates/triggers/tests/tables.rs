@@ -356,10 +356,28 @@ fn words() {
             *expected
         );
     }
-    assert_eq!(
-        crontab("0 0 13 * fri").describe(),
-        "at 00:00 on day 13 of each month or on Friday, UTC"
-    );
+    let lines = [
+        (
+            "0 0 13 * fri",
+            "at 00:00 on day 13 of each month or on Friday, UTC",
+        ),
+        // The months limit both alternatives; a side that every day meets leaves nothing to restrict.
+        (
+            "0 0 1 1 mon",
+            "at 00:00 on day 1 of the month or on Monday, in January, UTC",
+        ),
+        ("0 0 1 * 0-6", "at 00:00 every day, UTC"),
+        ("0 0 1-31 * mon", "at 00:00 every day, UTC"),
+        ("0 0 1-31 6 mon", "at 00:00 every day in June, UTC"),
+        ("0 0 * * mon", "at 00:00 on Monday, UTC"),
+        (
+            "0 0 */2 * mon",
+            "at 00:00 on every 2nd day from 1 to 31 of each month if it falls on Monday, UTC",
+        ),
+    ];
+    for (line, expected) in lines {
+        assert_eq!(crontab(line).describe(), expected, "{line}");
+    }
     let mut definition = Definition::new(Kind::Interval).with("hours", 1.5);
     definition.start = Some("2024-01-01".to_owned());
     let words = definition

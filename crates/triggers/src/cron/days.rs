@@ -19,7 +19,8 @@ pub(crate) struct Days {
     pub(crate) weeks: Bits,
     /// Bit 0 is Monday.
     pub(crate) weekdays: u8,
-    /// Day and weekday are alternatives, as a crontab has it, where otherwise both must match.
+    /// Day and weekday are alternatives, as a crontab has it, where otherwise both must match. Then both are
+    /// restricted.
     pub(crate) either: bool,
     /// No field restricts the day at all. Kept because it spares the search the calendar.
     pub(crate) every_day: bool,
@@ -45,10 +46,16 @@ impl Month {
 }
 
 impl Days {
-    /// The same days, with the short cut found out.
-    pub(crate) fn with_short_cut(self) -> Self {
-        let by_day = self.month_days.is_every() && (self.weekdays == EVERY_WEEKDAY || self.either);
-        let every_day = by_day
+    /// The same days in their plainest form, with the short cut found out.
+    pub(crate) fn with_short_cut(mut self) -> Self {
+        // An alternative that every day meets leaves the other side nothing to restrict.
+        if self.either && (self.month_days.is_every() || self.weekdays == EVERY_WEEKDAY) {
+            self.month_days = MonthDays::of(all(Field::Day));
+            self.weekdays = EVERY_WEEKDAY;
+            self.either = false;
+        }
+        let every_day = self.month_days.is_every()
+            && self.weekdays == EVERY_WEEKDAY
             && self.years == Years::All
             && self.months == all(Field::Month)
             && self.weeks == all(Field::Week);

@@ -11,6 +11,7 @@ mod brute;
 mod edges;
 mod make;
 mod times;
+mod words;
 
 use make::{Recipe, instant, recipe};
 use proptest::prelude::*;
