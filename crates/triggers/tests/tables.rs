@@ -267,6 +267,50 @@ fn once_makes_up_for_a_gap_within_the_bounds_wherever_the_search_begins() {
 }
 
 #[test]
+fn what_lies_outside_the_bounds_covers_no_gap() {
+    // Lord Howe skips 02:00 to 02:30 on 2024-10-06; the gap ends at 15:30Z.
+    let rows = [
+        ("20,35", None, None, "2024-10-05T15:35:00Z"),
+        ("20,35", Some("2024-10-06 02:40:00"), None, "2024-10-05T15:50:00Z"),
+        ("20,35", Some("2024-10-06 02:50:01"), None, "2024-10-06T15:20:00Z"),
+        ("15,50", None, None, "2024-10-05T15:50:00Z"),
+        ("15,50", None, Some("2024-10-06 02:47:00"), "2024-10-05T15:45:00Z"),
+        ("15,50", None, Some("2024-10-06 02:50:00"), "2024-10-05T15:50:00Z"),
+        (
+            "15,50",
+            None,
+            Some("2024-10-06 02:44:59.9"),
+            "2024-10-05T15:15:00Z",
+        ),
+    ];
+    for (minute, start, end, expected) in rows {
+        let mut definition = Definition::new(Kind::Cron).with("hour", 2).with("minute", minute);
+        (definition.start, definition.end) = (start.map(str::to_owned), end.map(str::to_owned));
+        let context = context("Australia/Lord_Howe", DstPolicy::Once);
+        let trigger = definition.compile(&context).unwrap();
+        // The last fire, the count and the first fire all know it.
+        let (from, until) = (at("2024-10-05T15:00:00Z"), at(expected));
+        let fires: Vec<_> = trigger
+            .fires(None, from)
+            .take_while(|fire| *fire <= until)
+            .collect();
+        assert_eq!(
+            fires.last().copied(),
+            (expected != "2024-10-05T15:15:00Z").then_some(until),
+            "{definition:?}"
+        );
+        assert_eq!(
+            trigger.last_fire(until).filter(|last| *last >= from),
+            fires.last().copied()
+        );
+        assert_eq!(
+            trigger.count(UtcMicros::new(0), from..until.saturating_add(1)),
+            fires.len() as u64
+        );
+    }
+}
+
+#[test]
 fn once_keeps_the_first_pass_only() {
     let trigger = cron(
         &[("hour", "1"), ("minute", "30")],

@@ -31,6 +31,7 @@ use crate::zone::Zone;
 use clock::Clock;
 use days::Days;
 use pattern::Pattern;
+use search::{FIRST_SECOND, LAST_SECOND};
 use sets::{Bits, MonthDays, Years, all, values};
 use std::ops::Range;
 
@@ -41,7 +42,8 @@ pub struct Cron {
     bounds: Bounds,
 }
 
-/// The fire times of a cron trigger without its bounds.
+/// The fire times of a cron trigger. Its bounds are laid over them by `Cron`; in here they only tell what else
+/// fires behind a gap.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Grid {
     pattern: Pattern,
@@ -49,6 +51,9 @@ struct Grid {
     /// The policy is `once`.
     once: bool,
     every_hour: bool,
+    /// The first and the last second within the bounds.
+    first: i64,
+    last: i64,
 }
 
 /// The texts of the fields, in the order of [`Field::ALL`]; `None` is a field that is not given.
@@ -151,6 +156,8 @@ impl Cron {
             zone,
             once: dst == DstPolicy::Once,
             every_hour,
+            first: start.map_or(FIRST_SECOND, UtcMicros::second_up),
+            last: end.map_or(LAST_SECOND, UtcMicros::second_down),
         };
         Self {
             grid,

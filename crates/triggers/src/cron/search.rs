@@ -12,7 +12,8 @@
 //!   time matched: fire once, that time moved by g
 //! ```
 //!
-//! All times are seconds. Bounds (`start`, `end`) are laid over the result by the callers in `cron`.
+//! All times are seconds. Bounds (`start`, `end`) are laid over the result by the callers in `cron`; here they only
+//! bear on whether something fires in the window behind a gap.
 
 use super::Grid;
 use crate::civil::{DAY, LAST_DAY};
@@ -77,7 +78,8 @@ impl Grid {
 
     /// The fire that makes up for the times skipped at the start of a stretch, if there is one.
     ///
-    /// It does not depend on where a search starts, nor on the bounds of the trigger, so that all searches agree.
+    /// It does not depend on where a search starts, so that all searches agree. What lies outside the bounds of the
+    /// trigger does not fire and so covers nothing; whether this fire lies within them is the callers' question.
     pub(super) fn made_up(&self, stretch: &Stretch) -> Option<i64> {
         if !self.makes_up() || stretch.gap() == 0 {
             return None;
@@ -89,10 +91,9 @@ impl Grid {
         }
         // Moved forward by the gap: what the wall would have shown without the change.
         let made_up = skipped - stretch.before;
-        let covered = self
-            .pattern
-            .next(gap_end)
-            .is_some_and(|wall| wall < gap_end + stretch.gap());
+        let behind = self.pattern.next(gap_end.max(self.first + stretch.offset));
+        let until = (gap_end + stretch.gap()).min(self.last + 1 + stretch.offset);
+        let covered = behind.is_some_and(|wall| wall < until);
         (!covered && made_up < stretch.end).then_some(made_up)
     }
 

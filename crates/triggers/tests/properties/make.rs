@@ -268,6 +268,72 @@ pub(crate) fn cron() -> impl Strategy<Value = Recipe> {
     })
 }
 
+/// A cron of a few fixed times around a change of its own zone, often with bounds close by, and that change (a second).
+pub(crate) fn at_a_change() -> impl Strategy<Value = (Recipe, i64)> {
+    // Behind a gap of one hour the same minutes return; these gaps have other lengths.
+    const ODD: [&str; 3] = ["Australia/Lord_Howe", "Antarctica/Troll", "Antarctica/Casey"];
+    let changing = prop_oneof![select(ZONES[1..].to_vec()), select(ODD.to_vec())];
+    let hours = proptest::collection::btree_set(0_u32..4, 1..=4);
+    let minutes = proptest::collection::btree_set(0_u32..60, 1..5);
+    // Quarters of a second from the change.
+    let bound = || proptest::option::of(-2_000_i64..16_000);
+    let policy = select(vec![DstPolicy::Literal, DstPolicy::Once, DstPolicy::Once]);
+    (
+        changing,
+        0_i64..4_000_000_000,
+        hours,
+        minutes,
+        (bound(), bound()),
+        policy,
+    )
+        .prop_map(|(name, second, hours, minutes, bounds, dst)| {
+            let library = library_zone(name);
+            let at = |second| jiff::Timestamp::from_second(second).unwrap();
+            let change = library.following(at(second)).next();
+            let change = change.map_or(second, |change| change.timestamp().as_second());
+            let wall = library.to_datetime(at(change - 1));
+            // The hours that the change may concern, from the one before it on.
+            let hours: BTreeSet<u32> = hours
+                .iter()
+                .map(|hour| (wall.hour() as u32 + 23 + hour) % 24)
+                .collect();
+            let list = |values: &BTreeSet<u32>| {
+                let texts: Vec<_> = values.iter().map(u32::to_string).collect();
+                texts.join(",")
+            };
+            let mut definition = Definition::new(Kind::Cron)
+                .with("hour", list(&hours))
+                .with("minute", list(&minutes));
+            let bound = |quarters: Option<i64>| {
+                quarters.map(|quarters| UtcMicros::new(change * 1_000_000 + quarters * 250_000))
+            };
+            let (start, end) = (bound(bounds.0), bound(bounds.1));
+            definition.start = start.map(|start| start.to_string());
+            definition.end = end.map(|end| end.to_string());
+            let mut meant: Vec<Meant> = FIELDS
+                .iter()
+                .map(|(_, least, greatest)| Meant {
+                    values: (*least..=*greatest).collect(),
+                    places: BTreeSet::new(),
+                })
+                .collect();
+            (meant[5].values, meant[6].values, meant[7].values) = (hours, minutes, [0].into());
+            let context = Context {
+                zone: Zone::named(name).unwrap(),
+                dst,
+                created: UtcMicros::new(0),
+            };
+            let recipe = Recipe {
+                definition,
+                context,
+                start,
+                end,
+                meant,
+            };
+            (recipe, change)
+        })
+}
+
 fn interval() -> impl Strategy<Value = Recipe> {
     let seconds = prop_oneof![
         (1_i64..100_000).prop_map(Value::from),
