@@ -500,6 +500,168 @@ fn hazards() {
 }
 
 #[test]
+fn hazards_know_the_bounds_and_the_beginning_of_the_range() {
+    let ask = |fields: (&str, &str), dst, start: Option<&str>, end: Option<&str>, range: (&str, &str)| {
+        let mut definition = Definition::new(Kind::Cron)
+            .with("hour", fields.0)
+            .with("minute", fields.1);
+        (definition.start, definition.end) = (start.map(str::to_owned), end.map(str::to_owned));
+        let trigger = definition.compile(&context("America/New_York", dst)).unwrap();
+        let words: Vec<_> = trigger
+            .hazards(at(range.0)..at(range.1))
+            .iter()
+            .map(Hazard::to_string)
+            .collect();
+        words.join("; ")
+    };
+    use DstPolicy::{Literal, Once};
+    // 02:00 to 03:00 is skipped at 07:00Z.
+    let gap = ("2024-03-01T00:00:00Z", "2024-04-01T00:00:00Z");
+    let lost = "the clock skips 2024-03-10 02:30:00: it does not fire then";
+    let made_up = "the clock skips 2024-03-10 02:30:00: it fires once instead, at 2024-03-10T07:30:00Z";
+    let rows = [
+        (("2", "30"), None, None, gap, made_up),
+        (("2", "30"), None, Some("2024-03-10T07:30:00Z"), gap, made_up),
+        // The shifted fire would lie outside the bounds, and with it the time itself.
+        (("2", "30"), None, Some("2024-03-10T07:29:59Z"), gap, ""),
+        (("2", "30"), Some("2024-03-10T07:30:01Z"), None, gap, ""),
+        // The first of two times decides, and it lies before the start.
+        (("2", "15,30"), Some("2024-03-10T07:20:00Z"), None, gap, lost),
+        // A range, or a start, exactly at the change and within its effect.
+        (
+            ("2", "30"),
+            None,
+            None,
+            ("2024-03-10T07:00:00Z", "2024-04-01T00:00:00Z"),
+            made_up,
+        ),
+        (
+            ("2", "30"),
+            None,
+            None,
+            ("2024-03-10T07:10:00Z", "2024-04-01T00:00:00Z"),
+            made_up,
+        ),
+        (
+            ("2", "30"),
+            None,
+            None,
+            ("2024-03-10T08:00:00Z", "2024-04-01T00:00:00Z"),
+            "",
+        ),
+        (("2", "30"), Some("2024-03-10T07:00:00Z"), None, gap, made_up),
+        (("2", "30"), Some("2024-03-10 02:30:00"), None, gap, made_up),
+        (
+            ("2", "30"),
+            None,
+            None,
+            ("2024-03-01T00:00:00Z", "2024-03-10T07:00:00Z"),
+            "",
+        ),
+    ];
+    for (fields, start, end, range, expected) in rows {
+        assert_eq!(
+            ask(fields, Once, start, end, range),
+            expected,
+            "{fields:?} {start:?} {end:?} {range:?}"
+        );
+    }
+    // 01:00 to 02:00 is shown twice: from 05:00Z, and from 06:00Z on.
+    let overlap = ("2024-11-01T00:00:00Z", "2024-12-01T00:00:00Z");
+    let told =
+        |first: &str, effect: &str| format!("the clock shows 2024-11-03 {first} twice: it fires {effect}");
+    let rows = [
+        (
+            ("1", "30"),
+            Once,
+            None,
+            None,
+            told("01:30:00", "the first time only"),
+        ),
+        (("1", "30"), Literal, None, None, told("01:30:00", "both times")),
+        (
+            ("1", "30"),
+            Once,
+            Some("2024-11-03T05:31:00Z"),
+            None,
+            told("01:30:00", "neither time"),
+        ),
+        (
+            ("1", "30"),
+            Literal,
+            Some("2024-11-03T05:31:00Z"),
+            None,
+            told("01:30:00", "the second time only"),
+        ),
+        (
+            ("1", "30"),
+            Literal,
+            None,
+            Some("2024-11-03T06:29:59Z"),
+            told("01:30:00", "the first time only"),
+        ),
+        (
+            ("1", "30"),
+            Literal,
+            None,
+            Some("2024-11-03T06:30:00Z"),
+            told("01:30:00", "both times"),
+        ),
+        (
+            ("1", "0"),
+            Literal,
+            None,
+            Some("2024-11-03T06:00:00Z"),
+            told("01:00:00", "both times"),
+        ),
+        (
+            ("1", "30"),
+            Literal,
+            None,
+            Some("2024-11-03T05:59:59Z"),
+            String::new(),
+        ),
+        (
+            ("1", "30"),
+            Once,
+            Some("2024-11-03T06:00:00Z"),
+            None,
+            told("01:30:00", "neither time"),
+        ),
+        (
+            ("1", "30"),
+            Once,
+            Some("2024-11-03T06:31:00Z"),
+            None,
+            String::new(),
+        ),
+        (
+            ("1", "10,50"),
+            Literal,
+            Some("2024-11-03T05:30:00Z"),
+            None,
+            format!(
+                "{}; {}",
+                told("01:10:00", "the second time only"),
+                told("01:50:00", "both times")
+            ),
+        ),
+    ];
+    for (fields, dst, start, end, expected) in rows {
+        assert_eq!(
+            ask(fields, dst, start, end, overlap),
+            expected,
+            "{fields:?} {dst} {start:?} {end:?}"
+        );
+    }
+    let within = ("2024-11-03T06:10:00Z", "2024-12-01T00:00:00Z");
+    assert_eq!(
+        ask(("1", "30"), Once, None, None, within),
+        told("01:30:00", "the first time only")
+    );
+}
+
+#[test]
 fn the_edge_of_time() {
     let last = cron(&[("second", "*")], "America/New_York", DstPolicy::Once);
     assert_eq!(

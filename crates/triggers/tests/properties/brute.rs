@@ -12,7 +12,7 @@ use triggers::{DstPolicy, UtcMicros};
 const WINDOW: i64 = 5 * 3600;
 
 /// Whether a wall time matches all fields.
-fn matches(meant: &[Meant], wall: DateTime) -> bool {
+pub(crate) fn matches(meant: &[Meant], wall: DateTime) -> bool {
     let weekday = wall.weekday().to_monday_zero_offset() as u32;
     let date = wall.date();
     let day = date.day() as u32;

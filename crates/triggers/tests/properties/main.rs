@@ -9,6 +9,7 @@
 
 mod brute;
 mod edges;
+mod hazards;
 mod make;
 mod times;
 mod words;
