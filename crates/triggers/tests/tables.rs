@@ -217,6 +217,94 @@ fn errors_say_field_text_position_and_what_is_allowed() {
 }
 
 #[test]
+fn errors_of_a_crontab_line_say_where_in_the_line() {
+    let error = |dialect, line: &str| {
+        let read = Cron::from_crontab(dialect, line, Setting::of(Zone::utc()));
+        read.unwrap_err().to_string()
+    };
+    const SUNDAY: &str =
+        "*, a, a-b, */n, a-b/n or a list of these, with values 0 to 7 (0 and 7 = Sunday) or sun to sat";
+    let rows = [
+        (
+            Dialect::Crontab,
+            "0 0 * * 1,8",
+            "crontab \"0 0 * * 1,8\": day_of_week \"1,8\": the value (8) is higher than the maximum value (7) (at character 11); allowed: ",
+        ),
+        (
+            Dialect::Crontab,
+            " 0\t0 0  * *",
+            "crontab \" 0\t0 0  * *\": day \"0\": the value (0) is lower than the minimum value (1) (at character 6); allowed: ",
+        ),
+        (
+            Dialect::Crontab,
+            "5/15 * * * *",
+            "crontab \"5/15 * * * *\": minute \"5/15\": a step needs a range before it, such as */5 or 10-50/5 (at character 1)",
+        ),
+        (
+            Dialect::Crontab,
+            "* * * é,foo *",
+            "crontab \"* * * é,foo *\": month \"é,foo\": \"é\" is no value of this field (at character 7)",
+        ),
+        (
+            Dialect::Crontab,
+            "* 1-x * * *",
+            "crontab \"* 1-x * * *\": hour \"1-x\": \"x\" is no value of this field (at character 5); allowed: *, a, a-b, */n, a-b/n or a list of these, with values 0 to 23",
+        ),
+        (
+            Dialect::Crontab,
+            "* 1,,2 * * *",
+            "crontab \"* 1,,2 * * *\": hour \"1,,2\": a value is missing (at character 5)",
+        ),
+        (
+            Dialect::Crontab,
+            "* * * *",
+            "crontab \"* * * *\": it has 4 of 5 fields: the day_of_week is missing (at character 8); allowed: five fields",
+        ),
+        (
+            Dialect::Crontab,
+            "* * * * * /bin/true",
+            "crontab \"* * * * * /bin/true\": it has 6 fields, not 5 (at character 11); allowed: five fields",
+        ),
+        (
+            Dialect::Crontab,
+            "  @reboot",
+            "crontab \"  @reboot\": there is no nickname \"@reboot\" here (at character 3); allowed: five fields",
+        ),
+        (
+            Dialect::ApsCrontab,
+            "0 0 * * 1,7",
+            "crontab \"0 0 * * 1,7\": day_of_week \"1,7\": the last value (7) is higher than the maximum value (6) (at character 11); allowed: ",
+        ),
+        (
+            Dialect::ApsCrontab,
+            "é 0 * * 1",
+            "crontab \"é 0 * * 1\": minute \"é\": not an expression of this field (at character 1)",
+        ),
+        (
+            Dialect::ApsCrontab,
+            "0 12  1-40 * *",
+            "crontab \"0 12  1-40 * *\": day \"1-40\": the last value (40) is higher than the maximum value (31) (at character 7)",
+        ),
+        (
+            Dialect::ApsCrontab,
+            "@daily",
+            "crontab \"@daily\": it has 1 of 5 fields: the hour is missing (at character 7); allowed: five fields",
+        ),
+        (
+            Dialect::ApsCrontab,
+            "",
+            "crontab \"\": it has 0 of 5 fields: the minute is missing (at character 1)",
+        ),
+    ];
+    for (dialect, line, expected) in rows {
+        let error = error(dialect, line);
+        assert!(error.starts_with(expected), "{error}\n{expected}");
+        assert!(error.contains("; allowed: "), "{error}");
+    }
+    assert!(error(Dialect::Crontab, "0 0 * * 8").ends_with(SUNDAY));
+}
+
+#[test]
 fn contradictions_are_refused() {
     let mut both = Definition::crontab("* * * * *").with("hour", 1);
     both.dialect = None;

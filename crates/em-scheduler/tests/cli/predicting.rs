@@ -126,7 +126,7 @@ fn what_is_no_trigger_is_refused_with_the_reason() {
         (&["--cron", "hour 2"], "\"hour\" is no field"),
         (&["--cron", "hour=1 hour=2"], "twice"),
         (&["--cron", "hours=1"], "unknown field \"hours\""),
-        (&["--crontab", "* * *"], "3 fields"),
+        (&["--crontab", "* * *"], "3 of 5 fields"),
         (&["--interval", "hours=x"], "hours"),
         (&["--date", "tomorrow"], "run_date \"tomorrow\""),
         (&["--cron", "hour=1", "--tz", "Mars/Olympus"], "Mars/Olympus"),

@@ -138,7 +138,8 @@ impl Cron {
     /// The text is outside the dialect.
     pub fn from_crontab(dialect: Dialect, text: &str, setting: Setting) -> Result<Self, TriggerError> {
         match dialect {
-            Dialect::ApsCrontab => Self::from_fields(&crontab::aps_fields(text)?, setting),
+            Dialect::ApsCrontab => Self::from_fields(&crontab::aps_fields(text)?, setting)
+                .map_err(|error| crontab::aps_error(text, error)),
             Dialect::Crontab => Ok(Self::new(crontab::pattern(text)?, setting)),
         }
     }
