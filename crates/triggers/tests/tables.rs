@@ -323,6 +323,32 @@ fn contradictions_are_refused() {
     }
 }
 
+/// T6 where it assumes or excepts something.
+#[test]
+fn the_next_fire_is_after_the_previous_unless_asked_before_it() {
+    let hourly = cron(&[("hour", "*")], "UTC", DstPolicy::Once);
+    let (previous, later) = (at("2024-05-01T12:00:00Z"), at("2024-05-01T13:00:00Z"));
+    for now in [previous, later, at("2030-01-01T00:00:00Z")] {
+        assert_eq!(hourly.next_fire(Some(previous), now), Some(later));
+    }
+    assert_eq!(
+        hourly.next_fire(Some(previous), at("2024-05-01T11:30:00Z")),
+        Some(previous)
+    );
+    let mut definition = Definition::new(Kind::Interval).with("hours", 1);
+    definition.start = Some("2024-05-02".to_owned());
+    let interval = definition.compile(&context("UTC", DstPolicy::Once)).unwrap();
+    assert_eq!(
+        interval.next_fire(None, previous),
+        Some(at("2024-05-02T00:00:00Z"))
+    );
+    assert_eq!(
+        interval.next_fire(Some(previous), previous),
+        Some(later),
+        "a run set by hand moves the grid"
+    );
+}
+
 #[test]
 fn once_makes_up_for_a_gap_within_the_bounds_wherever_the_search_begins() {
     let new_york = context("America/New_York", DstPolicy::Once);

@@ -180,7 +180,8 @@ impl Cron {
     /// The first fire: at or after `now` without `previous`, otherwise after `previous`. Never before `start`,
     /// never after `end`.
     ///
-    /// If `now` lies before `previous`, the search starts at `now`, but `previous` itself is not returned again.
+    /// `now` is assumed not to lie before `previous`; then the fire is strictly after `previous`, however late it is
+    /// asked for. If it does, the search starts at `now`, as APScheduler's does, and may return `previous` again.
     #[must_use]
     #[inline]
     pub fn next_fire(&self, previous: Option<UtcMicros>, now: UtcMicros) -> Option<UtcMicros> {
