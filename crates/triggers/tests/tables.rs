@@ -305,6 +305,45 @@ fn errors_of_a_crontab_line_say_where_in_the_line() {
 }
 
 #[test]
+fn json_that_means_something_else_is_refused() {
+    let rows = [
+        (r#"["cron",{"hour":1}]"#, "as a JSON object"),
+        (
+            r#"["cron",{"hour":1},null,null,null,null,null,null,null,null,null,null,1]"#,
+            "as a JSON object",
+        ),
+        (r#""cron""#, "as a JSON object"),
+        (
+            r#"{"kind":"cron","fields":[["hour",1]]}"#,
+            "fields as a JSON object",
+        ),
+        (
+            r#"{"kind":"cron","fields":{"hour":1,"hour":2}}"#,
+            "the field \"hour\" is given twice",
+        ),
+        (
+            r#"{"kind":"interval","fields":{"hours":1,"hours":1}}"#,
+            "the field \"hours\" is given twice",
+        ),
+        (r#"{"kind":"cron","kind":"cron"}"#, "duplicate field `kind`"),
+    ];
+    for (text, part) in rows {
+        let definition = serde_json::from_str::<Definition>(text).unwrap_err().to_string();
+        let case = triggers::Case::parse(text).unwrap_err().to_string();
+        for error in [definition, case] {
+            assert!(error.contains(part), "{text}: {error}");
+        }
+    }
+    let value = serde_json::json!(["cron"]);
+    assert!(serde_json::from_value::<Definition>(value).is_err());
+    for text in [r#"{"kind":"cron"}"#, r#"{"kind":"cron","fields":{"hour":1}}"#] {
+        let definition: Definition = serde_json::from_str(text).unwrap();
+        assert_eq!(serde_json::to_string(&definition).unwrap(), text);
+    }
+    assert!(triggers::Case::parse(r#"{"kind":"cron","fields":null}"#).is_ok());
+}
+
+#[test]
 fn contradictions_are_refused() {
     let mut both = Definition::crontab("* * * * *").with("hour", 1);
     both.dialect = None;
