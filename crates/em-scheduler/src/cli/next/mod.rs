@@ -91,8 +91,8 @@ struct Asked {
     /// One local time, or one with an offset.
     #[arg(long, value_name = "TIME")]
     date: Option<String>,
-    /// Read cases from standard input, one JSON object a line, and answer each with a line: `{"fires":["<UTC instant>",…]}`
-    /// or `{"error":"…"}`.
+    /// Read cases from standard input, one JSON object a line, and answer each line, also a blank one, with a line:
+    /// `{"fires":["<UTC instant>",…]}` or `{"error":"…"}`.
     #[arg(long)]
     jsonl: bool,
 }
