@@ -2,7 +2,7 @@
 
 use super::field::Field;
 use super::sets::{Bits, MonthDays, Years, all};
-use crate::civil::{CYCLE_DAYS, LAST_DAY, date, date_from_1970, day_number, month_length, weekday};
+use crate::civil::{CYCLE_DAYS, LAST_DAY, date_from_1970, day_number, is_leap, month_length, weekday};
 
 /// Years in which the calendar passes through all it can be.
 const CYCLE_YEARS: u16 = 400;
@@ -243,7 +243,7 @@ impl Days {
         } else if self.weekdays != EVERY_WEEKDAY {
             days &= spread(self.weekdays);
         }
-        if self.weeks != all(Field::Week) {
+        if self.weeks != all(Field::Week) && days != 0 {
             days &= self.days_by_week(this, starts_on);
         }
         days & (u32::MAX >> (32 - length))
@@ -251,14 +251,26 @@ impl Days {
 
     /// The days of a month whose ISO week is in the set.
     fn days_by_week(&self, this: Month, starts_on: u32) -> u32 {
+        let year = i64::from(this.year);
+        let length = 365 + i64::from(is_leap(year));
+        let new_year = day_number(year, 1, 1);
+        // A week belongs to the year of its Thursday, and is numbered by it. The first of the month may lie in the year
+        // before, the last in the year behind; all between are of this year and follow each other.
+        let mut thursday = this.first - i64::from(starts_on) + 3 - new_year;
+        let mut week = if thursday < 0 {
+            (thursday + 365 + i64::from(is_leap(year - 1))) / 7 + 1
+        } else {
+            thursday / 7 + 1
+        };
         let mut days = 0;
         for row in 0..6_u32 {
-            // A week belongs to the year of its Thursday, and is numbered by it.
-            let thursday = this.first - i64::from(starts_on) + 7 * i64::from(row) + 3;
-            let (year, ..) = date(thursday);
-            let week = (thursday - day_number(year, 1, 1)) / 7 + 1;
             if self.weeks >> week & 1 == 1 {
                 days |= (0x7f_u64 << (7 * row) >> starts_on) as u32;
+            }
+            week = if thursday < 0 { 1 } else { week + 1 };
+            thursday += 7;
+            if thursday >= length {
+                week = 1;
             }
         }
         days
