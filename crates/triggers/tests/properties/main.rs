@@ -8,8 +8,10 @@
 )]
 
 mod brute;
+mod calendar;
 mod edges;
 mod hazards;
+mod lines;
 mod make;
 mod times;
 mod words;
