@@ -81,8 +81,8 @@ impl Trigger {
     /// What may surprise about the fires in a range, which is best the coming year.
     ///
     /// A clock change belongs to the range as long as it has an effect: from the change on, as long as the time is
-    /// that was skipped or is shown again. Triggers of every hour meet none: they follow the clock, so their rhythm
-    /// does not break. Neither do intervals and dates, which know no wall.
+    /// that was skipped or is shown again. Triggers of every hour meet none: they follow the clock, and at a change
+    /// of whole hours go on at the same distance in absolute time. Neither do intervals and dates, which know no wall.
     ///
     /// ```
     /// use triggers::{Context, Definition, UtcMicros, Zone};
@@ -137,6 +137,9 @@ impl fmt::Display for Hazard {
                     OverlapEffect::SecondPassOnly => "it fires the second time only",
                     OverlapEffect::Neither => "it fires neither time",
                 })
+            }
+            Self::SomeMonthsOnly { months } if months.len() == 12 => {
+                f.write_str("it does not fire in every month: the month may lack its day")
             }
             Self::SomeMonthsOnly { months } => {
                 let names = months

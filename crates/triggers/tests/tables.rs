@@ -644,6 +644,15 @@ fn hazards() {
             months: vec![2, 4, 6, 9, 11]
         }]
     );
+    assert_eq!(
+        rare[0].to_string(),
+        "it does not fire in every February, April, June, September or November: the month may lack its day"
+    );
+    let fifth = cron(&[("day", "5th mon")], "UTC", DstPolicy::Once).hazards(year.clone());
+    assert_eq!(
+        fifth[0].to_string(),
+        "it does not fire in every month: the month may lack its day"
+    );
     let leap = cron(&[("month", "2"), ("day", "29")], "UTC", DstPolicy::Once).hazards(year.clone());
     assert_eq!(leap, [Hazard::SomeMonthsOnly { months: vec![2] }]);
     let never = cron(&[("month", "2"), ("day", "30")], "UTC", DstPolicy::Once).hazards(year.clone());

@@ -24,7 +24,8 @@ pub enum Dialect {
     Crontab,
 }
 
-const APS_ALLOWED: &str = "five fields: minute hour day month day_of_week (0 = Monday)";
+const APS_ALLOWED: &str = "five fields: minute hour day month day_of_week (0 = Monday); \
+    @daily and its kin are of the dialect crontab";
 const ALLOWED: &str = "five fields: minute hour day month weekday (0 and 7 = Sunday), \
     or @yearly, @annually, @monthly, @weekly, @daily, @midnight, @hourly";
 

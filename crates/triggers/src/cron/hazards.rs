@@ -41,7 +41,7 @@ impl Cron {
 impl Grid {
     /// What the clock change at the start of a stretch does to the fires within the bounds, if it does anything.
     ///
-    /// A trigger of every hour follows the clock: its rhythm in absolute time does not break.
+    /// A trigger of every hour follows the clock, which is what its author asked for (docs/semantics.md T2).
     fn at_change(&self, stretch: &Stretch, hazards: &mut Vec<Hazard>) {
         if self.every_hour {
             return;
