@@ -112,7 +112,7 @@ impl Grid {
 
     /// The first of the trigger's times among some wall seconds, and how many there are.
     fn times(&self, wall: &Range<i64>) -> Option<(WallMicros, u64)> {
-        let first = self.pattern.next(wall.start).filter(|first| *first < wall.end)?;
+        let first = self.pattern.first_in(wall.clone())?;
         Some((
             WallMicros::from_second(first),
             self.pattern.count(wall.start, wall.end),

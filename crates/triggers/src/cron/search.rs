@@ -84,16 +84,13 @@ impl Grid {
         if !self.makes_up() || stretch.gap() == 0 {
             return None;
         }
-        let skipped = self.pattern.next(stretch.start + stretch.before)?;
         let gap_end = stretch.start + stretch.offset;
-        if skipped >= gap_end {
-            return None;
-        }
+        let skipped = self.pattern.first_in(stretch.start + stretch.before..gap_end)?;
         // Moved forward by the gap: what the wall would have shown without the change.
         let made_up = skipped - stretch.before;
-        let behind = self.pattern.next(gap_end.max(self.first + stretch.offset));
+        let from = gap_end.max(self.first + stretch.offset);
         let until = (gap_end + stretch.gap()).min(self.last + 1 + stretch.offset);
-        let covered = behind.is_some_and(|wall| wall < until);
+        let covered = self.pattern.first_in(from..until).is_some();
         (!covered && made_up < stretch.end).then_some(made_up)
     }
 
