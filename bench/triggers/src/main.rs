@@ -9,6 +9,7 @@ mod mix;
 mod peers;
 mod report;
 mod stopwatch;
+mod wide;
 
 use std::process::ExitCode;
 
@@ -26,7 +27,7 @@ fn main() -> ExitCode {
     }
     let (agreeing, differing) = check::differences();
     let rows: Vec<measure::Row> = peers::PEERS.iter().map(measure::row).collect();
-    let text = report::text(&rows, agreeing, &differing);
+    let text = report::text(&rows, agreeing, &differing) + &report::wide(&wide::rows());
     print!("{text}");
     if write && let Err(error) = report::write(&text) {
         eprintln!("bench-triggers: {error}");

@@ -4,6 +4,7 @@ use crate::check::{Difference, FIRES};
 use crate::measure::{Row, mean};
 use crate::mix::{EXPRESSIONS, ZONES};
 use crate::stopwatch::RUNS;
+use crate::wide;
 use std::fmt::Write;
 use std::path::PathBuf;
 use std::process::Command;
@@ -138,6 +139,38 @@ fn tell(out: &mut String, rows: &[Row], agreeing: usize, differing: &[Difference
         )?;
     }
     Ok(())
+}
+
+/// What ours alone can do, and the worst of it.
+pub fn wide(rows: &[wide::Row]) -> String {
+    let mut out = String::from(
+        "\nThe whole grammar, ours alone: America/Chicago, `once`. The histogram is the slowest of four days: the one of the \
+         trigger's first fire, two on which the clock changes, and a plain one.\n\n\
+         | | next fire | 24 h by hour | parse |\n|---|---:|---:|---:|\n",
+    );
+    let worst = |times: &[f64]| times.iter().copied().fold(0.0, f64::max);
+    let mut line = |name: &str, next: f64, histogram: f64, parse: f64| {
+        // Writing into a String cannot fail.
+        let _ = writeln!(
+            out,
+            "| {name} | {} | {} | {} |",
+            time(next),
+            time(histogram),
+            time(parse)
+        );
+    };
+    for row in rows {
+        line(&row.name, row.next, worst(&row.histogram), row.parse);
+    }
+    let slowest = |of: fn(&wide::Row) -> f64| worst(&rows.iter().map(of).collect::<Vec<_>>());
+    let histogram = slowest(|row| row.histogram.iter().copied().fold(0.0, f64::max));
+    line(
+        "**the slowest**",
+        slowest(|row| row.next),
+        histogram,
+        slowest(|row| row.parse),
+    );
+    out
 }
 
 /// Replaces what stands between the markers.

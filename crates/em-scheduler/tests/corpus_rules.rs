@@ -3,7 +3,8 @@
 //! Every decision is the shipped code's: which run times count, which are skipped and what comes next is
 //! [`plan`]'s, lateness is [`is_late`]'s, first and next times are the trigger's. The model here only holds jobs and
 //! reads scripts. It stands where the corpus asks for things that the service has no use for: options per job, pausing
-//! one job, waiting in a thread pool. `EM_CORPUS` names another folder that has a `rules.jsonl`.
+//! one job, waiting in a thread pool. `EM_CORPUS` names another folder; it need not have a `rules.jsonl`, but some case of the
+//! corpus.
 //!
 //! The corpus lets the grace run out while a run waits for its turn, as the original does; the service judges when it
 //! decides (F7). That is the same rule asked with another clock, so here it is asked with the clock the script names.
@@ -11,7 +12,7 @@
 #![expect(clippy::unwrap_used, reason = "a malformed corpus fails the test")]
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use em_scheduler::engine::plan::{FiringRules, is_late, plan};
 use em_scheduler::model::{DueJob, JobKind, Next, Outcome, SkipReason, Verdict};
@@ -320,13 +321,38 @@ fn agrees(expected: &Value, said: &Value) -> bool {
             .all(|(key, expected)| said.get(key) == Some(expected))
 }
 
+/// The files of a corpus. Only the last concerns this test, but a folder with none of them is a mistake.
+const FILES: [&str; 9] = [
+    "cron.jsonl",
+    "interval.jsonl",
+    "date.jsonl",
+    "dst.jsonl",
+    "once.jsonl",
+    "oddities.jsonl",
+    "invalid.jsonl",
+    "jitter.jsonl",
+    "rules.jsonl",
+];
+
+fn has_a_case(folder: &Path) -> bool {
+    FILES.iter().any(|file| {
+        std::fs::read_to_string(folder.join(file))
+            .is_ok_and(|text| text.lines().any(|line| !line.trim().is_empty()))
+    })
+}
+
 #[test]
 fn corpus_rules() {
     let own = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../triggers/tests/corpus");
     let other = std::env::var_os("EM_CORPUS").map(PathBuf::from);
     let is_other = other.is_some();
     let folder = other.unwrap_or(own);
-    assert!(folder.is_dir(), "there is no folder {}", folder.display());
+    assert!(
+        has_a_case(&folder),
+        "the folder {} (EM_CORPUS) has no case in any of the files {}",
+        folder.display(),
+        FILES.join(", ")
+    );
     let path = folder.join("rules.jsonl");
     if is_other && !path.exists() {
         return;

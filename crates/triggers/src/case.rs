@@ -7,10 +7,11 @@ use crate::cron::Dialect;
 use crate::definition::{Context, Definition, Kind};
 use crate::dst::DstPolicy;
 use crate::error::TriggerError;
+use crate::object::{self, Object};
 use crate::time::UtcMicros;
 use crate::trigger::Trigger;
 use crate::zone::Zone;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Number, Value};
 use std::collections::BTreeMap;
 
@@ -19,6 +20,7 @@ pub const MOST_FIRES: u32 = 1_000_000;
 
 /// A question about one trigger. Members that it does not know are ignored.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(remote = "Self")]
 pub struct Case {
     /// The asker's name for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -26,7 +28,11 @@ pub struct Case {
     /// As in a [`Definition`].
     pub kind: Kind,
     /// As in a [`Definition`]; where there is a crontab line, these are only its equivalent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "object::fields_or_null"
+    )]
     pub fields: Option<BTreeMap<String, Value>>,
     /// As in a [`Definition`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -65,6 +71,26 @@ pub struct Case {
     /// How many fires are asked for, at most [`MOST_FIRES`].
     #[serde(default = "one")]
     pub n: u32,
+}
+
+impl Object for Case {
+    const NAME: &'static str = "a case";
+
+    fn members<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Self::deserialize(deserializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Case {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        object::read(deserializer)
+    }
+}
+
+impl Serialize for Case {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        Self::serialize(self, serializer)
+    }
 }
 
 fn one() -> u32 {

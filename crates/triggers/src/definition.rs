@@ -7,11 +7,12 @@ use crate::date::Date;
 use crate::dst::DstPolicy;
 use crate::error::TriggerError;
 use crate::interval::{Interval, micros, period};
+use crate::object::{self, Object};
 use crate::text;
 use crate::time::UtcMicros;
 use crate::trigger::Trigger;
 use crate::zone::Zone;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Number, Value};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -59,13 +60,17 @@ impl fmt::Display for Kind {
 /// # Ok::<(), serde_json::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, remote = "Self")]
 pub struct Definition {
     /// Cron, interval or date.
     pub kind: Kind,
     /// By name. Cron: expressions, as text or number. Interval: `weeks` to `seconds`, numbers, fractions allowed.
     /// Date: `run_date`, a date text. `null` is as good as absent.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(
+        default,
+        skip_serializing_if = "BTreeMap::is_empty",
+        deserialize_with = "object::fields"
+    )]
     pub fields: BTreeMap<String, Value>,
     /// A crontab line in place of the fields.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -88,6 +93,26 @@ pub struct Definition {
     /// Seconds by which a fire may be delivered late, fractions allowed; absent and 0 mean none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub jitter: Option<Number>,
+}
+
+impl Object for Definition {
+    const NAME: &'static str = "a definition";
+
+    fn members<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Self::deserialize(deserializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Definition {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        object::read(deserializer)
+    }
+}
+
+impl Serialize for Definition {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        Self::serialize(self, serializer)
+    }
 }
 
 /// What a definition leaves open.

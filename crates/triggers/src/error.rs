@@ -21,6 +21,24 @@ pub enum TriggerError {
         /// What would be right.
         allowed: &'static str,
     },
+    /// A field of a crontab line that does not say what it needs.
+    #[error(
+        "crontab \"{line}\": {field} \"{text}\": {problem} (at character {position}); allowed: {allowed}"
+    )]
+    Crontab {
+        /// The whole line.
+        line: String,
+        /// The field: `minute`, `hour`, `day`, `month` or `day_of_week`.
+        field: &'static str,
+        /// The text of the field.
+        text: String,
+        /// Where in the line the trouble starts, in characters, counted from 1.
+        position: usize,
+        /// What is wrong there.
+        problem: String,
+        /// What would be right in the field.
+        allowed: &'static str,
+    },
     /// A field that this kind of trigger does not have.
     #[error("unknown field \"{field}\" of a trigger of kind {kind}; allowed: {allowed}")]
     UnknownField {
@@ -65,19 +83,40 @@ pub enum TriggerError {
 impl TriggerError {
     /// A text error whose position is given as a byte offset into the text.
     pub(crate) fn text(at: TextAt<'_>, problem: impl Into<String>) -> Self {
-        let position = at
-            .text
-            .get(..at.byte)
-            .map_or(at.byte, |before| before.chars().count())
-            + 1;
         Self::Text {
             field: at.field,
             text: at.text.to_owned(),
-            position,
+            position: position(at.text, at.byte),
             problem: problem.into(),
             allowed: at.allowed,
         }
     }
+
+    /// The error of a field's text as one of the crontab line that the text was cut from, at that byte.
+    pub(crate) fn in_line(self, line: &str, byte: usize) -> Self {
+        match self {
+            Self::Text {
+                field,
+                text,
+                position: within,
+                problem,
+                allowed,
+            } => Self::Crontab {
+                line: line.to_owned(),
+                field,
+                text,
+                position: position(line, byte) + within - 1,
+                problem,
+                allowed,
+            },
+            other => other,
+        }
+    }
+}
+
+/// A byte offset as a number of characters, from 1.
+fn position(text: &str, byte: usize) -> usize {
+    text.get(..byte).map_or(byte, |before| before.chars().count()) + 1
 }
 
 /// A place in the text of a field.

@@ -19,22 +19,23 @@ pub enum Hazard {
         at: UtcMicros,
         /// The times skipped.
         wall: Range<WallMicros>,
-        /// The first of the trigger's times among them.
+        /// The first of the trigger's times among them that its start and end allow.
         first: WallMicros,
-        /// How many of the trigger's times are among them.
+        /// How many of the trigger's times are among them, within start and end.
         times: u64,
         /// What the trigger does about it.
         effect: GapEffect,
     },
-    /// The clock shows times twice at which the trigger fires.
+    /// The clock shows times twice at which the trigger fires. Where its start or end lies between the two, there is
+    /// one of these for the times on each side.
     Overlap {
         /// When the clock changes: the second pass begins.
         at: UtcMicros,
         /// The times shown twice.
         wall: Range<WallMicros>,
-        /// The first of the trigger's times among them.
+        /// The first of the trigger's times among them that fares so.
         first: WallMicros,
-        /// How many of the trigger's times are among them.
+        /// How many of the trigger's times among them fare so.
         times: u64,
         /// What the trigger does about it.
         effect: OverlapEffect,
@@ -70,10 +71,18 @@ pub enum OverlapEffect {
     Twice,
     /// They happen in the first pass only.
     FirstPassOnly,
+    /// They happen in the second pass only: the first lies before the start.
+    SecondPassOnly,
+    /// They do not happen: the first pass lies before the start, and the policy is for the first pass.
+    Neither,
 }
 
 impl Trigger {
     /// What may surprise about the fires in a range, which is best the coming year.
+    ///
+    /// A clock change belongs to the range as long as it has an effect: from the change on, as long as the time is
+    /// that was skipped or is shown again. Triggers of every hour meet none: they follow the clock, and at a change
+    /// of whole hours go on at the same distance in absolute time. Neither do intervals and dates, which know no wall.
     ///
     /// ```
     /// use triggers::{Context, Definition, UtcMicros, Zone};
@@ -125,7 +134,12 @@ impl fmt::Display for Hazard {
                 f.write_str(match effect {
                     OverlapEffect::Twice => "it fires both times",
                     OverlapEffect::FirstPassOnly => "it fires the first time only",
+                    OverlapEffect::SecondPassOnly => "it fires the second time only",
+                    OverlapEffect::Neither => "it fires neither time",
                 })
+            }
+            Self::SomeMonthsOnly { months } if months.len() == 12 => {
+                f.write_str("it does not fire in every month: the month may lack its day")
             }
             Self::SomeMonthsOnly { months } => {
                 let names = months

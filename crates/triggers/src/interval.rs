@@ -53,7 +53,8 @@ impl Interval {
         self.period
     }
 
-    /// Without `previous` the first time of the grid at or after `now`, otherwise `previous` and one period.
+    /// Without `previous` the first time of the grid at or after `now`, otherwise `previous` and one period, whatever
+    /// `now` and the start are: a run time that was set by hand moves the grid.
     #[must_use]
     pub fn next_fire(&self, previous: Option<UtcMicros>, now: UtcMicros) -> Option<UtcMicros> {
         let next = match previous {

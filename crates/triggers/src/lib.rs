@@ -10,6 +10,7 @@ mod dst;
 mod error;
 mod hazards;
 mod interval;
+mod object;
 mod stretches;
 mod text;
 mod time;

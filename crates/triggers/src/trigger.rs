@@ -48,7 +48,9 @@ impl Trigger {
     /// The next run time, or `None` where the schedule is finished.
     ///
     /// `previous` is the last run time, however long past, and absent for the first run and after a resume.
-    /// `now` is not before `previous` in a scheduler.
+    /// `now` is assumed not to lie before `previous`, as in every scheduler; then the next is strictly after
+    /// `previous`. It is never after the end. Before the start lies none of a cron, and no first one of an interval;
+    /// a later one of an interval is `previous` and one period, wherever that is.
     ///
     /// ```
     /// use triggers::{Context, Definition, UtcMicros, Zone};

@@ -2,13 +2,14 @@
 //!
 //! The rules are T1 to T10 of docs/semantics.md, whose last table says which cases answer otherwise than APScheduler, and why.
 //!
-//! `EM_CORPUS` names another folder with files of the same names; a file missing there is no failure. The firing
-//! rules (`rules.jsonl`) concern a scheduler and are tested there; here their triggers must compile.
+//! `EM_CORPUS` names another folder with files of the same names. Some of them may be missing there, but a folder that
+//! holds no case at all fails every test. The firing rules (`rules.jsonl`) concern a scheduler and are tested there;
+//! here their triggers must compile.
 
 #![expect(clippy::unwrap_used, reason = "a malformed corpus fails the test")]
 
 use serde_json::Value;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use triggers::{Case, DstPolicy, TriggerError, UtcMicros};
 
 /// One line: the case, and everything else that is said about it.
@@ -18,21 +19,65 @@ struct Line {
     said: Value,
 }
 
+/// The files of a corpus.
+const FILES: [&str; 9] = [
+    "cron.jsonl",
+    "interval.jsonl",
+    "date.jsonl",
+    "dst.jsonl",
+    "once.jsonl",
+    "oddities.jsonl",
+    "invalid.jsonl",
+    "jitter.jsonl",
+    "rules.jsonl",
+];
+
+/// Whether a folder holds at least one case in a file of a known name.
+fn has_a_case(folder: &Path) -> bool {
+    FILES.iter().any(|file| {
+        std::fs::read_to_string(folder.join(file))
+            .is_ok_and(|text| text.lines().any(|line| !line.trim().is_empty()))
+    })
+}
+
+/// The lines of a file; none if another folder than our own does not have it.
 fn lines(file: &str) -> Vec<Value> {
     let own = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/corpus");
     let other = std::env::var_os("EM_CORPUS").map(PathBuf::from);
     let is_other = other.is_some();
     let folder = other.unwrap_or(own);
-    assert!(folder.is_dir(), "there is no folder {}", folder.display());
+    assert!(
+        has_a_case(&folder),
+        "the folder {} (EM_CORPUS) has no case in any of the files {}",
+        folder.display(),
+        FILES.join(", ")
+    );
     let path = folder.join(file);
     if is_other && !path.exists() {
         return Vec::new();
     }
     let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    text.lines()
+    let lines: Vec<Value> = text
+        .lines()
         .filter(|line| !line.trim().is_empty())
         .map(|line| serde_json::from_str(line).unwrap())
-        .collect()
+        .collect();
+    assert!(is_other || !lines.is_empty(), "{} has no case", path.display());
+    lines
+}
+
+#[test]
+fn a_folder_without_a_case_is_no_corpus() {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("no-corpus");
+    std::fs::create_dir_all(&folder).unwrap();
+    assert!(!has_a_case(&folder));
+    std::fs::write(folder.join("cron.json"), "{}\n").unwrap();
+    std::fs::write(folder.join("cron.jsonl"), "\n \n").unwrap();
+    assert!(!has_a_case(&folder), "a wrong name, and blank lines");
+    assert!(!has_a_case(&folder.join("missing")));
+    assert!(has_a_case(
+        &Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus")
+    ));
 }
 
 fn cases(file: &str) -> Vec<Line> {

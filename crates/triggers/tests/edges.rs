@@ -193,6 +193,25 @@ fn the_far_past_begins_with_1970() {
     );
 }
 
+/// Found by the fuzzer: at each gap of eight thousand years the search went on for centuries. This took minutes.
+#[test]
+fn counting_all_of_time_is_quick_where_little_fires() {
+    let context = Context::new(Zone::named("America/New_York").unwrap(), EPOCH);
+    let never = (6..=45).map(|week| ("2", week));
+    for (day, week) in never.chain([("last", 4), ("5th sun", 53), ("30,31", 1)]) {
+        let trigger = Definition::new(Kind::Cron)
+            .with("month", "*/11")
+            .with("day", day)
+            .with("week", week)
+            .with("hour", 2)
+            .compile(&context)
+            .unwrap();
+        let fires = trigger.next_fire(None, EPOCH).is_some();
+        assert_eq!(trigger.count(MIN, EPOCH..MAX) > 0, fires, "{day} {week}");
+        assert_eq!(trigger.advance(EPOCH, MAX).count > 1, fires, "{day} {week}");
+    }
+}
+
 #[test]
 fn an_interval_of_centuries_ends() {
     let context = Context::new(Zone::utc(), at("2024-01-01T00:00:00Z"));

@@ -217,6 +217,133 @@ fn errors_say_field_text_position_and_what_is_allowed() {
 }
 
 #[test]
+fn errors_of_a_crontab_line_say_where_in_the_line() {
+    let error = |dialect, line: &str| {
+        let read = Cron::from_crontab(dialect, line, Setting::of(Zone::utc()));
+        read.unwrap_err().to_string()
+    };
+    const SUNDAY: &str =
+        "*, a, a-b, */n, a-b/n or a list of these, with values 0 to 7 (0 and 7 = Sunday) or sun to sat";
+    let rows = [
+        (
+            Dialect::Crontab,
+            "0 0 * * 1,8",
+            "crontab \"0 0 * * 1,8\": day_of_week \"1,8\": the value (8) is higher than the maximum value (7) (at character 11); allowed: ",
+        ),
+        (
+            Dialect::Crontab,
+            " 0\t0 0  * *",
+            "crontab \" 0\t0 0  * *\": day \"0\": the value (0) is lower than the minimum value (1) (at character 6); allowed: ",
+        ),
+        (
+            Dialect::Crontab,
+            "5/15 * * * *",
+            "crontab \"5/15 * * * *\": minute \"5/15\": a step needs a range before it, such as */5 or 10-50/5 (at character 1)",
+        ),
+        (
+            Dialect::Crontab,
+            "* * * é,foo *",
+            "crontab \"* * * é,foo *\": month \"é,foo\": \"é\" is no value of this field (at character 7)",
+        ),
+        (
+            Dialect::Crontab,
+            "* 1-x * * *",
+            "crontab \"* 1-x * * *\": hour \"1-x\": \"x\" is no value of this field (at character 5); allowed: *, a, a-b, */n, a-b/n or a list of these, with values 0 to 23",
+        ),
+        (
+            Dialect::Crontab,
+            "* 1,,2 * * *",
+            "crontab \"* 1,,2 * * *\": hour \"1,,2\": a value is missing (at character 5)",
+        ),
+        (
+            Dialect::Crontab,
+            "* * * *",
+            "crontab \"* * * *\": it has 4 of 5 fields: the day_of_week is missing (at character 8); allowed: five fields",
+        ),
+        (
+            Dialect::Crontab,
+            "* * * * * /bin/true",
+            "crontab \"* * * * * /bin/true\": it has 6 fields, not 5 (at character 11); allowed: five fields",
+        ),
+        (
+            Dialect::Crontab,
+            "  @reboot",
+            "crontab \"  @reboot\": there is no nickname \"@reboot\" here (at character 3); allowed: five fields",
+        ),
+        (
+            Dialect::ApsCrontab,
+            "0 0 * * 1,7",
+            "crontab \"0 0 * * 1,7\": day_of_week \"1,7\": the last value (7) is higher than the maximum value (6) (at character 11); allowed: ",
+        ),
+        (
+            Dialect::ApsCrontab,
+            "é 0 * * 1",
+            "crontab \"é 0 * * 1\": minute \"é\": not an expression of this field (at character 1)",
+        ),
+        (
+            Dialect::ApsCrontab,
+            "0 12  1-40 * *",
+            "crontab \"0 12  1-40 * *\": day \"1-40\": the last value (40) is higher than the maximum value (31) (at character 7)",
+        ),
+        (
+            Dialect::ApsCrontab,
+            "@daily",
+            "crontab \"@daily\": it has 1 of 5 fields: the hour is missing (at character 7); allowed: five fields",
+        ),
+        (
+            Dialect::ApsCrontab,
+            "",
+            "crontab \"\": it has 0 of 5 fields: the minute is missing (at character 1)",
+        ),
+    ];
+    for (dialect, line, expected) in rows {
+        let error = error(dialect, line);
+        assert!(error.starts_with(expected), "{error}\n{expected}");
+        assert!(error.contains("; allowed: "), "{error}");
+    }
+    assert!(error(Dialect::Crontab, "0 0 * * 8").ends_with(SUNDAY));
+}
+
+#[test]
+fn json_that_means_something_else_is_refused() {
+    let rows = [
+        (r#"["cron",{"hour":1}]"#, "as a JSON object"),
+        (
+            r#"["cron",{"hour":1},null,null,null,null,null,null,null,null,null,null,1]"#,
+            "as a JSON object",
+        ),
+        (r#""cron""#, "as a JSON object"),
+        (
+            r#"{"kind":"cron","fields":[["hour",1]]}"#,
+            "fields as a JSON object",
+        ),
+        (
+            r#"{"kind":"cron","fields":{"hour":1,"hour":2}}"#,
+            "the field \"hour\" is given twice",
+        ),
+        (
+            r#"{"kind":"interval","fields":{"hours":1,"hours":1}}"#,
+            "the field \"hours\" is given twice",
+        ),
+        (r#"{"kind":"cron","kind":"cron"}"#, "duplicate field `kind`"),
+    ];
+    for (text, part) in rows {
+        let definition = serde_json::from_str::<Definition>(text).unwrap_err().to_string();
+        let case = triggers::Case::parse(text).unwrap_err().to_string();
+        for error in [definition, case] {
+            assert!(error.contains(part), "{text}: {error}");
+        }
+    }
+    let value = serde_json::json!(["cron"]);
+    assert!(serde_json::from_value::<Definition>(value).is_err());
+    for text in [r#"{"kind":"cron"}"#, r#"{"kind":"cron","fields":{"hour":1}}"#] {
+        let definition: Definition = serde_json::from_str(text).unwrap();
+        assert_eq!(serde_json::to_string(&definition).unwrap(), text);
+    }
+    assert!(triggers::Case::parse(r#"{"kind":"cron","fields":null}"#).is_ok());
+}
+
+#[test]
 fn contradictions_are_refused() {
     let mut both = Definition::crontab("* * * * *").with("hour", 1);
     both.dialect = None;
@@ -233,6 +360,32 @@ fn contradictions_are_refused() {
             "{definition:?}"
         );
     }
+}
+
+/// T6 where it assumes or excepts something.
+#[test]
+fn the_next_fire_is_after_the_previous_unless_asked_before_it() {
+    let hourly = cron(&[("hour", "*")], "UTC", DstPolicy::Once);
+    let (previous, later) = (at("2024-05-01T12:00:00Z"), at("2024-05-01T13:00:00Z"));
+    for now in [previous, later, at("2030-01-01T00:00:00Z")] {
+        assert_eq!(hourly.next_fire(Some(previous), now), Some(later));
+    }
+    assert_eq!(
+        hourly.next_fire(Some(previous), at("2024-05-01T11:30:00Z")),
+        Some(previous)
+    );
+    let mut definition = Definition::new(Kind::Interval).with("hours", 1);
+    definition.start = Some("2024-05-02".to_owned());
+    let interval = definition.compile(&context("UTC", DstPolicy::Once)).unwrap();
+    assert_eq!(
+        interval.next_fire(None, previous),
+        Some(at("2024-05-02T00:00:00Z"))
+    );
+    assert_eq!(
+        interval.next_fire(Some(previous), previous),
+        Some(later),
+        "a run set by hand moves the grid"
+    );
 }
 
 #[test]
@@ -264,6 +417,50 @@ fn once_makes_up_for_a_gap_within_the_bounds_wherever_the_search_begins() {
         ask(None, Some("2024-03-10T07:29:59Z"), "2024-03-10T00:00:00Z"),
         ""
     );
+}
+
+#[test]
+fn what_lies_outside_the_bounds_covers_no_gap() {
+    // Lord Howe skips 02:00 to 02:30 on 2024-10-06; the gap ends at 15:30Z.
+    let rows = [
+        ("20,35", None, None, "2024-10-05T15:35:00Z"),
+        ("20,35", Some("2024-10-06 02:40:00"), None, "2024-10-05T15:50:00Z"),
+        ("20,35", Some("2024-10-06 02:50:01"), None, "2024-10-06T15:20:00Z"),
+        ("15,50", None, None, "2024-10-05T15:50:00Z"),
+        ("15,50", None, Some("2024-10-06 02:47:00"), "2024-10-05T15:45:00Z"),
+        ("15,50", None, Some("2024-10-06 02:50:00"), "2024-10-05T15:50:00Z"),
+        (
+            "15,50",
+            None,
+            Some("2024-10-06 02:44:59.9"),
+            "2024-10-05T15:15:00Z",
+        ),
+    ];
+    for (minute, start, end, expected) in rows {
+        let mut definition = Definition::new(Kind::Cron).with("hour", 2).with("minute", minute);
+        (definition.start, definition.end) = (start.map(str::to_owned), end.map(str::to_owned));
+        let context = context("Australia/Lord_Howe", DstPolicy::Once);
+        let trigger = definition.compile(&context).unwrap();
+        // The last fire, the count and the first fire all know it.
+        let (from, until) = (at("2024-10-05T15:00:00Z"), at(expected));
+        let fires: Vec<_> = trigger
+            .fires(None, from)
+            .take_while(|fire| *fire <= until)
+            .collect();
+        assert_eq!(
+            fires.last().copied(),
+            (expected != "2024-10-05T15:15:00Z").then_some(until),
+            "{definition:?}"
+        );
+        assert_eq!(
+            trigger.last_fire(until).filter(|last| *last >= from),
+            fires.last().copied()
+        );
+        assert_eq!(
+            trigger.count(UtcMicros::new(0), from..until.saturating_add(1)),
+            fires.len() as u64
+        );
+    }
 }
 
 #[test]
@@ -356,10 +553,28 @@ fn words() {
             *expected
         );
     }
-    assert_eq!(
-        crontab("0 0 13 * fri").describe(),
-        "at 00:00 on day 13 of each month or on Friday, UTC"
-    );
+    let lines = [
+        (
+            "0 0 13 * fri",
+            "at 00:00 on day 13 of each month or on Friday, UTC",
+        ),
+        // The months limit both alternatives; a side that every day meets leaves nothing to restrict.
+        (
+            "0 0 1 1 mon",
+            "at 00:00 on day 1 of the month or on Monday, in January, UTC",
+        ),
+        ("0 0 1 * 0-6", "at 00:00 every day, UTC"),
+        ("0 0 1-31 * mon", "at 00:00 every day, UTC"),
+        ("0 0 1-31 6 mon", "at 00:00 every day in June, UTC"),
+        ("0 0 * * mon", "at 00:00 on Monday, UTC"),
+        (
+            "0 0 */2 * mon",
+            "at 00:00 on every 2nd day from 1 to 31 of each month if it falls on Monday, UTC",
+        ),
+    ];
+    for (line, expected) in lines {
+        assert_eq!(crontab(line).describe(), expected, "{line}");
+    }
     let mut definition = Definition::new(Kind::Interval).with("hours", 1.5);
     definition.start = Some("2024-01-01".to_owned());
     let words = definition
@@ -429,12 +644,183 @@ fn hazards() {
             months: vec![2, 4, 6, 9, 11]
         }]
     );
+    assert_eq!(
+        rare[0].to_string(),
+        "it does not fire in every February, April, June, September or November: the month may lack its day"
+    );
+    let fifth = cron(&[("day", "5th mon")], "UTC", DstPolicy::Once).hazards(year.clone());
+    assert_eq!(
+        fifth[0].to_string(),
+        "it does not fire in every month: the month may lack its day"
+    );
     let leap = cron(&[("month", "2"), ("day", "29")], "UTC", DstPolicy::Once).hazards(year.clone());
     assert_eq!(leap, [Hazard::SomeMonthsOnly { months: vec![2] }]);
     let never = cron(&[("month", "2"), ("day", "30")], "UTC", DstPolicy::Once).hazards(year.clone());
     assert_eq!(never.last(), Some(&Hazard::NeverFires));
     let over = cron(&[("year", "2020")], "UTC", DstPolicy::Once).hazards(year);
     assert_eq!(over, [Hazard::NeverFiresAgain]);
+}
+
+#[test]
+fn hazards_know_the_bounds_and_the_beginning_of_the_range() {
+    let ask = |fields: (&str, &str), dst, start: Option<&str>, end: Option<&str>, range: (&str, &str)| {
+        let mut definition = Definition::new(Kind::Cron)
+            .with("hour", fields.0)
+            .with("minute", fields.1);
+        (definition.start, definition.end) = (start.map(str::to_owned), end.map(str::to_owned));
+        let trigger = definition.compile(&context("America/New_York", dst)).unwrap();
+        let words: Vec<_> = trigger
+            .hazards(at(range.0)..at(range.1))
+            .iter()
+            .map(Hazard::to_string)
+            .collect();
+        words.join("; ")
+    };
+    use DstPolicy::{Literal, Once};
+    // 02:00 to 03:00 is skipped at 07:00Z.
+    let gap = ("2024-03-01T00:00:00Z", "2024-04-01T00:00:00Z");
+    let lost = "the clock skips 2024-03-10 02:30:00: it does not fire then";
+    let made_up = "the clock skips 2024-03-10 02:30:00: it fires once instead, at 2024-03-10T07:30:00Z";
+    let rows = [
+        (("2", "30"), None, None, gap, made_up),
+        (("2", "30"), None, Some("2024-03-10T07:30:00Z"), gap, made_up),
+        // The shifted fire would lie outside the bounds, and with it the time itself.
+        (("2", "30"), None, Some("2024-03-10T07:29:59Z"), gap, ""),
+        (("2", "30"), Some("2024-03-10T07:30:01Z"), None, gap, ""),
+        // The first of two times decides, and it lies before the start.
+        (("2", "15,30"), Some("2024-03-10T07:20:00Z"), None, gap, lost),
+        // A range, or a start, exactly at the change and within its effect.
+        (
+            ("2", "30"),
+            None,
+            None,
+            ("2024-03-10T07:00:00Z", "2024-04-01T00:00:00Z"),
+            made_up,
+        ),
+        (
+            ("2", "30"),
+            None,
+            None,
+            ("2024-03-10T07:10:00Z", "2024-04-01T00:00:00Z"),
+            made_up,
+        ),
+        (
+            ("2", "30"),
+            None,
+            None,
+            ("2024-03-10T08:00:00Z", "2024-04-01T00:00:00Z"),
+            "",
+        ),
+        (("2", "30"), Some("2024-03-10T07:00:00Z"), None, gap, made_up),
+        (("2", "30"), Some("2024-03-10 02:30:00"), None, gap, made_up),
+        (
+            ("2", "30"),
+            None,
+            None,
+            ("2024-03-01T00:00:00Z", "2024-03-10T07:00:00Z"),
+            "",
+        ),
+    ];
+    for (fields, start, end, range, expected) in rows {
+        assert_eq!(
+            ask(fields, Once, start, end, range),
+            expected,
+            "{fields:?} {start:?} {end:?} {range:?}"
+        );
+    }
+    // 01:00 to 02:00 is shown twice: from 05:00Z, and from 06:00Z on.
+    let overlap = ("2024-11-01T00:00:00Z", "2024-12-01T00:00:00Z");
+    let told =
+        |first: &str, effect: &str| format!("the clock shows 2024-11-03 {first} twice: it fires {effect}");
+    let rows = [
+        (
+            ("1", "30"),
+            Once,
+            None,
+            None,
+            told("01:30:00", "the first time only"),
+        ),
+        (("1", "30"), Literal, None, None, told("01:30:00", "both times")),
+        (
+            ("1", "30"),
+            Once,
+            Some("2024-11-03T05:31:00Z"),
+            None,
+            told("01:30:00", "neither time"),
+        ),
+        (
+            ("1", "30"),
+            Literal,
+            Some("2024-11-03T05:31:00Z"),
+            None,
+            told("01:30:00", "the second time only"),
+        ),
+        (
+            ("1", "30"),
+            Literal,
+            None,
+            Some("2024-11-03T06:29:59Z"),
+            told("01:30:00", "the first time only"),
+        ),
+        (
+            ("1", "30"),
+            Literal,
+            None,
+            Some("2024-11-03T06:30:00Z"),
+            told("01:30:00", "both times"),
+        ),
+        (
+            ("1", "0"),
+            Literal,
+            None,
+            Some("2024-11-03T06:00:00Z"),
+            told("01:00:00", "both times"),
+        ),
+        (
+            ("1", "30"),
+            Literal,
+            None,
+            Some("2024-11-03T05:59:59Z"),
+            String::new(),
+        ),
+        (
+            ("1", "30"),
+            Once,
+            Some("2024-11-03T06:00:00Z"),
+            None,
+            told("01:30:00", "neither time"),
+        ),
+        (
+            ("1", "30"),
+            Once,
+            Some("2024-11-03T06:31:00Z"),
+            None,
+            String::new(),
+        ),
+        (
+            ("1", "10,50"),
+            Literal,
+            Some("2024-11-03T05:30:00Z"),
+            None,
+            format!(
+                "{}; {}",
+                told("01:10:00", "the second time only"),
+                told("01:50:00", "both times")
+            ),
+        ),
+    ];
+    for (fields, dst, start, end, expected) in rows {
+        assert_eq!(
+            ask(fields, dst, start, end, overlap),
+            expected,
+            "{fields:?} {dst} {start:?} {end:?}"
+        );
+    }
+    let within = ("2024-11-03T06:10:00Z", "2024-12-01T00:00:00Z");
+    assert_eq!(
+        ask(("1", "30"), Once, None, None, within),
+        told("01:30:00", "the first time only")
+    );
 }
 
 #[test]

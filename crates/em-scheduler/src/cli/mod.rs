@@ -51,7 +51,7 @@ enum Command {
     /// Verify the configuration, the database and the schedules in it; the exit code says whether all is well.
     #[command(after_help = check::EXAMPLES)]
     Check(check::Arguments),
-    /// Print when a trigger fires next.
+    /// Say what a trigger means, when it fires next, and what clock changes do to it.
     #[command(after_help = next::EXAMPLES)]
     Next(next::Arguments),
     /// Print a completion script for a shell.

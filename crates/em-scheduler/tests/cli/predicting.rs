@@ -23,8 +23,14 @@ fn every_kind_of_trigger_can_be_asked_about() {
                 "2",
             ],
             &[
+                "Fires at 02:30 every day, New York time.",
+                "",
                 "Sun 2024-03-10 03:30:00 -04:00  2024-03-10T07:30:00Z",
                 "Mon 2024-03-11 02:30:00 -04:00  2024-03-11T06:30:00Z",
+                "",
+                "Note, within a year of that:",
+                "- the clock skips 2024-03-10 02:30:00: it fires once instead, at 2024-03-10T07:30:00Z",
+                "- the clock skips 2025-03-09 02:30:00: it fires once instead, at 2025-03-09T07:30:00Z",
             ],
         ),
         (
@@ -40,7 +46,15 @@ fn every_kind_of_trigger_can_be_asked_about() {
                 "--dst",
                 "literal",
             ],
-            &["Mon 2024-03-11 02:30:00 -04:00  2024-03-11T06:30:00Z"],
+            &[
+                "Fires at 02:30 every day, New York time.",
+                "",
+                "Mon 2024-03-11 02:30:00 -04:00  2024-03-11T06:30:00Z",
+                "",
+                "Note, within a year of that:",
+                "- the clock skips 2024-03-10 02:30:00: it does not fire then",
+                "- the clock skips 2025-03-09 02:30:00: it does not fire then",
+            ],
         ),
         (
             &[
@@ -51,7 +65,11 @@ fn every_kind_of_trigger_can_be_asked_about() {
                 "-n",
                 "1",
             ],
-            &["Fri 2024-01-26 18:00:00 +00:00  2024-01-26T18:00:00Z"],
+            &[
+                "Fires at 18:00 on the last Friday of each month, UTC.",
+                "",
+                "Fri 2024-01-26 18:00:00 +00:00  2024-01-26T18:00:00Z",
+            ],
         ),
         (
             &[
@@ -62,7 +80,11 @@ fn every_kind_of_trigger_can_be_asked_about() {
                 "-n",
                 "1",
             ],
-            &["Mon 2024-01-01 09:00:00 +00:00  2024-01-01T09:00:00Z"],
+            &[
+                "Fires at 09:00 on Monday, UTC.",
+                "",
+                "Mon 2024-01-01 09:00:00 +00:00  2024-01-01T09:00:00Z",
+            ],
         ),
         (
             &[
@@ -75,7 +97,11 @@ fn every_kind_of_trigger_can_be_asked_about() {
                 "-n",
                 "1",
             ],
-            &["Sun 2024-01-07 09:00:00 +00:00  2024-01-07T09:00:00Z"],
+            &[
+                "Fires at 09:00 on Sunday, UTC.",
+                "",
+                "Sun 2024-01-07 09:00:00 +00:00  2024-01-07T09:00:00Z",
+            ],
         ),
         (
             &[
@@ -89,6 +115,8 @@ fn every_kind_of_trigger_can_be_asked_about() {
                 "2024-01-01T00:00:00Z",
             ],
             &[
+                "Fires every 6 hours, from 2024-01-01 09:00:00 UTC, until 2024-01-01 20:00:00 UTC.",
+                "",
                 "Mon 2024-01-01 09:00:00 +00:00  2024-01-01T09:00:00Z",
                 "Mon 2024-01-01 15:00:00 +00:00  2024-01-01T15:00:00Z",
             ],
@@ -102,7 +130,11 @@ fn every_kind_of_trigger_can_be_asked_about() {
                 "--from",
                 "2026-01-01T00:00:00Z",
             ],
-            &["Tue 2026-12-01 09:00:00 +01:00  2026-12-01T08:00:00Z"],
+            &[
+                "Fires once, at 2026-12-01 08:00:00 UTC.",
+                "",
+                "Tue 2026-12-01 09:00:00 +01:00  2026-12-01T08:00:00Z",
+            ],
         ),
     ];
     for (arguments, expected) in table {
@@ -113,9 +145,45 @@ fn every_kind_of_trigger_can_be_asked_about() {
 }
 
 #[test]
+fn words_come_first_and_hazards_last() {
+    let ended = next(&[
+        "--crontab",
+        "30 1 31 * *",
+        "--tz",
+        "America/New_York",
+        "--from",
+        "2023-01-01T00:00:00Z",
+        "-n",
+        "1",
+    ]);
+    let lines = [
+        "Fires at 01:30 on day 31 of each month, New York time.",
+        "",
+        "Tue 2023-01-31 01:30:00 -05:00  2023-01-31T06:30:00Z",
+        "",
+        "Note, within a year of that:",
+        "- it does not fire in every February, April, June, September or November: the month may lack its day",
+    ];
+    assert_eq!(ended.out.lines().collect::<Vec<_>>(), lines, "{ended:?}");
+    // A trigger of every hour follows the clock, so nothing surprises.
+    let ended = next(&[
+        "--cron",
+        "minute=30",
+        "--tz",
+        "America/New_York",
+        "--from",
+        "2024-01-01T00:00:00Z",
+        "-n",
+        "1",
+    ]);
+    assert_eq!(ended.out.lines().count(), 3, "{ended:?}");
+}
+
+#[test]
 fn a_trigger_that_never_fires_is_said_to() {
     let ended = next(&["--cron", "month=2 day=30"]);
-    assert_eq!((ended.code, ended.out.as_str()), (0, ""));
+    let words = "Fires at 00:00 on day 30 of February, UTC.\n\nNone.\n";
+    assert_eq!((ended.code, ended.out.as_str()), (0, words));
     assert!(ended.err.contains("no times at all"), "{ended:?}");
 }
 
@@ -126,7 +194,7 @@ fn what_is_no_trigger_is_refused_with_the_reason() {
         (&["--cron", "hour 2"], "\"hour\" is no field"),
         (&["--cron", "hour=1 hour=2"], "twice"),
         (&["--cron", "hours=1"], "unknown field \"hours\""),
-        (&["--crontab", "* * *"], "3 fields"),
+        (&["--crontab", "* * *"], "3 of 5 fields"),
         (&["--interval", "hours=x"], "hours"),
         (&["--date", "tomorrow"], "run_date \"tomorrow\""),
         (&["--cron", "hour=1", "--tz", "Mars/Olympus"], "Mars/Olympus"),
@@ -179,8 +247,9 @@ fn a_bad_case_is_answered_and_stops_nothing() {
     {
         running.write(&format!("{case}\n"));
     }
-    for _ in 0..2 {
-        assert!(running.line().starts_with(r#"{"error":"not a case: "#));
+    for part in ["not a case: ", "the line is blank", "not a case: "] {
+        let line = running.line();
+        assert!(line.starts_with(&format!(r#"{{"error":"{part}"#)), "{line}");
     }
     for case in corpus("invalid.jsonl")
         .iter()

@@ -24,17 +24,32 @@ pub enum Dialect {
     Crontab,
 }
 
-const APS_ALLOWED: &str = "five fields: minute hour day month day_of_week (0 = Monday)";
+const APS_ALLOWED: &str = "five fields: minute hour day month day_of_week (0 = Monday); \
+    @daily and its kin are of the dialect crontab";
 const ALLOWED: &str = "five fields: minute hour day month weekday (0 and 7 = Sunday), \
     or @yearly, @annually, @monthly, @weekly, @daily, @midnight, @hourly";
+
+/// The fields of a line, in its order.
+const ORDER: [Field; 5] = [
+    Field::Minute,
+    Field::Hour,
+    Field::Day,
+    Field::Month,
+    Field::DayOfWeek,
+];
 
 /// The five parts of a line, with where they begin.
 fn parts<'a>(text: &'a str, allowed: &'static str) -> Result<[(usize, &'a str); 5], TriggerError> {
     let mut found = [(0, ""); 5];
     let mut count = 0;
+    // Too many: where the first of those begins. Too few: where the next would begin.
+    let mut byte = text.trim_end().len();
     for part in text.split_whitespace() {
-        if let Some(slot) = found.get_mut(count) {
-            *slot = (part.as_ptr().addr() - text.as_ptr().addr(), part);
+        let at = part.as_ptr().addr() - text.as_ptr().addr();
+        match found.get_mut(count) {
+            Some(slot) => *slot = (at, part),
+            None if count == ORDER.len() => byte = at,
+            None => {}
         }
         count += 1;
     }
@@ -44,10 +59,14 @@ fn parts<'a>(text: &'a str, allowed: &'static str) -> Result<[(usize, &'a str); 
     let at = TextAt {
         field: "crontab",
         text,
-        byte: 0,
+        byte,
         allowed,
     };
-    Err(TriggerError::text(at, format!("it has {count} fields, not 5")))
+    let missing = match ORDER.get(count) {
+        Some(field) => format!("it has {count} of 5 fields: the {} is missing", field.name()),
+        None => format!("it has {count} fields, not 5"),
+    };
+    Err(TriggerError::text(at, missing))
 }
 
 /// The fields of a line in the dialect `aps-crontab`.
@@ -66,6 +85,34 @@ pub(super) fn aps_fields(text: &str) -> Result<Fields<'_>, TriggerError> {
     Ok(order)
 }
 
+/// The error of a single field as one of the line in the dialect `aps-crontab` that it stands in.
+pub(super) fn aps_error(line: &str, error: TriggerError) -> TriggerError {
+    let TriggerError::Text { field, .. } = &error else {
+        return error;
+    };
+    let place = ORDER.iter().position(|known| known.name() == *field);
+    match (place, parts(line, APS_ALLOWED)) {
+        (Some(place), Ok(parts)) => error.in_line(line, parts[place].0),
+        _ => error,
+    }
+}
+
+/// What a field of the dialect `crontab` may be, for error messages.
+const fn allowed(field: Field) -> &'static str {
+    match field {
+        Field::Hour => "*, a, a-b, */n, a-b/n or a list of these, with values 0 to 23",
+        Field::Day => "*, a, a-b, */n, a-b/n or a list of these, with values 1 to 31",
+        Field::Month => "*, a, a-b, */n, a-b/n or a list of these, with values 1 to 12 or jan to dec",
+        Field::DayOfWeek => {
+            "*, a, a-b, */n, a-b/n or a list of these, with values 0 to 7 (0 and 7 = Sunday) or sun to sat"
+        }
+        // The others have no place in a line.
+        Field::Minute | Field::Second | Field::Year | Field::Week => {
+            "*, a, a-b, */n, a-b/n or a list of these, with values 0 to 59"
+        }
+    }
+}
+
 /// The pattern of a line in the dialect `crontab`.
 pub(super) fn pattern(text: &str) -> Result<Pattern, TriggerError> {
     let trimmed = text.trim();
@@ -74,10 +121,11 @@ pub(super) fn pattern(text: &str) -> Result<Pattern, TriggerError> {
             let at = TextAt {
                 field: "crontab",
                 text,
-                byte: 0,
+                byte: text.len() - text.trim_start().len(),
                 allowed: ALLOWED,
             };
-            return Err(TriggerError::text(at, "there is no such nickname here"));
+            let problem = format!("there is no nickname \"{trimmed}\" here");
+            return Err(TriggerError::text(at, problem));
         };
         return pattern(line);
     }
@@ -199,12 +247,11 @@ impl Part<'_> {
         let (least, greatest) = self.bounds();
         if let Some(value) = number(text) {
             if value < least {
-                let problem = format!("the first value ({text}) is lower than the minimum value ({least})");
+                let problem = format!("the value ({text}) is lower than the minimum value ({least})");
                 return Err(self.error(at, problem));
             }
             if value > greatest {
-                let problem =
-                    format!("the last value ({text}) is higher than the maximum value ({greatest})");
+                let problem = format!("the value ({text}) is higher than the maximum value ({greatest})");
                 return Err(self.error(at, problem));
             }
             return Ok(value);
@@ -218,19 +265,21 @@ impl Part<'_> {
                 value
             }
         };
-        named
-            .map(shift)
-            .ok_or_else(|| self.error(at, format!("\"{text}\" is no {} of a crontab", self.field.name())))
+        let unknown = || match text {
+            "" => self.error(at, "a value is missing"),
+            text => self.error(at, format!("\"{text}\" is no value of this field")),
+        };
+        named.map(shift).ok_or_else(unknown)
     }
 
     fn error(&self, byte: usize, problem: impl Into<String>) -> TriggerError {
         let at = TextAt {
-            field: "crontab",
-            text: self.line,
-            byte: self.at + byte,
-            allowed: ALLOWED,
+            field: self.field.name(),
+            text: self.text,
+            byte,
+            allowed: allowed(self.field),
         };
-        TriggerError::text(at, problem)
+        TriggerError::text(at, problem).in_line(self.line, self.at)
     }
 }
 

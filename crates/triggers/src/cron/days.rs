@@ -2,7 +2,7 @@
 
 use super::field::Field;
 use super::sets::{Bits, MonthDays, Years, all};
-use crate::civil::{CYCLE_DAYS, LAST_DAY, date, date_from_1970, day_number, month_length, weekday};
+use crate::civil::{CYCLE_DAYS, LAST_DAY, date_from_1970, day_number, is_leap, month_length, weekday};
 
 /// Years in which the calendar passes through all it can be.
 const CYCLE_YEARS: u16 = 400;
@@ -19,7 +19,8 @@ pub(crate) struct Days {
     pub(crate) weeks: Bits,
     /// Bit 0 is Monday.
     pub(crate) weekdays: u8,
-    /// Day and weekday are alternatives, as a crontab has it, where otherwise both must match.
+    /// Day and weekday are alternatives, as a crontab has it, where otherwise both must match. Then both are
+    /// restricted.
     pub(crate) either: bool,
     /// No field restricts the day at all. Kept because it spares the search the calendar.
     pub(crate) every_day: bool,
@@ -45,10 +46,16 @@ impl Month {
 }
 
 impl Days {
-    /// The same days, with the short cut found out.
-    pub(crate) fn with_short_cut(self) -> Self {
-        let by_day = self.month_days.is_every() && (self.weekdays == EVERY_WEEKDAY || self.either);
-        let every_day = by_day
+    /// The same days in their plainest form, with the short cut found out.
+    pub(crate) fn with_short_cut(mut self) -> Self {
+        // An alternative that every day meets leaves the other side nothing to restrict.
+        if self.either && (self.month_days.is_every() || self.weekdays == EVERY_WEEKDAY) {
+            self.month_days = MonthDays::of(all(Field::Day));
+            self.weekdays = EVERY_WEEKDAY;
+            self.either = false;
+        }
+        let every_day = self.month_days.is_every()
+            && self.weekdays == EVERY_WEEKDAY
             && self.years == Years::All
             && self.months == all(Field::Month)
             && self.weeks == all(Field::Week);
@@ -236,7 +243,7 @@ impl Days {
         } else if self.weekdays != EVERY_WEEKDAY {
             days &= spread(self.weekdays);
         }
-        if self.weeks != all(Field::Week) {
+        if self.weeks != all(Field::Week) && days != 0 {
             days &= self.days_by_week(this, starts_on);
         }
         days & (u32::MAX >> (32 - length))
@@ -244,14 +251,26 @@ impl Days {
 
     /// The days of a month whose ISO week is in the set.
     fn days_by_week(&self, this: Month, starts_on: u32) -> u32 {
+        let year = i64::from(this.year);
+        let length = 365 + i64::from(is_leap(year));
+        let new_year = day_number(year, 1, 1);
+        // A week belongs to the year of its Thursday, and is numbered by it. The first of the month may lie in the year
+        // before, the last in the year behind; all between are of this year and follow each other.
+        let mut thursday = this.first - i64::from(starts_on) + 3 - new_year;
+        let mut week = if thursday < 0 {
+            (thursday + 365 + i64::from(is_leap(year - 1))) / 7 + 1
+        } else {
+            thursday / 7 + 1
+        };
         let mut days = 0;
         for row in 0..6_u32 {
-            // A week belongs to the year of its Thursday, and is numbered by it.
-            let thursday = this.first - i64::from(starts_on) + 7 * i64::from(row) + 3;
-            let (year, ..) = date(thursday);
-            let week = (thursday - day_number(year, 1, 1)) / 7 + 1;
             if self.weeks >> week & 1 == 1 {
                 days |= (0x7f_u64 << (7 * row) >> starts_on) as u32;
+            }
+            week = if thursday < 0 { 1 } else { week + 1 };
+            thursday += 7;
+            if thursday >= length {
+                week = 1;
             }
         }
         days

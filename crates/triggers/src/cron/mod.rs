@@ -31,6 +31,7 @@ use crate::zone::Zone;
 use clock::Clock;
 use days::Days;
 use pattern::Pattern;
+use search::{FIRST_SECOND, LAST_SECOND};
 use sets::{Bits, MonthDays, Years, all, values};
 use std::ops::Range;
 
@@ -41,7 +42,8 @@ pub struct Cron {
     bounds: Bounds,
 }
 
-/// The fire times of a cron trigger without its bounds.
+/// The fire times of a cron trigger. Its bounds are laid over them by `Cron`; in here they only tell what else
+/// fires behind a gap.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Grid {
     pattern: Pattern,
@@ -49,6 +51,9 @@ struct Grid {
     /// The policy is `once`.
     once: bool,
     every_hour: bool,
+    /// The first and the last second within the bounds.
+    first: i64,
+    last: i64,
 }
 
 /// The texts of the fields, in the order of [`Field::ALL`]; `None` is a field that is not given.
@@ -133,7 +138,8 @@ impl Cron {
     /// The text is outside the dialect.
     pub fn from_crontab(dialect: Dialect, text: &str, setting: Setting) -> Result<Self, TriggerError> {
         match dialect {
-            Dialect::ApsCrontab => Self::from_fields(&crontab::aps_fields(text)?, setting),
+            Dialect::ApsCrontab => Self::from_fields(&crontab::aps_fields(text)?, setting)
+                .map_err(|error| crontab::aps_error(text, error)),
             Dialect::Crontab => Ok(Self::new(crontab::pattern(text)?, setting)),
         }
     }
@@ -151,6 +157,8 @@ impl Cron {
             zone,
             once: dst == DstPolicy::Once,
             every_hour,
+            first: start.map_or(FIRST_SECOND, UtcMicros::second_up),
+            last: end.map_or(LAST_SECOND, UtcMicros::second_down),
         };
         Self {
             grid,
@@ -172,7 +180,8 @@ impl Cron {
     /// The first fire: at or after `now` without `previous`, otherwise after `previous`. Never before `start`,
     /// never after `end`.
     ///
-    /// If `now` lies before `previous`, the search starts at `now`, but `previous` itself is not returned again.
+    /// `now` is assumed not to lie before `previous`; then the fire is strictly after `previous`, however late it is
+    /// asked for. If it does, the search starts at `now`, as APScheduler's does, and may return `previous` again.
     #[must_use]
     #[inline]
     pub fn next_fire(&self, previous: Option<UtcMicros>, now: UtcMicros) -> Option<UtcMicros> {

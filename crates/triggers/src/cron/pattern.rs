@@ -6,6 +6,7 @@
 use super::clock::Clock;
 use super::days::Days;
 use crate::civil::DAY;
+use std::ops::Range;
 
 /// The fields of a cron trigger, ready to be searched.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,6 +29,23 @@ impl Pattern {
             day = self.days.next(today + 1)?;
         }
         Some(day * DAY + i64::from(self.clock.first()))
+    }
+
+    /// The first matching wall second of a range of a few days.
+    ///
+    /// Unlike [`next`](Self::next) it never looks beyond, where a rare trigger is searched for through centuries.
+    pub(crate) fn first_in(&self, wall: Range<i64>) -> Option<i64> {
+        let from = wall.start.max(0);
+        let (mut day, mut second) = (from / DAY, (from % DAY) as u32);
+        while day * DAY < wall.end {
+            if self.days.has(day)
+                && let Some(found) = self.clock.next(second)
+            {
+                return Some(day * DAY + i64::from(found)).filter(|found| *found < wall.end);
+            }
+            (day, second) = (day + 1, 0);
+        }
+        None
     }
 
     /// The last matching wall second at or before `wall`.

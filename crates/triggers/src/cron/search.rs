@@ -12,7 +12,8 @@
 //!   time matched: fire once, that time moved by g
 //! ```
 //!
-//! All times are seconds. Bounds (`start`, `end`) are laid over the result by the callers in `cron`.
+//! All times are seconds. Bounds (`start`, `end`) are laid over the result by the callers in `cron`; here they only
+//! bear on whether something fires in the window behind a gap.
 
 use super::Grid;
 use crate::civil::{DAY, LAST_DAY};
@@ -77,22 +78,19 @@ impl Grid {
 
     /// The fire that makes up for the times skipped at the start of a stretch, if there is one.
     ///
-    /// It does not depend on where a search starts, nor on the bounds of the trigger, so that all searches agree.
+    /// It does not depend on where a search starts, so that all searches agree. What lies outside the bounds of the
+    /// trigger does not fire and so covers nothing; whether this fire lies within them is the callers' question.
     pub(super) fn made_up(&self, stretch: &Stretch) -> Option<i64> {
         if !self.makes_up() || stretch.gap() == 0 {
             return None;
         }
-        let skipped = self.pattern.next(stretch.start + stretch.before)?;
         let gap_end = stretch.start + stretch.offset;
-        if skipped >= gap_end {
-            return None;
-        }
+        let skipped = self.pattern.first_in(stretch.start + stretch.before..gap_end)?;
         // Moved forward by the gap: what the wall would have shown without the change.
         let made_up = skipped - stretch.before;
-        let covered = self
-            .pattern
-            .next(gap_end)
-            .is_some_and(|wall| wall < gap_end + stretch.gap());
+        let from = gap_end.max(self.first + stretch.offset);
+        let until = (gap_end + stretch.gap()).min(self.last + 1 + stretch.offset);
+        let covered = self.pattern.first_in(from..until).is_some();
         (!covered && made_up < stretch.end).then_some(made_up)
     }
 

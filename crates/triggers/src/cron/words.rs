@@ -135,16 +135,15 @@ fn day_words(days: &Days, beside_times: bool) -> String {
     let years = years(&days.years);
     let mut parts = Vec::new();
     match (month_days, weekdays) {
+        // The months limit the weekday, too, which "of January or on Monday" would not say.
+        (Some(of_month), Some(weekday)) if days.either => parts.push(match months {
+            Some(months) => format!("on {of_month} of the month or {weekday}, in {months}"),
+            None => format!("on {of_month} of each month or {weekday}"),
+        }),
         (Some(of_month), weekday) => {
-            parts.push(format!(
-                "on {of_month} of {}",
-                months.as_deref().unwrap_or("each month")
-            ));
-            match weekday {
-                Some(weekday) if days.either => parts.push(format!("or {weekday}")),
-                Some(weekday) => parts.push(format!("if it falls {weekday}")),
-                None => {}
-            }
+            let months = months.as_deref().unwrap_or("each month");
+            parts.push(format!("on {of_month} of {months}"));
+            parts.extend(weekday.map(|weekday| format!("if it falls {weekday}")));
         }
         (None, weekday) => {
             parts.extend(weekday.or_else(|| beside_times.then(|| "every day".to_owned())));

@@ -2,7 +2,7 @@
 //! T1 and T2 of docs/semantics.md word by word.
 
 use crate::config;
-use crate::make::{Meant, Recipe, cron, instant, library_zone};
+use crate::make::{Meant, Recipe, at_a_change, cron, instant, library_zone};
 use jiff::civil::DateTime;
 use jiff::{Timestamp, ToSpan};
 use proptest::prelude::*;
@@ -12,7 +12,7 @@ use triggers::{DstPolicy, UtcMicros};
 const WINDOW: i64 = 5 * 3600;
 
 /// Whether a wall time matches all fields.
-fn matches(meant: &[Meant], wall: DateTime) -> bool {
+pub(crate) fn matches(meant: &[Meant], wall: DateTime) -> bool {
     let weekday = wall.weekday().to_monday_zero_offset() as u32;
     let date = wall.date();
     let day = date.day() as u32;
@@ -37,14 +37,18 @@ fn matches(meant: &[Meant], wall: DateTime) -> bool {
         .all(|(meant, value)| meant.values.contains(&value) || meant.places.iter().any(place))
 }
 
-/// The fires in `from..until` by the rules of the two policies, second by second. Bounds are the caller's.
+/// The fires in `from..until` by the rules of the two policies, second by second.
 fn fires(recipe: &Recipe, from: i64, until: i64) -> Vec<i64> {
+    let inside = |second: &i64| {
+        let fire = UtcMicros::new(second * 1_000_000);
+        recipe.start.is_none_or(|start| start <= fire) && recipe.end.is_none_or(|end| fire <= end)
+    };
     let zone = library_zone(recipe.context.zone.name());
     let at = |second| Timestamp::from_second(second).unwrap();
     let shown = |second| zone.to_datetime(at(second));
-    let mut fires: Vec<i64> = (from..until)
-        .filter(|second| matches(&recipe.meant, shown(*second)))
-        .collect();
+    // Nothing fires outside the bounds, so nothing there counts as firing behind a gap either.
+    let regular = |second: &i64| inside(second) && matches(&recipe.meant, shown(*second));
+    let mut fires: Vec<i64> = (from..until).filter(regular).collect();
     let every_hour = recipe.meant[5].values.len() == 24;
     if recipe.context.dst == DstPolicy::Literal || every_hour {
         return fires;
@@ -60,7 +64,7 @@ fn fires(recipe: &Recipe, from: i64, until: i64) -> Vec<i64> {
         let behind = at_change..at_change + length.abs();
         if length < 0 {
             fires.retain(|second| !behind.contains(second));
-        } else if length > 0 && !behind.clone().any(|second| matches(&recipe.meant, shown(second))) {
+        } else if length > 0 && !behind.clone().any(|second| regular(&second)) {
             let skipped = jiff::tz::Offset::from_seconds(before as i32)
                 .unwrap()
                 .to_datetime(at(at_change));
@@ -69,7 +73,7 @@ fn fires(recipe: &Recipe, from: i64, until: i64) -> Vec<i64> {
             fires.extend(
                 made_up
                     .map(|second| at_change + second)
-                    .filter(|second| (from..until).contains(second)),
+                    .filter(|second| (from..until).contains(second) && inside(second)),
             );
             fires.sort_unstable();
         }
@@ -77,29 +81,41 @@ fn fires(recipe: &Recipe, from: i64, until: i64) -> Vec<i64> {
     fires
 }
 
+/// Compares the engine with the search of every second, from an instant on: fires, the last of them, their number.
+fn check(recipe: &Recipe, from: i64) -> Result<(), TestCaseError> {
+    let from = from.max(172_800);
+    let until = from + WINDOW;
+    let trigger = recipe.compile();
+    let expected = fires(recipe, from, until);
+    let range = UtcMicros::new(from * 1_000_000)..UtcMicros::new(until * 1_000_000);
+    let got: Vec<i64> = trigger
+        .fires(None, range.start)
+        .take_while(|fire| *fire < range.end)
+        .map(|fire| fire.get() / 1_000_000)
+        .collect();
+    prop_assert_eq!(&got, &expected);
+    let last = trigger.last_fire(range.end.saturating_add(-1));
+    prop_assert_eq!(
+        last.filter(|last| *last >= range.start),
+        expected.last().map(|last| UtcMicros::new(last * 1_000_000))
+    );
+    prop_assert_eq!(
+        trigger.count(UtcMicros::new(i64::MIN), range),
+        expected.len() as u64
+    );
+    Ok(())
+}
+
 proptest! {
     #![proptest_config(config())]
 
     #[test]
     fn fires_equal_brute_force(recipe in cron(), near in instant()) {
-        let from = near.get().div_euclid(1_000_000).max(172_800);
-        let until = from + WINDOW;
-        let trigger = recipe.compile();
-        let inside = |second: &i64| {
-            let fire = UtcMicros::new(second * 1_000_000);
-            recipe.start.is_none_or(|start| start <= fire) && recipe.end.is_none_or(|end| fire <= end)
-        };
-        let expected: Vec<i64> = fires(&recipe, from, until).into_iter().filter(inside).collect();
-        let end = UtcMicros::new(until * 1_000_000);
-        let got: Vec<i64> = trigger
-            .fires(None, UtcMicros::new(from * 1_000_000))
-            .take_while(|fire| *fire < end)
-            .map(|fire| fire.get() / 1_000_000)
-            .collect();
-        prop_assert_eq!(&got, &expected);
-        prop_assert_eq!(
-            trigger.last_fire(end.saturating_add(-1)).filter(|last| last.get() >= from * 1_000_000),
-            expected.last().map(|last| UtcMicros::new(last * 1_000_000))
-        );
+        check(&recipe, near.get().div_euclid(1_000_000))?;
+    }
+
+    #[test]
+    fn fires_at_changes_equal_brute_force((recipe, change) in at_a_change(), before in 0_i64..9_000) {
+        check(&recipe, change - before)?;
     }
 }

@@ -1,6 +1,6 @@
 //! Properties that hold for every trigger, checked over generated ones (docs/semantics.md T1, T2, T6, T10 and T11).
 //!
-//! `PROPTEST_CASES` sets how many cases each property gets; a nightly run takes a million.
+//! `PROPTEST_CASES` sets how many cases each property gets; nextest's profile `nightly` takes a million.
 
 #![expect(
     clippy::unwrap_used,
@@ -8,22 +8,28 @@
 )]
 
 mod brute;
+mod calendar;
 mod edges;
+mod hazards;
+mod lines;
 mod make;
 mod times;
+mod words;
 
 use make::{Recipe, instant, recipe};
 use proptest::prelude::*;
 use triggers::cron::{Expression, Field};
 use triggers::{Definition, Trigger, UtcMicros};
 
-/// Few by default, so that the whole suite stays quick; the environment decides otherwise.
+/// How many cases each property takes: what `PROPTEST_CASES` says, else a million in nextest's profile `nightly`, else
+/// few, so that the whole suite stays quick.
 pub(crate) fn config() -> ProptestConfig {
     let default = ProptestConfig::default();
-    let cases = if std::env::var_os("PROPTEST_CASES").is_some() {
-        default.cases
-    } else {
-        96
+    let nightly = std::env::var("NEXTEST_PROFILE").is_ok_and(|profile| profile == "nightly");
+    let cases = match std::env::var_os("PROPTEST_CASES") {
+        Some(_) => default.cases,
+        None if nightly => 1_000_000,
+        None => 96,
     };
     ProptestConfig {
         cases,

@@ -231,41 +231,153 @@ pub(crate) fn cron() -> impl Strategy<Value = Recipe> {
     let policy = select(vec![DstPolicy::Literal, DstPolicy::Once]);
     (date, time, zone(), policy, bound(), bound()).prop_map(|(date, time, zone, dst, start, end)| {
         let given = [date.0, date.1, date.2, date.3, date.4, time.0, time.1, time.2];
-        let mut definition = Definition::new(Kind::Cron);
-        let last_given = given.iter().rposition(Option::is_some).unwrap_or(8);
-        let mut meant = Vec::new();
-        for (i, (field, (name, least, greatest))) in given.into_iter().zip(FIELDS).enumerate() {
-            let all = Meant {
-                values: (least..=greatest).collect(),
-                places: BTreeSet::new(),
-            };
-            meant.push(match field {
-                Some((text, meant)) => {
-                    definition.fields.insert(name.to_owned(), Value::String(text));
-                    meant
-                }
-                None if i < last_given || i == 3 || i == 4 => all,
-                None => Meant {
-                    values: [least].into(),
-                    places: BTreeSet::new(),
-                },
-            });
-        }
-        definition.start = start.map(|start| start.to_string());
-        definition.end = end.map(|end| end.to_string());
         let context = Context {
             zone,
             dst,
             created: UtcMicros::new(0),
         };
-        Recipe {
-            definition,
-            context,
-            start,
-            end,
-            meant,
-        }
+        let mut recipe = of_fields(given, context);
+        recipe.definition.start = start.map(|start| start.to_string());
+        recipe.definition.end = end.map(|end| end.to_string());
+        Recipe { start, end, ..recipe }
     })
+}
+
+/// A cron of the fields that are given, in the order of `Field::ALL`, with what the others mean then.
+fn of_fields(given: [Option<(String, Meant)>; 8], context: Context) -> Recipe {
+    let mut definition = Definition::new(Kind::Cron);
+    let last_given = given.iter().rposition(Option::is_some).unwrap_or(8);
+    let mut meant = Vec::new();
+    for (i, (field, (name, least, greatest))) in given.into_iter().zip(FIELDS).enumerate() {
+        let all = Meant {
+            values: (least..=greatest).collect(),
+            places: BTreeSet::new(),
+        };
+        meant.push(match field {
+            Some((text, meant)) => {
+                definition.fields.insert(name.to_owned(), Value::String(text));
+                meant
+            }
+            None if i < last_given || i == 3 || i == 4 => all,
+            None => Meant {
+                values: [least].into(),
+                places: BTreeSet::new(),
+            },
+        });
+    }
+    Recipe {
+        definition,
+        context,
+        start: None,
+        end: None,
+        meant,
+    }
+}
+
+/// Plain values of a field.
+fn plain(values: BTreeSet<u32>) -> (String, Meant) {
+    let texts: Vec<_> = values.iter().map(u32::to_string).collect();
+    let places = BTreeSet::new();
+    (texts.join(","), Meant { values, places })
+}
+
+/// A cron at noon of days that are hard to find: 29 February, ISO week 53, places of weekdays, years far apart, and
+/// combinations that never come.
+pub(crate) fn by_days() -> impl Strategy<Value = Recipe> {
+    let field = |field: usize, chance: f64| proptest::option::weighted(chance, expression(field));
+    let far = proptest::collection::btree_set(1970_u32..=9999, 1..7).prop_map(plain);
+    let near = proptest::collection::btree_set(1970_u32..=2120, 1..7).prop_map(plain);
+    let year = proptest::option::weighted(0.4, prop_oneof![far, near, expression(0)]);
+    let exactly = |field: usize, value: u32| (field, plain([value].into()));
+    let special = select(vec![
+        vec![],
+        vec![],
+        vec![exactly(1, 2), exactly(2, 29)],
+        vec![exactly(3, 53)],
+        vec![exactly(3, 1)],
+        vec![exactly(2, 31)],
+    ]);
+    let rest = (field(1, 0.3), field(2, 0.5), field(3, 0.2), field(4, 0.5));
+    (year, rest, special, zone()).prop_map(|(year, rest, special, zone)| {
+        let noon = Some(plain([12].into()));
+        let mut given = [year, rest.0, rest.1, rest.2, rest.3, noon, None, None];
+        for (field, value) in special {
+            given[field] = Some(value);
+        }
+        // At noon a day is skipped or shown twice as a whole or not at all, so the policy is the one for that.
+        let context = Context {
+            zone,
+            dst: DstPolicy::Literal,
+            created: UtcMicros::new(0),
+        };
+        of_fields(given, context)
+    })
+}
+
+/// A cron of a few fixed times around a change of its own zone, often with bounds close by, and that change (a second).
+pub(crate) fn at_a_change() -> impl Strategy<Value = (Recipe, i64)> {
+    // Behind a gap of one hour the same minutes return; these gaps have other lengths.
+    const ODD: [&str; 3] = ["Australia/Lord_Howe", "Antarctica/Troll", "Antarctica/Casey"];
+    let changing = prop_oneof![select(ZONES[1..].to_vec()), select(ODD.to_vec())];
+    let hours = proptest::collection::btree_set(0_u32..4, 1..=4);
+    let minutes = proptest::collection::btree_set(0_u32..60, 1..5);
+    // Quarters of a second from the change.
+    let bound = || proptest::option::of(-2_000_i64..16_000);
+    let policy = select(vec![DstPolicy::Literal, DstPolicy::Once, DstPolicy::Once]);
+    (
+        changing,
+        0_i64..4_000_000_000,
+        hours,
+        minutes,
+        (bound(), bound()),
+        policy,
+    )
+        .prop_map(|(name, second, hours, minutes, bounds, dst)| {
+            let library = library_zone(name);
+            let at = |second| jiff::Timestamp::from_second(second).unwrap();
+            let change = library.following(at(second)).next();
+            let change = change.map_or(second, |change| change.timestamp().as_second());
+            let wall = library.to_datetime(at(change - 1));
+            // The hours that the change may concern, from the one before it on.
+            let hours: BTreeSet<u32> = hours
+                .iter()
+                .map(|hour| (wall.hour() as u32 + 23 + hour) % 24)
+                .collect();
+            let list = |values: &BTreeSet<u32>| {
+                let texts: Vec<_> = values.iter().map(u32::to_string).collect();
+                texts.join(",")
+            };
+            let mut definition = Definition::new(Kind::Cron)
+                .with("hour", list(&hours))
+                .with("minute", list(&minutes));
+            let bound = |quarters: Option<i64>| {
+                quarters.map(|quarters| UtcMicros::new(change * 1_000_000 + quarters * 250_000))
+            };
+            let (start, end) = (bound(bounds.0), bound(bounds.1));
+            definition.start = start.map(|start| start.to_string());
+            definition.end = end.map(|end| end.to_string());
+            let mut meant: Vec<Meant> = FIELDS
+                .iter()
+                .map(|(_, least, greatest)| Meant {
+                    values: (*least..=*greatest).collect(),
+                    places: BTreeSet::new(),
+                })
+                .collect();
+            (meant[5].values, meant[6].values, meant[7].values) = (hours, minutes, [0].into());
+            let context = Context {
+                zone: Zone::named(name).unwrap(),
+                dst,
+                created: UtcMicros::new(0),
+            };
+            let recipe = Recipe {
+                definition,
+                context,
+                start,
+                end,
+                meant,
+            };
+            (recipe, change)
+        })
 }
 
 fn interval() -> impl Strategy<Value = Recipe> {

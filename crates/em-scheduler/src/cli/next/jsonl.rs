@@ -1,4 +1,5 @@
-//! Cases in, answers out, one JSON line each. A bad line is answered like any other and stops nothing.
+//! Cases in, answers out, one JSON line each. A bad line is answered like any other and stops nothing; so is a blank
+//! one, so that the n-th answer always belongs to the n-th line.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -30,7 +31,7 @@ pub(super) fn answer(input: impl Read, output: impl Write, policy: DstPolicy) ->
             skip_line(&mut input)?;
             Answer::Error(format!("the line is longer than {LONGEST_LINE} bytes"))
         } else if line.trim_ascii().is_empty() {
-            continue;
+            Answer::Error("the line is blank; a case is a JSON object".into())
         } else {
             one(&line, policy)
         };
@@ -93,11 +94,17 @@ mod tests {
         input.extend(b"\n{\"kind\":\"cron\",\"fields\":{\"minute\":99}}\n");
         input.extend(case);
         let answers = answers(&input);
-        assert_eq!(answers.len(), 6, "{answers:?}");
-        for place in [0, 5] {
+        assert_eq!(answers.len(), 7, "{answers:?}");
+        for place in [0, 6] {
             assert_eq!(answers[place], r#"{"fires":["2034-05-24T00:00:00Z"]}"#);
         }
-        for (place, part) in [(1, "UTF-8"), (2, "not a case"), (3, "longer"), (4, "minute")] {
+        for (place, part) in [
+            (1, "blank"),
+            (2, "UTF-8"),
+            (3, "not a case"),
+            (4, "longer"),
+            (5, "minute"),
+        ] {
             assert!(answers[place].starts_with(r#"{"error":""#), "{answers:?}");
             assert!(answers[place].contains(part), "{part}: {answers:?}");
         }

@@ -1,5 +1,5 @@
-//! `next`: when a trigger fires next, for a person (one trigger from the command line) or for a program (cases as JSON
-//! lines). It needs no database and changes nothing.
+//! `next`: when a trigger fires next, for a person (one trigger from the command line: a sentence, the fires, and what may
+//! surprise) or for a program (cases as JSON lines, answers and nothing else). It needs no database and changes nothing.
 
 mod jsonl;
 mod trigger;
@@ -7,7 +7,7 @@ mod trigger;
 use std::io::{self, Write};
 
 use clap::Args;
-use triggers::{Context, UtcMicros, WallMicros, Zone};
+use triggers::{Context, Hazard, UtcMicros, WallMicros, Zone};
 
 use super::Usage;
 use crate::clock::{Clock, SystemClock};
@@ -25,6 +25,9 @@ Examples:
 
 /// More fires than this are not printed.
 const MOST: i64 = triggers::case::MOST_FIRES as i64;
+
+/// In microseconds, leap day included: both changes of the clock lie in it.
+const YEAR: i64 = 366 * 86_400_000_000;
 
 #[derive(Args)]
 #[group(skip)]
@@ -91,8 +94,8 @@ struct Asked {
     /// One local time, or one with an offset.
     #[arg(long, value_name = "TIME")]
     date: Option<String>,
-    /// Read cases from standard input, one JSON object a line, and answer each with a line: `{"fires":["<UTC instant>",…]}`
-    /// or `{"error":"…"}`.
+    /// Read cases from standard input, one JSON object a line, and answer each line, also a blank one, with a line:
+    /// `{"fires":["<UTC instant>",…]}` or `{"error":"…"}`.
     #[arg(long)]
     jsonl: bool,
 }
@@ -122,10 +125,16 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     };
     let trigger = trigger::definition(arguments)?.compile(&context).map_err(usage)?;
     let mut out = io::BufWriter::new(io::stdout().lock());
+    writeln!(out, "Fires {}.\n", trigger.describe())?;
     let mut printed = 0;
     for fire in trigger.fires(None, from).take(arguments.count as usize) {
         writeln!(out, "{}", line(&zone, fire))?;
         printed += 1;
+    }
+    if printed == 0 {
+        writeln!(out, "None.")?;
+    } else {
+        warn(&mut out, &trigger.hazards(from..from.saturating_add(YEAR)))?;
     }
     out.flush()?;
     if printed < arguments.count {
@@ -140,6 +149,17 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
             "em-scheduler: the trigger has {times} from {}",
             line(&zone, from)
         )?;
+    }
+    Ok(())
+}
+
+/// What may surprise about the coming year.
+fn warn(out: &mut impl Write, hazards: &[Hazard]) -> io::Result<()> {
+    if !hazards.is_empty() {
+        writeln!(out, "\nNote, within a year of that:")?;
+    }
+    for hazard in hazards {
+        writeln!(out, "- {hazard}")?;
     }
     Ok(())
 }
