@@ -23,7 +23,7 @@ use tokio::sync::{Notify, mpsc, oneshot};
 use triggers::UtcMicros;
 
 pub use self::outcome::Policy;
-pub use self::runner::{Answer, RunnerAddress, RunnerClient, RunnerTimeouts};
+pub use self::runner::{Answer, Connection, Dial, RunnerAddress, RunnerClient, RunnerTimeouts};
 
 use self::desk::{Desk, Verdict};
 use self::settler::Settled;
