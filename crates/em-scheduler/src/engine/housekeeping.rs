@@ -115,6 +115,13 @@ fn sync_times(engine: &Engine) -> Trigger {
 }
 
 impl Engine {
+    /// After a chore has failed: the loop comes back for what is left, but not without a pause.
+    pub(super) fn put_off(&mut self) {
+        let later = self.running.micros() + SECOND;
+        self.publish_at = self.publish_at.max(later);
+        self.pass_at = self.pass_at.max(later);
+    }
+
     /// Before the first decision: the lease, the runs of dead processes, one whole `job_sync`.
     pub(super) async fn begin(&self, chores: &mut Chores) -> Result<()> {
         self.renew_lease(chores).await?;
