@@ -3,8 +3,8 @@
 
 use std::fmt::Debug;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::Instant;
 
+use tokio::time::Instant;
 use triggers::UtcMicros;
 
 /// Tells the time of this process.
@@ -50,6 +50,9 @@ impl Clock for ManualClock {
 }
 
 /// Measures how long something takes, untouched by steps of the wall clock.
+///
+/// It is the runtime's clock, the one that timers go by: the system's monotonic clock in the program, and in a test
+/// that pauses its runtime the time that the test lets pass.
 #[derive(Debug, Clone, Copy)]
 pub struct Stopwatch(Instant);
 

@@ -25,7 +25,7 @@ use tokio::sync::{Notify, mpsc, oneshot};
 use triggers::UtcMicros;
 
 pub use self::outcome::Policy;
-pub use self::runner::{Answer, RunnerAddress, RunnerClient, RunnerTimeouts};
+pub use self::runner::{Answer, Connection, Dial, RunnerAddress, RunnerClient, RunnerTimeouts};
 pub use self::thread::DispatchThread;
 
 use self::desk::{Desk, Verdict};

@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use async_trait::async_trait;
 use bytes::Bytes;
 use http::header::{HOST, HeaderName, HeaderValue, USER_AGENT};
 use http::{Request, Uri};
@@ -84,12 +85,25 @@ const ATTEMPT: HeaderName = HeaderName::from_static("x-attempt");
 
 type Sender = SendRequest<Empty<Bytes>>;
 
+/// A connection to the runner.
+pub trait Connection: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Connection for T {}
+
+/// Another way to the runner than TCP and TLS.
+#[async_trait]
+pub trait Dial: Send + Sync {
+    /// A new connection, or why there is none: nothing has left then.
+    async fn dial(&self) -> Result<Box<dyn Connection>, String>;
+}
+
 /// Sends requests to one runner. Cheap to clone.
 #[derive(Clone)]
 pub struct RunnerClient {
     address: Arc<RunnerAddress>,
     timeouts: RunnerTimeouts,
     tls: Option<TlsConnector>,
+    dial: Option<Arc<dyn Dial>>,
     idle: Arc<Mutex<Vec<(Sender, Stopwatch)>>>,
 }
 
@@ -158,8 +172,20 @@ impl RunnerClient {
             address: Arc::new(address),
             timeouts,
             tls,
+            dial: None,
             idle: Arc::default(),
         })
+    }
+
+    /// A client that reaches the runner another way; the address is only what its requests name.
+    pub fn dialling(dial: Arc<dyn Dial>, address: RunnerAddress, timeouts: RunnerTimeouts) -> Self {
+        Self {
+            address: Arc::new(address),
+            timeouts,
+            tls: None,
+            dial: Some(dial),
+            idle: Arc::default(),
+        }
     }
 
     /// One attempt. `gate` is asked right before the first byte; its word is final.
@@ -280,6 +306,9 @@ impl RunnerClient {
     }
 
     async fn open(&self) -> Result<Sender, String> {
+        if let Some(dial) = &self.dial {
+            return handshake(dial.dial().await?).await;
+        }
         let stream = self.tcp().await?;
         // One small packet per request: waiting to fill it would only make it late.
         stream.set_nodelay(true).map_err(|error| error.to_string())?;

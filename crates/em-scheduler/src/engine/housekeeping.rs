@@ -1,6 +1,7 @@
 //! The chores beside firing: taking over what dead processes left, `job_sync`, publishing next runs (see `publish`),
 //! the lease of this process, retention. Each is one short step, so that no chore makes a run late.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use triggers::{Context, Definition, Kind, Trigger, UtcMicros};
@@ -11,14 +12,16 @@ use super::publish::Publisher;
 use super::sync::Pass;
 use crate::clock::Stopwatch;
 use crate::instance::Place;
-use crate::model::{Delivery, JobKind, OpenRun, Settled, TaskId};
-use crate::store::{Result, TakeOver};
+use crate::model::{Delivery, JobKind, OpenRun, SendableRun, Settled, TaskId};
+use crate::store::{Instance, Result, TakeOver};
 
 /// Microseconds per second.
 const SECOND: i64 = 1_000_000;
 /// How often rows are looked for that are ours and that nobody here knows of, even if no write has failed: a commit
 /// may take effect after its caller has given up.
 const FIND_ASTRAY_EVERY: i64 = 60 * SECOND;
+/// A run asked for now that nobody knows of for so long will not be sent any more.
+const ABANDONED: i64 = 30 * SECOND;
 /// A process is dead for certain when it has not renewed its lease for so long.
 const LEASE: i64 = 10 * SECOND;
 const RENEW_EVERY: i64 = 2 * SECOND;
@@ -47,6 +50,33 @@ pub(super) struct Chores {
     pass_at: i64,
     publisher: Publisher,
     sync_times: Trigger,
+    leases: Leases,
+}
+
+/// The leases of the others as they were last seen, and since when (in microseconds of our own time) each is as it
+/// is. A lease ends by the database's clock; where that was set back it would go on for as long, so one that nobody
+/// has renewed for a whole lease while we looked has ended, too.
+#[derive(Debug, Default)]
+struct Leases(HashMap<String, (UtcMicros, i64)>);
+
+impl Leases {
+    /// Takes in what is seen now; answers the ids of those whose lease has ended.
+    fn ended(&mut self, others: &[Instance], now: UtcMicros, passed: i64) -> Vec<String> {
+        let before = std::mem::take(&mut self.0);
+        for other in others {
+            let unchanged = before
+                .get(&other.id)
+                .filter(|(until, _)| *until == other.lease_until);
+            let since = unchanged.map_or(passed, |(_, since)| *since);
+            self.0.insert(other.id.clone(), (other.lease_until, since));
+        }
+        let ended = |other: &&Instance| other.lease_until < now || passed - self.0[&other.id].1 > LEASE;
+        others
+            .iter()
+            .filter(ended)
+            .map(|other| other.id.clone())
+            .collect()
+    }
 }
 
 impl Chores {
@@ -63,6 +93,7 @@ impl Chores {
             pass_at: 0,
             publisher: Publisher::default(),
             sync_times: sync_times(engine),
+            leases: Leases::default(),
         }
     }
 
@@ -85,6 +116,13 @@ impl Chores {
     /// Whether the chores have waited long enough to come even before due jobs.
     pub(super) fn urgent(&self) -> bool {
         self.take_over_at.min(self.retention_at) <= self.running.micros()
+    }
+
+    /// After a chore has failed: the loop comes back for what is left, but not without a pause.
+    pub(super) fn put_off(&mut self) {
+        let later = self.running.micros() + SECOND;
+        self.publisher.put_off(later);
+        self.pass_at = self.pass_at.max(later);
     }
 
     /// In how many microseconds the loop must come back for a chore at the latest.
@@ -185,12 +223,11 @@ impl Engine {
         } else {
             chores.running.micros() + TAKE_OVER_EVERY
         };
-        let dead = self
-            .store
-            .other_instances()
-            .await?
+        let others = self.store.other_instances().await?;
+        let ended = chores.leases.ended(&others, now, chores.running.micros());
+        let dead = others
             .into_iter()
-            .filter(|other| self.settings.alone || other.lease_until < now || is_dead(&other.place))
+            .filter(|other| self.settings.alone || ended.contains(&other.id) || is_dead(&other.place))
             .map(|other| other.id)
             .collect();
         let (grace, delivery) = (self.settings.firing.grace, self.settings.delivery);
@@ -212,8 +249,10 @@ impl Engine {
         let known = self.dispatcher.known();
         let (grace, delivery) = (self.settings.firing.grace, self.settings.delivery);
         let judge = move |open: &OpenRun| {
-            if known.contains(&open.run.key) || open.run.kind == JobKind::Manual {
+            if known.contains(&open.run.key) {
                 TakeOver::Leave
+            } else if open.run.kind == JobKind::Manual {
+                judge_abandoned(&open.run, now)
             } else {
                 adopt_or_miss(open, now, (grace, delivery))
             }
@@ -301,6 +340,16 @@ fn is_dead(place: &str) -> bool {
         .is_ok_and(|place| place.is_dead_for_certain())
 }
 
+/// A run asked for now that nobody here knows of: its caller was told that the database failed, and sends nothing. But
+/// one that was begun just now may be about to be known.
+fn judge_abandoned(run: &SendableRun, now: UtcMicros) -> TakeOver {
+    if now.since(run.scheduled_for).abs() <= ABANDONED {
+        return TakeOver::Leave;
+    }
+    let reason = "the database failed as the run was begun".to_owned();
+    TakeOver::Settle(Settled::Unknown { reason })
+}
+
 /// A run whose process is gone: what had not left is judged by its grace, what may have left by the delivery mode.
 fn judge_left_behind(open: &OpenRun, now: UtcMicros, grace: i64, delivery: Delivery) -> TakeOver {
     if !open.run.sending {
@@ -322,5 +371,39 @@ fn adopt_or_miss(open: &OpenRun, now: UtcMicros, (grace, delivery): (i64, Delive
         })
     } else {
         TakeOver::Adopt
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seen(leases: &mut Leases, until: i64, now: i64, passed: i64) -> bool {
+        let other = Instance {
+            id: "other".into(),
+            place: String::new(),
+            lease_until: UtcMicros::new(until * SECOND),
+        };
+        !leases
+            .ended(&[other], UtcMicros::new(now * SECOND), passed * SECOND)
+            .is_empty()
+    }
+
+    #[test]
+    fn a_lease_ends_by_the_clock_or_where_the_clock_was_set_back_by_not_being_renewed() {
+        let mut leases = Leases::default();
+        for (until, now, passed, ended) in [
+            (110, 100, 0, false),
+            (110, 111, 1, true),
+            // Set back by an hour: the lease is far ahead.
+            (3_710, 105, 5, false),
+            (3_710, 110, 10, false),
+            (3_710, 116, 16, true),
+            // And renewed after all.
+            (127, 117, 17, false),
+            (132, 122, 28, false),
+        ] {
+            assert_eq!(seen(&mut leases, until, now, passed), ended, "{until} at {now}");
+        }
     }
 }

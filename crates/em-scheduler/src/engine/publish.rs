@@ -43,6 +43,11 @@ impl Publisher {
         (self.at_work.is_some() || !self.waiting.is_empty()).then_some(self.at)
     }
 
+    /// It wants nothing before then.
+    pub(super) fn put_off(&mut self, later: i64) {
+        self.at = self.at.max(later);
+    }
+
     /// Ends what is being written; what has not been is found by the next job_sync.
     pub(super) async fn end(&mut self) {
         if let Some(work) = self.at_work.take() {

@@ -20,7 +20,10 @@ const PACE: i64 = 4_000;
 const BACK_OFF: (u64, u64) = (100, 1_000);
 
 impl Engine {
-    pub(super) async fn run(self, end: &Notify, ready: oneshot::Sender<()>) {
+    /// The loop itself, on the runtime that polls it, until `end` is notified. Tells `ready` when what an earlier
+    /// process left is taken over and the first `job_sync` is done. [`spawn`](Self::spawn) gives it a thread of its
+    /// own.
+    pub async fn run(self, end: &Notify, ready: oneshot::Sender<()>) {
         let mut chores = Chores::new(&self);
         let mut trouble = Trouble::default();
         let mut ready = Some(ready);
@@ -73,6 +76,7 @@ impl Engine {
     async fn chores(&self, chores: &mut Chores) {
         if let Err(error) = self.housekeeping(chores).await {
             tracing::warn!(%error, "a chore could not be done; it is tried again");
+            chores.put_off();
         }
     }
 

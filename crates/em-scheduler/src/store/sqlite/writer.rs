@@ -53,14 +53,21 @@ where
     }
 
     fn answer(self: Box<Self>, failure: Option<&StoreError>) {
-        let outcome = match (self.outcome, failure) {
+        let Self {
+            operation,
+            outcome,
+            answer,
+        } = *self;
+        // Before the caller goes on: what the operation holds may be the last handle on the store.
+        drop(operation);
+        let outcome = match (outcome, failure) {
             (Some(Err(error)), _) => Err(error),
             (_, Some(failure)) => Err(unavailable(failure)),
             (Some(Ok(value)), None) => Ok(value),
             (None, None) => Err(StoreError::Other("an operation was never run".into())),
         };
         // A caller that no longer waits has given up its request; the work is done all the same.
-        let _ = self.answer.send(outcome);
+        let _ = answer.send(outcome);
     }
 }
 
@@ -109,7 +116,9 @@ impl Writer {
 impl Drop for Writer {
     fn drop(&mut self) {
         drop(self.queue.take());
-        if let Some(thread) = self.thread.take() {
+        // Of an operation whose caller has gone, the thread itself may drop the last handle on the store.
+        let itself = |thread: &JoinHandle<()>| thread.thread().id() == std::thread::current().id();
+        if let Some(thread) = self.thread.take().filter(|thread| !itself(thread)) {
             // It ends as soon as its queue is empty; a panic in it has been reported by its hook.
             let _ = thread.join();
         }

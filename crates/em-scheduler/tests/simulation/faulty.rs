@@ -1,0 +1,372 @@
+//! The store as a process meets it: the real one, with whatever a database can do between a caller and its answer.
+//!
+//! Before and after each operation it may stall, fail or see the process die. A failure before it: nothing took effect.
+//! A failure after it: it took effect, and the caller is told that it did not. The operation itself is the real one,
+//! carried out at one instant.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use em_scheduler::model::{ListedJob, RunKey, SendableRun, Settlement, TaskId, TaskRow};
+use em_scheduler::store::{
+    Decided, Decider, Instance, JobNamer, JobPlanner, NextRun, Pages, Replaced, Result, Store, StoreError,
+    SyncPlanner, SyncedPage, TakeOverJudge,
+};
+use triggers::UtcMicros;
+
+use crate::blocking::finish;
+use crate::checker::Violation;
+use crate::database::Opened;
+use crate::life::Life;
+use crate::operation::Op;
+use crate::sabotage::Saboteur;
+use crate::world::Health;
+
+/// More events in one instant are a loop that goes round without a pause.
+const TOO_BUSY: u64 = 20_000;
+
+pub struct FaultyStore {
+    inner: Opened,
+    life: Arc<Life>,
+    saboteur: Option<Saboteur>,
+}
+
+/// Before an operation takes effect, or after.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Side {
+    Before,
+    After,
+}
+
+/// What happens on one side of an operation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fault {
+    None,
+    Stall(i64),
+    Fail,
+    Die,
+}
+
+impl FaultyStore {
+    pub fn new(inner: Opened, life: Arc<Life>, saboteur: Option<Saboteur>) -> Self {
+        Self {
+            inner,
+            life,
+            saboteur,
+        }
+    }
+
+    /// An operation between its faults.
+    async fn step<T>(&self, op: Op, work: impl Future<Output = Result<T>> + Send) -> Result<T> {
+        self.pass(Side::Before, &op).await?;
+        let outcome = work.await;
+        self.carried_out(&op, &outcome);
+        self.pass(Side::After, &op).await?;
+        outcome
+    }
+
+    /// The real operation, at one instant.
+    fn real<T, F>(&self, work: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T>> + Send + 'static,
+    {
+        match &self.inner.1 {
+            Some(runtime) => finish(runtime.spawn(work)).unwrap(),
+            None => finish(work),
+        }
+    }
+
+    fn carried_out<T>(&self, op: &Op, outcome: &Result<T>) {
+        let mut core = self.life.world.core();
+        core.carried_out(&self.life.name, op, self.life.clock.passed());
+        if let Err(error) = outcome {
+            // The database itself is always well here.
+            core.hold(Err(Violation::new("store", format!("{op}: {error}"))));
+        }
+    }
+
+    async fn pass(&self, side: Side, op: &Op) -> Result<()> {
+        self.life.go_on().await;
+        if self.life.world.core().trace.at_once() > TOO_BUSY {
+            self.life.end("of business");
+            let what = format!("{TOO_BUSY} events in one instant, the last of them {op}");
+            self.life.world.core().hold(Err(Violation::new("I8", what)));
+            self.life.go_on().await;
+        }
+        let fault = self.life.fault(side);
+        if fault != Fault::None {
+            self.life.world.core().figures.faults += 1;
+            self.life.note(format_args!("{fault:?} {side:?} {op}"));
+        }
+        match fault {
+            Fault::None => Ok(()),
+            Fault::Stall(micros) => {
+                tokio::time::sleep(Duration::from_micros(micros.unsigned_abs())).await;
+                self.life.go_on().await;
+                Ok(())
+            }
+            Fault::Fail => Err(StoreError::Unavailable(format!("simulated, {side:?} {op}"))),
+            Fault::Die => {
+                self.life.end(&format!("{side:?} {op}"));
+                std::future::pending().await
+            }
+        }
+    }
+}
+
+impl Life {
+    /// What happens next to an operation of this process.
+    fn fault(&self, side: Side) -> Fault {
+        let mut core = self.world.core();
+        let health = core.health;
+        let random = &mut core.random;
+        match health {
+            Health::Well => Fault::None,
+            Health::Away => Fault::Fail,
+            Health::Forgetful if side == Side::After => Fault::Fail,
+            Health::Forgetful => Fault::None,
+            Health::Flaky => match random.below(1_000) {
+                0..6 => Fault::Die,
+                6..50 => Fault::Fail,
+                50..200 => Fault::Stall(random.below(60_000)),
+                200..206 => Fault::Stall(random.between(1_000_000, 15_000_000)),
+                _ => Fault::None,
+            },
+        }
+    }
+
+    /// A point between two transactions of a sabotage, where the process may die.
+    pub async fn between(&self, op: &Op) {
+        let dies = {
+            let mut core = self.world.core();
+            core.health == Health::Flaky && core.random.chance(30)
+        };
+        if dies {
+            self.end("between two transactions");
+            self.world.core().carried_out(&self.name, op, self.clock.passed());
+            self.go_on().await;
+        }
+    }
+
+    /// A point at which the process may be held up.
+    pub async fn held_up(&self) {
+        if let Fault::Stall(micros) = self.fault(Side::Before) {
+            tokio::time::sleep(Duration::from_micros(micros.unsigned_abs())).await;
+            self.go_on().await;
+        }
+    }
+}
+
+/// Calls the real store.
+macro_rules! real {
+    ($self:ident, $inner:ident => $call:expr) => {{
+        let $inner = Arc::clone(&$self.inner.0);
+        $self.real(async move { $call.await })
+    }};
+}
+
+#[async_trait]
+impl Store for FaultyStore {
+    fn describe(&self) -> String {
+        self.inner.0.describe()
+    }
+
+    fn now(&self) -> UtcMicros {
+        UtcMicros::new(self.life.now())
+    }
+
+    async fn ping(&self) -> Result<()> {
+        self.step(Op::Read("ping"), async { real!(self, inner => inner.ping()) })
+            .await
+    }
+
+    async fn paused(&self) -> Result<bool> {
+        self.step(Op::Read("paused"), async { real!(self, inner => inner.paused()) })
+            .await
+    }
+
+    // Whoever steps through a list page by page is not simulated: the lists change nothing.
+    fn job_pages(&self, with_definitions: bool) -> Pages<ListedJob> {
+        self.inner.0.job_pages(with_definitions)
+    }
+
+    fn next_runs(&self) -> Pages<NextRun> {
+        self.inner.0.next_runs()
+    }
+
+    async fn list_jobs(&self, with_definitions: bool) -> Result<Vec<ListedJob>> {
+        self.step(Op::Read("jobs"), async {
+            real!(self, inner => inner.list_jobs(with_definitions))
+        })
+        .await
+    }
+
+    async fn task(&self, id: TaskId) -> Result<Option<TaskRow>> {
+        self.step(Op::Read("task"), async { real!(self, inner => inner.task(id)) })
+            .await
+    }
+
+    async fn replace_jobs(&self, now: UtcMicros, task: TaskId, plan: JobPlanner) -> Result<Replaced> {
+        self.step(Op::Replace(task), async {
+            if let Some(saboteur) = self.saboteur.as_ref().filter(|saboteur| saboteur.answers_early()) {
+                return saboteur.replace_later(Arc::clone(&self.life), (now, task, plan), &self.inner);
+            }
+            real!(self, inner => inner.replace_jobs(now, task, plan))
+        })
+        .await
+    }
+
+    async fn add_jobs(&self, now: UtcMicros, task: TaskId, plan: JobPlanner) -> Result<Replaced> {
+        self.step(Op::Add(task), async {
+            real!(self, inner => inner.add_jobs(now, task, plan))
+        })
+        .await
+    }
+
+    async fn remove_jobs(&self, now: UtcMicros, task: TaskId) -> Result<Vec<RunKey>> {
+        self.step(Op::Remove(task), async {
+            real!(self, inner => inner.remove_jobs(now, task))
+        })
+        .await
+    }
+
+    async fn remove_all_jobs(&self, now: UtcMicros) -> Result<Vec<RunKey>> {
+        self.step(Op::RemoveAll, async {
+            real!(self, inner => inner.remove_all_jobs(now))
+        })
+        .await
+    }
+
+    async fn remove_orphans(&self, now: UtcMicros) -> Result<Vec<RunKey>> {
+        self.step(Op::RemoveOrphans, async {
+            real!(self, inner => inner.remove_orphans(now))
+        })
+        .await
+    }
+
+    async fn set_paused(&self, now: UtcMicros, paused: bool) -> Result<()> {
+        self.step(Op::Pause(paused), async {
+            real!(self, inner => inner.set_paused(now, paused))
+        })
+        .await
+    }
+
+    async fn begin_manual_run(
+        &self,
+        now: UtcMicros,
+        task: TaskId,
+        job_id: JobNamer,
+    ) -> Result<Option<SendableRun>> {
+        self.step(Op::Manual(task), async {
+            real!(self, inner => inner.begin_manual_run(now, task, job_id))
+        })
+        .await
+    }
+
+    async fn decide(&self, now: UtcMicros, limit: usize, decider: Arc<dyn Decider>) -> Result<Decided> {
+        self.step(Op::Decide(now.get()), async {
+            match &self.saboteur {
+                Some(saboteur) if saboteur.decides() => {
+                    saboteur.decide(&self.life, (now, limit), &*decider).await
+                }
+                _ => real!(self, inner => inner.decide(now, limit, decider)),
+            }
+        })
+        .await
+    }
+
+    async fn begin_sends(&self, now: UtcMicros, runs: Vec<(RunKey, i64)>) -> Result<Vec<SendableRun>> {
+        self.step(Op::Begin(runs.clone()), async {
+            if let Some(saboteur) = self.saboteur.as_ref().filter(|saboteur| saboteur.sends_early()) {
+                return saboteur.begin_later(Arc::clone(&self.life), (now, runs), &self.inner);
+            }
+            real!(self, inner => inner.begin_sends(now, runs))
+        })
+        .await
+    }
+
+    async fn settle(&self, now: UtcMicros, settlements: Vec<Settlement>) -> Result<()> {
+        let named = settlements.iter().map(|one| (one.key, one.fence)).collect();
+        self.step(Op::Settle(named), async {
+            match &self.saboteur {
+                Some(saboteur) if saboteur.settles() => saboteur.settle(&self.life, now, &settlements).await,
+                _ => real!(self, inner => inner.settle(now, settlements)),
+            }
+        })
+        .await
+    }
+
+    async fn publish_next_runs(&self, now: UtcMicros, tasks: Vec<TaskId>) -> Result<Vec<TaskId>> {
+        self.step(Op::Publish, async {
+            real!(self, inner => inner.publish_next_runs(now, tasks))
+        })
+        .await
+    }
+
+    async fn sync_page(
+        &self,
+        now: UtcMicros,
+        after: Option<TaskId>,
+        limit: usize,
+        plan: SyncPlanner,
+    ) -> Result<SyncedPage> {
+        self.step(Op::Sync, async {
+            real!(self, inner => inner.sync_page(now, after, limit, plan))
+        })
+        .await
+    }
+
+    async fn synced_before(&self) -> Result<bool> {
+        self.step(Op::Read("synced"), async {
+            real!(self, inner => inner.synced_before())
+        })
+        .await
+    }
+
+    async fn set_synced(&self, now: UtcMicros) -> Result<()> {
+        self.step(Op::SetSynced, async {
+            real!(self, inner => inner.set_synced(now))
+        })
+        .await
+    }
+
+    async fn renew_lease(&self, now: UtcMicros, lease_until: UtcMicros) -> Result<()> {
+        self.step(Op::RenewLease, async {
+            real!(self, inner => inner.renew_lease(now, lease_until))
+        })
+        .await
+    }
+
+    async fn other_instances(&self) -> Result<Vec<Instance>> {
+        self.step(Op::OtherInstances, async {
+            real!(self, inner => inner.other_instances())
+        })
+        .await
+    }
+
+    async fn take_over(
+        &self,
+        now: UtcMicros,
+        owners: Vec<String>,
+        strangers: bool,
+        judge: TakeOverJudge,
+    ) -> Result<Vec<SendableRun>> {
+        let op = Op::TakeOver {
+            owners: owners.clone(),
+            strangers,
+        };
+        self.step(op, async {
+            real!(self, inner => inner.take_over(now, owners, strangers, judge))
+        })
+        .await
+    }
+
+    async fn delete_old_runs(&self, before: UtcMicros, limit: usize) -> Result<usize> {
+        self.step(Op::DeleteOld, async {
+            real!(self, inner => inner.delete_old_runs(before, limit))
+        })
+        .await
+    }
+}

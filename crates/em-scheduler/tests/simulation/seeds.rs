@@ -1,0 +1,126 @@
+//! The tests: which seeds are played, and that the sabotages are found.
+//!
+//! `SIMULATION_SEEDS` names others (`7`, or `1000..2000`), `SIMULATION_EVENTS` plays on until so many events have
+//! happened. CONTRIBUTING.md has the commands.
+
+use std::ops::Range;
+
+use crate::database::Backend;
+use crate::driver::{Failure, Play, play};
+use crate::sabotage::Sabotage;
+use crate::world::Figures;
+
+pub const ONE: Play = Play {
+    backend: Backend::Sqlite,
+    processes: 1,
+    sabotage: None,
+};
+pub const TWO: Play = Play { processes: 2, ..ONE };
+
+/// Plays these seeds, or those that the environment names.
+fn hold(usual: Range<u64>, how: Play) {
+    let seeds = std::env::var("SIMULATION_SEEDS").map_or(usual, |text| range(&text));
+    let enough = std::env::var("SIMULATION_EVENTS")
+        .ok()
+        .map(|text| text.parse::<u64>().unwrap());
+    let mut total = Figures::default();
+    let mut seed = seeds.start;
+    while enough.map_or(seed < seeds.end, |enough| total.events < enough) {
+        match play(seed, how) {
+            Ok(played) => {
+                total.add(played.figures);
+                if seeds.end == seeds.start + 1 && enough.is_none() {
+                    println!("{}", played.trace);
+                }
+            }
+            Err(failure) => panic!("{failure}"),
+        }
+        seed += 1;
+    }
+    println!("{how:?}: {total:?}, 0 violations");
+}
+
+fn range(text: &str) -> Range<u64> {
+    match text.split_once("..") {
+        Some((start, end)) => start.parse().unwrap()..end.parse().unwrap(),
+        None => {
+            let seed = text.parse().unwrap();
+            seed..seed + 1
+        }
+    }
+}
+
+#[test]
+fn one_process_keeps_the_invariants() {
+    hold(0..120, ONE);
+}
+
+#[test]
+fn two_processes_on_one_database_keep_the_invariants() {
+    hold(0..80, TWO);
+}
+
+#[test]
+fn one_process_keeps_them_on_postgres() {
+    hold(
+        0..4,
+        Play {
+            backend: Backend::Postgres,
+            ..ONE
+        },
+    );
+}
+
+#[test]
+fn two_processes_keep_them_on_postgres() {
+    hold(
+        0..4,
+        Play {
+            backend: Backend::Postgres,
+            ..TWO
+        },
+    );
+}
+
+#[test]
+fn a_seed_is_one_history() {
+    for how in [ONE, TWO] {
+        for seed in 0..5 {
+            let digests = [(), ()].map(|()| play(seed, how).unwrap().digest);
+            assert_eq!(digests[0], digests[1], "seed {seed} of {how:?}");
+        }
+    }
+}
+
+/// The first seed that finds a sabotage, of a few hundred.
+fn found(sabotage: Sabotage) -> Box<Failure> {
+    let how = Play {
+        processes: 1 + usize::from(sabotage.takes_two()),
+        sabotage: Some(sabotage),
+        ..ONE
+    };
+    let failure = (0..300).find_map(|seed| play(seed, how).err());
+    let failure = failure.unwrap_or_else(|| panic!("{sabotage:?} is not found"));
+    println!("{sabotage:?}: seed {}: {}", failure.seed, failure.violation);
+    failure
+}
+
+macro_rules! sabotages {
+    ($($name:ident: $sabotage:ident breaks $($rule:literal)|+),+ $(,)?) => {
+        $(#[test]
+        fn $name() {
+            let failure = found(Sabotage::$sabotage);
+            assert!(matches!(failure.violation.rule, $($rule)|+), "{failure}");
+        })+
+    };
+}
+
+sabotages! {
+    advancing_and_then_inserting_is_found: AdvanceThenInsert breaks "I1",
+    inserting_and_then_advancing_is_found: InsertThenAdvance breaks "I1" | "I2",
+    two_owners_without_key_or_lock_are_found: Unconditional breaks "I1" | "I2",
+    a_settle_without_its_fence_is_found: IgnoreTheFence breaks "I3" | "I4" | "I7",
+    events_written_apart_are_found: EventsApart breaks "I7",
+    a_request_before_its_row_is_found: SendFirst breaks "I3",
+    an_answer_before_its_commit_is_found: AnswerFirst breaks "I6",
+}
