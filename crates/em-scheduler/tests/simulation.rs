@@ -18,6 +18,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a simulation that cannot go on says where")]
 
+#[cfg(not(debug_assertions))]
+compile_error!(
+    "only a debug build can be given its random numbers: build the simulation with debug assertions"
+);
+
 #[path = "simulation/audit.rs"]
 mod audit;
 #[path = "simulation/blocking.rs"]

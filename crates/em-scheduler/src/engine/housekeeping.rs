@@ -176,6 +176,10 @@ impl Engine {
         let now = self.store.now();
         let passed = chores.running.micros();
         let stopped = self.control.is_stopped();
+        if stopped {
+            // Nobody goes on with it, and the loop must not come back for it.
+            chores.pass = None;
+        }
         if self.dispatcher.take_astray() || chores.find_astray_at <= passed {
             chores.find_astray_at = passed + FIND_ASTRAY_EVERY;
             self.find_astray(now).await?;

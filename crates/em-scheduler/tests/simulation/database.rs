@@ -31,7 +31,7 @@ enum Place {
         folder: tempfile::TempDir,
     },
     Postgres {
-        client: tokio_postgres::Client,
+        client: Box<tokio_postgres::Client>,
         database: test_postgres::Database,
         runtime: Runtime,
     },
@@ -198,7 +198,7 @@ fn postgres() -> Place {
         client
     });
     Place::Postgres {
-        client,
+        client: Box::new(client),
         database,
         runtime,
     }

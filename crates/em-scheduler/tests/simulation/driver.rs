@@ -85,7 +85,7 @@ enum Step {
     Edit,
     Kill,
     Freeze,
-    StepClock,
+    Clock,
     Health,
     Mood,
     Nothing,
@@ -170,7 +170,7 @@ impl Driver {
             (12, Step::Edit),
             (8, Step::Kill),
             (if two { 10 } else { 2 }, Step::Freeze),
-            (10, Step::StepClock),
+            (10, Step::Clock),
             (8, Step::Health),
             (8, Step::Mood),
             (10, Step::Nothing),
@@ -191,7 +191,7 @@ impl Driver {
                 self.slots[place].frozen_until = Some(self.passed + long);
                 self.note(format_args!("process {place} is frozen for {long} µs"));
             }
-            Step::StepClock => self.step_clock(),
+            Step::Clock => self.step_clock(),
             Step::Health => {
                 let health = self.random.pick(&[
                     Health::Well,
@@ -384,7 +384,7 @@ impl Driver {
             name: format!("{}{}", ["a", "b"][place], self.lives),
             passed: self.passed,
         };
-        self.slots[place].process = Process::start(&self.world, birth);
+        self.slots[place].process = Process::start(&self.world, &birth);
     }
 
     /// Makes everything well and sees what remains.

@@ -174,7 +174,7 @@ impl Store for FaultyStore {
     }
 
     fn now(&self) -> UtcMicros {
-        UtcMicros::new(self.life.now())
+        UtcMicros::new(self.life.now() + self.saboteur.as_ref().map_or(0, Saboteur::ahead))
     }
 
     async fn ping(&self) -> Result<()> {
@@ -358,6 +358,9 @@ impl Store for FaultyStore {
             strangers,
         };
         self.step(op, async {
+            if self.saboteur.as_ref().is_some_and(Saboteur::takes_nothing_over) {
+                return Ok(Vec::new());
+            }
             real!(self, inner => inner.take_over(now, owners, strangers, judge))
         })
         .await

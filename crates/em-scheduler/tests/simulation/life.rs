@@ -2,10 +2,12 @@
 //! then on nothing of it does anything any more.
 
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use em_scheduler::clock::Clock;
 use tokio::sync::Notify;
 
+use crate::checker::Violation;
 use crate::clock::ProcessClock;
 use crate::world::World;
 
@@ -16,7 +18,12 @@ pub struct Life {
     pub clock: ProcessClock,
     dead: AtomicBool,
     died: Notify,
+    /// When it last looked at the clock, and how often in that instant.
+    looks: Mutex<(i64, u32)>,
 }
+
+/// Looks at the clock in one instant that show a loop going round without a pause, even one that asks nobody.
+const TOO_MANY_LOOKS: u32 = 100_000;
 
 impl Life {
     pub fn new(name: String, world: World, clock: ProcessClock) -> Self {
@@ -26,6 +33,7 @@ impl Life {
             clock,
             dead: AtomicBool::new(false),
             died: Notify::new(),
+            looks: Mutex::default(),
         }
     }
 
@@ -60,6 +68,21 @@ impl Life {
 
     /// What the wall shows.
     pub fn now(&self) -> i64 {
+        let passed = self.clock.passed();
+        let looks = {
+            let mut looks = self.looks.lock().unwrap_or_else(PoisonError::into_inner);
+            *looks = if looks.0 == passed {
+                (passed, looks.1 + 1)
+            } else {
+                (passed, 1)
+            };
+            looks.1
+        };
+        if looks == TOO_MANY_LOOKS {
+            self.end("of business");
+            let what = format!("{} goes round without a pause", self.name);
+            self.world.core().hold(Err(Violation::new("I8", what)));
+        }
         self.clock.now().get()
     }
 

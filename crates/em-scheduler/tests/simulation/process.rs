@@ -49,7 +49,7 @@ pub struct Birth<'a> {
 
 impl Process {
     /// Starts it; none if it cannot open the database.
-    pub fn start(world: &World, birth: Birth<'_>) -> Option<Self> {
+    pub fn start(world: &World, birth: &Birth<'_>) -> Option<Self> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_time()
             .start_paused(true)

@@ -16,6 +16,7 @@ use crate::blocking::finish;
 use crate::database::{self, Opened};
 use crate::life::Life;
 use crate::operation::Op;
+use crate::scenario::SECOND;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Sabotage {
@@ -34,6 +35,10 @@ pub enum Sabotage {
     SendFirst,
     /// The API answers before its change is committed.
     AnswerFirst,
+    /// A process goes by a clock of its own, two seconds ahead of the one that counts.
+    OwnClock,
+    /// What a dead process left is left to itself.
+    TakeNothingOver,
 }
 
 impl Sabotage {
@@ -79,6 +84,19 @@ impl Saboteur {
         self.sabotage == Sabotage::SendFirst
     }
 
+    pub fn takes_nothing_over(&self) -> bool {
+        self.sabotage == Sabotage::TakeNothingOver
+    }
+
+    /// How far its clock is ahead, in microseconds.
+    pub fn ahead(&self) -> i64 {
+        if self.sabotage == Sabotage::OwnClock {
+            2 * SECOND
+        } else {
+            0
+        }
+    }
+
     pub fn answers_early(&self) -> bool {
         self.sabotage == Sabotage::AnswerFirst
     }
@@ -115,24 +133,24 @@ impl Saboteur {
             .collect();
         match self.sabotage {
             Sabotage::AdvanceThenInsert => {
-                self.write(|tx| due.iter().for_each(|due| advance(tx, due, now)));
+                self.write(|tx| due.iter().for_each(|due| advance(tx, due)));
                 life.between(&op).await;
                 self.write(|tx| {
-                    decided.runs = due.iter().flat_map(|due| insert(tx, due, (now, life))).collect()
+                    decided.runs = due.iter().flat_map(|due| insert(tx, due, (now, life))).collect();
                 });
             }
             Sabotage::InsertThenAdvance => {
                 self.write(|tx| {
-                    decided.runs = due.iter().flat_map(|due| insert(tx, due, (now, life))).collect()
+                    decided.runs = due.iter().flat_map(|due| insert(tx, due, (now, life))).collect();
                 });
                 life.between(&op).await;
-                self.write(|tx| due.iter().for_each(|due| advance(tx, due, now)));
+                self.write(|tx| due.iter().for_each(|due| advance(tx, due)));
             }
             _ => {
                 life.held_up().await;
                 self.write(|tx| {
                     decided.runs = due.iter().flat_map(|due| insert(tx, due, (now, life))).collect();
-                    due.iter().for_each(|due| advance(tx, due, now));
+                    due.iter().for_each(|due| advance(tx, due));
                 });
             }
         }
@@ -166,7 +184,7 @@ impl Saboteur {
             self.write(|tx| {
                 events
                     .drain(..)
-                    .for_each(|(task, message)| log(tx, task, message))
+                    .for_each(|(task, message)| log(tx, task, message));
             });
         }
         Ok(())
@@ -337,7 +355,7 @@ fn insert(
     runs
 }
 
-fn advance(tx: &Transaction<'_>, (key, job, plan): &(i64, DueJob, Plan), _: UtcMicros) {
+fn advance(tx: &Transaction<'_>, (key, job, plan): &(i64, DueJob, Plan)) {
     match plan.next {
         Next::At(at) => tx
             .execute(
