@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
@@ -46,7 +47,8 @@ pub struct Launch<'a> {
 pub struct Service {
     process: Child,
     address: SocketAddr,
-    ready: Receiver<SocketAddr>,
+    /// Behind a lock, so that several threads may look at one service.
+    ready: Mutex<Receiver<SocketAddr>>,
     watch: Stopwatch,
     /// Seconds from the start of the process to its word that it is ready.
     pub start_up: f64,
@@ -113,11 +115,11 @@ impl Service {
         let mut service = Self {
             process,
             address: SocketAddr::from(([127, 0, 0, 1], 0)),
-            ready: channel().1,
+            ready: Mutex::new(channel().1),
             watch,
             start_up: 0.0,
         };
-        service.ready = listen(stderr, log.transpose()?)?;
+        service.ready = Mutex::new(listen(stderr, log.transpose()?)?);
         Ok(service)
     }
 
@@ -126,7 +128,8 @@ impl Service {
     /// # Errors
     /// It ended, or was not ready within the limit.
     pub fn wait_ready(&mut self, limit: Duration) -> anyhow::Result<()> {
-        match self.ready.recv_timeout(limit) {
+        let ready = self.ready.get_mut().unwrap_or_else(PoisonError::into_inner);
+        match ready.recv_timeout(limit) {
             Ok(address) => self.address = address,
             Err(RecvTimeoutError::Timeout) => bail!("the service was not ready in time"),
             Err(RecvTimeoutError::Disconnected) => bail!("the service ended before it was ready"),

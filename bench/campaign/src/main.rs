@@ -12,6 +12,7 @@ mod api;
 mod checker;
 mod children;
 mod dice;
+mod mount;
 mod parts;
 mod runner;
 mod schedules;

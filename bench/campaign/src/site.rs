@@ -17,7 +17,7 @@ use crate::api::Ledger;
 use crate::checker::{self, Delivery, Event, Figures, History, Job, Run, Schedule, Violation};
 use crate::children;
 use crate::runner::Runner;
-use crate::schedules::{ONE_OFF, Planned};
+use crate::schedules::{ONE_OFF, Planned, SECOND};
 
 /// The service on this machine, at its busiest, is ready within this.
 const READY: Duration = Duration::from_secs(60);
@@ -37,9 +37,15 @@ pub struct Site {
     pub folder: PathBuf,
     pub binary: PathBuf,
     pub delivery: Delivery,
-    /// Arguments of every start.
+    /// The misfire grace, in microseconds.
+    pub grace: i64,
+    /// Arguments of every start, beside delivery and grace.
     pub arguments: Vec<String>,
     pub environment: Vec<(String, String)>,
+    /// See [`History`].
+    pub one_clock: bool,
+    /// See [`History`].
+    pub restored: bool,
 }
 
 /// What came of a site.
@@ -52,7 +58,10 @@ pub struct Judged {
 impl Site {
     /// How it is started.
     pub fn launch(&self) -> Launch<'_> {
-        let mut arguments = vec!["--delivery".to_owned(), self.delivery.name().to_owned()];
+        let grace = (self.grace / SECOND).to_string();
+        let mut arguments: Vec<String> = ["--delivery", self.delivery.name(), "--misfire-grace", &grace]
+            .map(str::to_owned)
+            .to_vec();
         arguments.extend_from_slice(&self.arguments);
         Launch {
             binary: self.binary.clone(),
@@ -163,6 +172,12 @@ impl Site {
                 });
             }
         }
+        let log = fs::read(self.folder.join("service.log")).unwrap_or_default();
+        ensure!(
+            !String::from_utf8_lossy(&log).contains("panicked at"),
+            "the service panicked, see {}",
+            self.folder.display()
+        );
         if !violations.is_empty() {
             self.leave(history, &violations)?;
         }
@@ -230,8 +245,9 @@ impl Site {
                 .number("SELECT coalesce(max(value), 0) FROM scheduler_state WHERE name = 'paused'")?
                 != 0,
             horizon,
-            one_clock: true,
-            restored: false,
+            grace: self.grace,
+            one_clock: self.one_clock,
+            restored: self.restored,
         })
     }
 

@@ -15,6 +15,9 @@ use crate::runner::{Manners, Runner};
 use crate::schedules::Schedules;
 use crate::site::{Judged, Site};
 
+/// The service's own misfire grace, in microseconds.
+pub const GRACE: i64 = 30_000_000;
+
 /// See the module.
 pub struct World {
     /// The service as it is shipped.
@@ -84,10 +87,18 @@ impl World {
     /// # Errors
     /// The folder cannot be removed.
     pub fn take(&self, site: &Site, judged: &Judged) -> anyhow::Result<Figures> {
+        self.take_folder(&site.folder, judged)
+    }
+
+    /// The same where the site itself is gone already.
+    ///
+    /// # Errors
+    /// The folder cannot be removed.
+    pub fn take_folder(&self, folder: &Path, judged: &Judged) -> anyhow::Result<Figures> {
         if judged.violations.is_empty() {
-            fs::remove_dir_all(&site.folder)?;
+            fs::remove_dir_all(folder)?;
         } else {
-            let place = site.folder.display();
+            let place = folder.display();
             eprintln!(
                 "seed {}: {} violations, kept in {place}",
                 self.seed,
@@ -130,7 +141,10 @@ pub fn site_on(database: Database, (plan, folder): (Plan<'_>, PathBuf)) -> anyho
         folder,
         binary: plan.binary.to_owned(),
         delivery: plan.delivery,
+        grace: GRACE,
         arguments: Vec::new(),
         environment: Vec::new(),
+        one_clock: true,
+        restored: false,
     })
 }

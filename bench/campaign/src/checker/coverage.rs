@@ -19,12 +19,31 @@ pub fn check(history: &History, found: &mut Found) {
             found.add(Invariant::I2, format!("{} has two rows", run.name()));
         }
     }
+    for run in history.runs.iter().filter(|run| run.kind != "manual") {
+        misfire(history, run, found);
+    }
     let by_job = history.by_job();
     for schedule in &history.schedules {
         let runs = by_job.get(schedule.job.as_str()).map_or(&[][..], Vec::as_slice);
         let judge = Judge { history, schedule };
         judge.rows(runs, found);
         judge.next(runs, found);
+    }
+}
+
+/// A run is missed when it is too late, and only then.
+fn misfire(history: &History, run: &Run, found: &mut Found) {
+    let late = run.decided_at - run.scheduled_for;
+    if run.was_submitted() && late > history.grace {
+        let what = format!("{} was decided to be sent {late} µs after its time", run.name());
+        found.add(Invariant::I1, what);
+    }
+    let ended = run.finished_at.unwrap_or(i64::MAX) - run.scheduled_for;
+    if run.state == "missed" && ended <= history.grace {
+        found.add(
+            Invariant::I1,
+            format!("{} was missed, though only {ended} µs late", run.name()),
+        );
     }
 }
 

@@ -135,6 +135,8 @@ pub struct History {
     pub paused: bool,
     /// What was due up to here must be decided and over.
     pub horizon: i64,
+    /// The misfire grace, in microseconds.
+    pub grace: i64,
     /// The service's clock is the runner's, so arrivals can be compared with due times.
     pub one_clock: bool,
     /// The database was put back to an older copy: requests may be known of which the rows are gone, and runs may be

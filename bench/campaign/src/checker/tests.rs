@@ -28,7 +28,7 @@ fn run(seconds: i64, state: &str) -> Run {
         attempt: 1,
         owner: "one".into(),
         fence: 1,
-        finished_at: Some(at(seconds) + if state == "missed" { 1_000 } else { 5_000 }),
+        finished_at: Some(at(seconds) + 5_000),
         reason: String::new(),
         muted: false,
     }
@@ -62,6 +62,11 @@ fn sound() -> History {
         coalesced_since: Some(at(10)),
         ..run(30, "delivered")
     };
+    let missed = Run {
+        decided_at: at(71),
+        finished_at: Some(at(71)),
+        ..run(40, "missed")
+    };
     let job = Job {
         task: 7,
         kind: "interval".into(),
@@ -78,7 +83,7 @@ fn sound() -> History {
             created: at(-1),
             windows: None,
         }],
-        runs: vec![run(0, "delivered"), coalesced, run(40, "missed")],
+        runs: vec![run(0, "delivered"), coalesced, missed],
         jobs: BTreeMap::from([(JOB.to_owned(), job)]),
         events: vec![
             event("Job added. Scheduled for: Mon, Nov 23, 2026 16:12:00"),
@@ -92,6 +97,7 @@ fn sound() -> History {
         changes: Vec::new(),
         paused: false,
         horizon: at(45),
+        grace: 30 * SECOND,
         one_clock: true,
         restored: false,
     }
@@ -164,6 +170,17 @@ fn a_next_run_that_did_not_advance_with_its_decision_is_named() {
         if let Some(job) = history.jobs.get_mut(JOB) {
             job.next = Some(at(40));
         }
+    });
+}
+
+#[test]
+fn a_run_missed_in_time_and_one_sent_too_late_are_named() {
+    names(Invariant::I1, "missed, though only", |history| {
+        history.runs[2].decided_at = at(70);
+        history.runs[2].finished_at = Some(at(70));
+    });
+    names(Invariant::I1, "decided to be sent", |history| {
+        history.runs[0].decided_at = at(31)
     });
 }
 

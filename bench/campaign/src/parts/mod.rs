@@ -1,6 +1,17 @@
 //! The parts of the campaign: what is broken, and how.
 
+mod clock;
+mod disk;
+mod downtime;
+mod hung;
+mod instances;
 mod kill;
+mod poison;
+mod postgres;
+mod restore;
+mod soak;
+mod strace;
+mod zombie;
 
 use clap::ValueEnum;
 
@@ -13,12 +24,47 @@ pub enum Part {
     All,
     /// SIGKILL at random times and at the steps of a fire.
     Kill,
+    /// SIGKILL and errors at every write, flush and send of a small scenario.
+    Strace,
+    /// PostgreSQL: connections cut, the server crashed, the server away for minutes.
+    Postgres,
+    /// A process stopped for longer than its lease, and another that takes over.
+    Zombie,
+    /// A full disk, a read-only one.
+    Disk,
+    /// Further processes on the same database.
+    Instances,
+    /// The database put back to an older copy.
+    Restore,
+    /// Thirty days in which nothing ran.
+    Downtime,
+    /// Rows that make no sense.
+    Poison,
+    /// The system's clock stepped both ways.
+    Clock,
+    /// Tasks whose runner never answers, beside healthy ones.
+    Hung,
+    /// Half an hour of mixed faults: nothing grows.
+    Soak,
 }
 
 type Runs = fn(&mut World) -> anyhow::Result<()>;
 
 /// Each part, and whether it needs crash points.
-const PARTS: [(Part, bool, Runs); 1] = [(Part::Kill, true, kill::run)];
+const PARTS: [(Part, bool, Runs); 12] = [
+    (Part::Kill, true, kill::run),
+    (Part::Strace, true, strace::run),
+    (Part::Postgres, false, postgres::run),
+    (Part::Zombie, false, zombie::run),
+    (Part::Disk, false, disk::run),
+    (Part::Instances, false, instances::run),
+    (Part::Restore, false, restore::run),
+    (Part::Downtime, false, downtime::run),
+    (Part::Poison, false, poison::run),
+    (Part::Clock, false, clock::run),
+    (Part::Hung, false, hung::run),
+    (Part::Soak, false, soak::run),
+];
 
 impl Part {
     /// The parts behind what was asked for, in their order.
