@@ -38,17 +38,19 @@ pub fn unmount(folder: &PathBuf) -> bool {
     done
 }
 
-/// From now on SIGINT and SIGTERM end what was started and then this program.
+/// From now on SIGINT and SIGTERM end what was started, remove the folder, and then end this program.
 ///
 /// # Errors
 /// The system refuses.
-pub fn watch() -> anyhow::Result<()> {
+pub fn watch(folder: PathBuf) -> anyhow::Result<()> {
     let mut signals = Signals::new([SIGINT, SIGTERM])?;
     std::thread::Builder::new()
         .name("signals".into())
         .spawn(move || {
             if let Some(signal) = signals.forever().next() {
                 end_all();
+                // Whoever is in the middle of writing there may keep a part of it.
+                let _ = std::fs::remove_dir_all(&folder);
                 std::process::exit(128 + signal);
             }
         })?;

@@ -96,7 +96,7 @@ fn main() -> anyhow::Result<ExitCode> {
         .context("the program is in no folder")?
         .join(format!("campaign-{seed}-{}", std::process::id()));
     fs::create_dir_all(&folder)?;
-    children::watch()?;
+    children::watch(folder.clone())?;
     let mut world = World {
         binary,
         crashing,

@@ -160,14 +160,6 @@ impl Runner {
         locked(&self.shared.receipts).len()
     }
 
-    /// Forgets what it noted so far.
-    pub fn forget(&self) {
-        locked(&self.shared.receipts).clear();
-        self.shared
-            .most
-            .store(self.shared.served.load(Ordering::Relaxed), Ordering::Relaxed);
-    }
-
     /// Behaves like this from now on.
     pub fn behave(&self, manners: Manners) {
         *locked(&self.shared.manners) = manners;

@@ -180,7 +180,7 @@ fn a_run_missed_in_time_and_one_sent_too_late_are_named() {
         history.runs[2].finished_at = Some(at(70));
     });
     names(Invariant::I1, "decided to be sent", |history| {
-        history.runs[0].decided_at = at(31)
+        history.runs[0].decided_at = at(31);
     });
 }
 
@@ -215,7 +215,7 @@ fn two_keys_of_one_run_are_named() {
 #[test]
 fn a_run_sent_twice_is_named_unless_it_may_be() {
     names(Invariant::I3, "came 2 times", |history| {
-        history.receipts.push(receipt(0, 2))
+        history.receipts.push(receipt(0, 2));
     });
     let mut history = sound();
     history.delivery = Delivery::AtLeastOnce;
@@ -232,23 +232,23 @@ fn a_run_sent_twice_is_named_unless_it_may_be() {
 #[test]
 fn a_request_that_does_not_fit_its_run_is_named() {
     names(Invariant::I3, "without a decision", |history| {
-        history.receipts.push(receipt(50, 1))
+        history.receipts.push(receipt(50, 1));
     });
     names(Invariant::I3, "(missed): was sent", |history| {
-        history.receipts.push(receipt(40, 1))
+        history.receipts.push(receipt(40, 1));
     });
     names(Invariant::I3, "never reached a runner", |history| {
         history.receipts.remove(0);
     });
     names(Invariant::I3, "the runner took it", |history| {
-        history.runs[0].state = "failed".into()
+        history.runs[0].state = "failed".into();
     });
 }
 
 #[test]
 fn an_early_request_and_an_early_decision_are_named() {
     names(Invariant::I5, "came 1 µs before", |history| {
-        history.receipts[0].at = START - 1
+        history.receipts[0].at = START - 1;
     });
     names(Invariant::I5, "decided before its time", |history| {
         history.runs[0].decided_at = START - 1;
@@ -330,12 +330,12 @@ fn what_a_stale_owner_changes_is_named() {
     type Damage = fn(&mut Vec<Run>);
     let damages: [(&str, Damage); 4] = [
         ("had ended and was changed", |runs| {
-            runs[0].state = "unknown".into()
+            runs[0].state = "unknown".into();
         }),
         ("is gone", |runs| drop(runs.remove(0))),
         ("its fence went from 1 to 0", |runs| runs[1].fence = 0),
         ("its owner changed under the fence", |runs| {
-            runs[1].owner = "two".into()
+            runs[1].owner = "two".into();
         }),
     ];
     for (words, damage) in damages {
