@@ -5,8 +5,8 @@
 //! cargo run --release -p campaign -- all [--quick] [--write]
 //! ```
 //!
-//! `parts` says what is broken and how; `site` is one service with its database and runner, `checker` the judge of what it
-//! left. A part that finds a violation leaves its folder, and the program ends with 1.
+//! `parts` says what is broken and how; `site` is one service with its database and runner, `records` reads what it
+//! left, `checker` judges it. A part that finds a violation leaves its folder, and the program ends with 1.
 
 mod api;
 mod checker;
@@ -14,6 +14,7 @@ mod children;
 mod dice;
 mod mount;
 mod parts;
+mod records;
 mod runner;
 mod schedules;
 mod site;

@@ -1,7 +1,6 @@
 //! A site: one database with its schedules, one runner, one service that is started again and again. What the service
-//! leaves is read here and given to the checker.
+//! leaves is read by `records` and given to the checker.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -11,20 +10,17 @@ use bench::clock::{self, Stopwatch};
 use bench::database::{Database, Engine};
 use bench::service::{Launch, Service};
 use rustix::process::Signal;
-use triggers::{Kind, UtcMicros, Zone};
 
 use crate::api::Ledger;
-use crate::checker::{self, Delivery, Event, Figures, History, Job, Run, Schedule, Violation};
+use crate::checker::{self, Delivery, Figures, History, Violation};
 use crate::children;
 use crate::runner::Runner;
-use crate::schedules::{ONE_OFF, Planned, SECOND};
+use crate::schedules::{Planned, SECOND};
 
 /// The service on this machine, at its busiest, is ready within this.
 const READY: Duration = Duration::from_secs(60);
 /// How long the backlog may take after the last fault (I8), and how long is waited at all.
 pub const DRAINED: Duration = Duration::from_secs(10);
-/// No longer passes between the planning of a job and its row, in microseconds.
-const PLANNING: i64 = 900_000;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// See the module.
@@ -205,132 +201,6 @@ impl Site {
             .with_context(|| format!("{} cannot be written", path.display()))
     }
 
-    /// Reads everything there is to judge. The service is at rest.
-    ///
-    /// # Errors
-    /// The database cannot be read, or holds something that no service writes.
-    pub fn history(&self, horizon: i64) -> anyhow::Result<History> {
-        let (jobs, runs) = (self.jobs()?, self.runs()?);
-        let mut schedules = Vec::new();
-        for planned in &self.planned {
-            let mut planned = planned.clone();
-            if planned.job.ends_with(ONE_OFF) {
-                let of_task = |job: &&Job| job.task == planned.task && job.kind == "one_off";
-                let id = jobs
-                    .iter()
-                    .find(|(_, job)| of_task(job))
-                    .map(|(id, _)| id.clone());
-                // Where there is none, the checker will miss its run by the name that says so.
-                planned.job = id.unwrap_or(planned.job);
-            }
-            let job = jobs.get(&planned.job);
-            let first = runs
-                .iter()
-                .filter(|run| run.job == planned.job)
-                .map(Run::since)
-                .chain(job.and_then(|job| job.next))
-                .min();
-            schedules.push(schedule(&planned, (job.map_or(0, |job| job.created), first))?);
-        }
-        Ok(History {
-            delivery: self.delivery,
-            schedules,
-            runs,
-            jobs,
-            events: self.events()?,
-            receipts: self.runner.receipts(),
-            changes: self.ledger.changes(),
-            paused: self
-                .database
-                .number("SELECT coalesce(max(value), 0) FROM scheduler_state WHERE name = 'paused'")?
-                != 0,
-            horizon,
-            grace: self.grace,
-            one_clock: self.one_clock,
-            restored: self.restored,
-        })
-    }
-
-    fn jobs(&self) -> anyhow::Result<BTreeMap<String, Job>> {
-        let rows = self.database.rows::<6>(
-            "SELECT j.id, j.task_id, j.kind, j.created_at, j.listed, d.next_run_at
-             FROM scheduler_job j LEFT JOIN scheduler_due d ON d.job_key = j.key",
-        )?;
-        rows.into_iter()
-            .map(|[id, task, kind, created, listed, next]| {
-                let job = Job {
-                    task: task.parse()?,
-                    kind,
-                    created: created.parse()?,
-                    listed: listed == "1",
-                    next: optional(&next)?,
-                };
-                Ok((id, job))
-            })
-            .collect()
-    }
-
-    /// The rows of `scheduler_run`.
-    ///
-    /// # Errors
-    /// As [`Site::history`].
-    pub fn runs(&self) -> anyhow::Result<Vec<Run>> {
-        let rows = self.database.rows::<14>(
-            "SELECT job_id, task_id, kind, scheduled_for, state, decided_at, coalesced, coalesced_since, attempt, owner,
-                    fence, finished_at, muted, coalesce(reason, '') FROM scheduler_run ORDER BY key",
-        )?;
-        rows.into_iter()
-            .map(|row| {
-                let [
-                    job,
-                    task,
-                    kind,
-                    scheduled_for,
-                    state,
-                    decided_at,
-                    coalesced,
-                    since,
-                    attempt,
-                    owner,
-                    fence,
-                    finished_at,
-                    muted,
-                    reason,
-                ] = row;
-                Ok(Run {
-                    job,
-                    task: task.parse()?,
-                    kind,
-                    scheduled_for: scheduled_for.parse()?,
-                    state,
-                    decided_at: decided_at.parse()?,
-                    coalesced: coalesced.parse()?,
-                    coalesced_since: optional(&since)?,
-                    attempt: attempt.parse()?,
-                    owner,
-                    fence: fence.parse()?,
-                    finished_at: optional(&finished_at)?,
-                    muted: muted == "1",
-                    reason,
-                })
-            })
-            .collect()
-    }
-
-    fn events(&self) -> anyhow::Result<Vec<Event>> {
-        let rows = self
-            .database
-            .rows::<2>("SELECT task_id, message FROM task_log ORDER BY id")?;
-        rows.into_iter()
-            .map(|[task, message]| {
-                Ok(Event {
-                    task: task.parse()?,
-                    message,
-                })
-            })
-            .collect()
-    }
-
     /// Disables a task as em_web does before it deletes its jobs: else the next `job_sync` would add them again.
     pub fn disable(&self, task: i32) -> bool {
         let disabled = self
@@ -353,34 +223,6 @@ impl Site {
         );
         Ok(())
     }
-}
-
-/// The schedule as it is due. An interval without start begins one period after the moment in which it was planned,
-/// which is a little before the one in which it was stored: `first` tells, if it is no more than that.
-fn schedule(planned: &Planned, (created, first): (i64, Option<i64>)) -> anyhow::Result<Schedule> {
-    let compile = |created| {
-        let context = triggers::Context::new(Zone::utc(), UtcMicros::new(created));
-        planned.definition.compile(&context)
-    };
-    let mut trigger = compile(created)?;
-    if planned.definition.kind == Kind::Interval
-        && planned.definition.start.is_none()
-        && let (Some(due), Some(first)) = (trigger.next_fire(None, UtcMicros::new(created)), first)
-        && (-PLANNING..=0).contains(&(first - due.get()))
-    {
-        trigger = compile(created + first - due.get())?;
-    }
-    Ok(Schedule {
-        job: planned.job.clone(),
-        task: planned.task,
-        trigger,
-        created,
-        windows: planned.windows.clone(),
-    })
-}
-
-fn optional(text: &str) -> anyhow::Result<Option<i64>> {
-    Ok((!text.is_empty()).then(|| text.parse()).transpose()?)
 }
 
 /// A copy of a database at rest: for each try its own.

@@ -125,6 +125,10 @@ fn work(
     let mut killed = Killed::default();
     while killed.at_random + killed.at_steps < kills {
         live(&site, &mut dice, &mut killed)?;
+        if dice.per_mille(30) {
+            // So long that due times pass meanwhile and are made one.
+            std::thread::sleep(Duration::from_millis(1_000 + dice.below(3_000)));
+        }
     }
     let judged = site.conclude()?;
     killed.calls = site.ledger.changes().len();
