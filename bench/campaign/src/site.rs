@@ -209,6 +209,13 @@ impl Site {
         disabled.is_ok()
     }
 
+    /// Whether its log tells of an error.
+    pub fn says_error(&self) -> bool {
+        let log = fs::read(self.folder.join("service.log")).unwrap_or_default();
+        let log = String::from_utf8_lossy(&log);
+        log.contains("\"ERROR\"") || log.lines().any(|line| line.starts_with("em-scheduler: "))
+    }
+
     /// Ends a service by SIGKILL.
     ///
     /// # Errors

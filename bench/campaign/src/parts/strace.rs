@@ -17,7 +17,7 @@ use bench::service::Service;
 use test_postgres::Server;
 
 use crate::api::Ledger;
-use crate::checker::{Delivery, Figures};
+use crate::checker::{Delivery, Figures, Invariant, Violation};
 use crate::runner::{Manners, Runner};
 use crate::schedules::{SECOND, Schedules, Timing, whole_second};
 use crate::site::{self, Site};
@@ -37,6 +37,8 @@ const WORKERS: usize = 4;
 /// Beyond so many calls the scenario is over for certain.
 const MOST: usize = 2_000;
 const ONE_OFFS: i64 = 6;
+/// Seconds that the scenario may take. The service waits for up to a second after an error.
+const LONGEST: f64 = 5.0;
 
 /// What strace does to a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -99,8 +101,10 @@ impl Original {
 #[derive(Debug, Default)]
 struct Tries {
     hit: usize,
-    /// The service ended by itself.
+    /// The service ended by itself, with an error that says why.
     gave_up: usize,
+    /// It went on by itself when the call succeeded again.
+    went_on: usize,
     figures: Figures,
 }
 
@@ -151,6 +155,7 @@ fn every(world: &mut World, original: &Original, (call, injected): (&str, Inject
         .with("call", call)
         .with("what", what)
         .with("hit", tries.hit)
+        .with("went on", tries.went_on)
         .with("ended by itself", tries.gave_up);
     let row = tries.figures.into_row(row).number("seconds", watch.seconds());
     world.results.add(row)
@@ -203,44 +208,60 @@ impl Copied {
         let set = [format!("--trace={call}"), format!("--inject={call}:{how}")];
         launch.under.extend(set);
         let mut service = site.begin(&launch)?;
-        let ended = scenario(&site, &mut service)?;
-        let met = was_injected(&trace)? || (injected == Injected::Kill && ended);
-        if !ended {
-            site.kill(&mut service)?;
+        let whole = scenario(&site, &mut service)?;
+        let ended = service.ended()?;
+        let met = was_injected(&trace)? || (injected == Injected::Kill && ended.is_some());
+        match ended {
+            None => site.kill(&mut service)?,
+            Some(status) => ensure!(
+                injected == Injected::Kill
+                    || (status.code().is_some_and(|code| code != 0) && site.says_error()),
+                "the service ended with {status} and no word of why, see {}",
+                site.folder.display()
+            ),
         }
         drop(service);
         if !met {
             std::fs::remove_dir_all(&site.folder)?;
             return Ok(false);
         }
-        let judged = site.conclude()?;
+        let mut judged = site.conclude()?;
+        let failed = matches!(injected, Injected::Fails(_));
+        if failed && ended.is_none() && !whole {
+            judged.violations.push(Violation {
+                invariant: Invariant::I8,
+                what: format!("{call} failed once and the service neither went on nor ended"),
+            });
+            judged.figures.violations += 1;
+        }
         let figures = world.take(&site, &judged)?;
         let mut tries = tries.lock().ok().context("a worker panicked")?;
         tries.hit += 1;
-        tries.gave_up += usize::from(ended && injected != Injected::Kill);
+        tries.gave_up += usize::from(ended.is_some() && injected != Injected::Kill);
+        tries.went_on += usize::from(failed && ended.is_none() && whole);
         tries.figures.add(figures);
         Ok(true)
     }
 }
 
 /// Waits until the one-offs and a run of the interval have arrived and been written down, or the service has ended, or
-/// nothing more comes. Answers whether it has ended.
+/// nothing more comes. Answers whether all came.
 fn scenario(site: &Site, service: &mut Service) -> anyhow::Result<bool> {
     let (enough, watch) = (usize::try_from(ONE_OFFS)? + 2, Stopwatch::start());
     let mut arrived = 0.0;
-    while watch.seconds() < 4.0 {
+    while watch.seconds() < LONGEST {
         if service.wait_end(Duration::from_millis(10))?.is_some() {
-            return Ok(true);
+            return Ok(false);
         }
         if site.runner.count() >= enough && arrived == 0.0 {
             arrived = watch.seconds();
         }
         // What is to be written down after the last arrival is done by then, or never.
         if arrived > 0.0 && watch.seconds() > arrived + 0.2 {
-            break;
+            return Ok(true);
         }
     }
-    Ok(service.ended()?.is_some())
+    Ok(false)
 }
 
 fn was_injected(trace: &PathBuf) -> anyhow::Result<bool> {
