@@ -122,7 +122,9 @@ impl World {
 
     /// A row of a part that begins with its database and seed.
     pub fn row(&self, part: &'static str, database: &str) -> Row {
-        Row::new(part).with("database", database).with("seed", self.seed)
+        let row = Row::new(part).with("database", database).with("seed", self.seed);
+        // Few and short: said where it may be read as more.
+        if self.quick { row.with("quick", true) } else { row }
     }
 }
 

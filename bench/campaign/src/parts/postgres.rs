@@ -61,7 +61,7 @@ fn plan<'a>(world: &'a World, name: &str, (schedules, delivery): (&'a Schedules,
 
 /// Connections ended by the server at random times: the outcome of a commit among them is unknown.
 fn cuts(world: &mut World, delivery: Delivery) -> anyhow::Result<()> {
-    let rounds = if world.quick { 60 } else { 1_000 };
+    let rounds = if world.quick { 30 } else { 500 };
     let schedules = busy();
     let site = world.site(plan(world, "cuts", (&schedules, delivery)))?;
     let service = site.start()?;
@@ -85,20 +85,28 @@ fn cuts(world: &mut World, delivery: Delivery) -> anyhow::Result<()> {
     world.results.add(figures.into_row(row))
 }
 
-/// Ends one or two of the service's connections, pauses for up to 200 ms, again and again: after a cut the service waits for
-/// a moment itself.
-fn script(dice: &mut Dice, (database, rounds): (&str, usize)) -> String {
-    let cut = |dice: &mut Dice| {
-        format!(
-            "SELECT count(pg_terminate_backend(pid)) FROM (SELECT pid FROM pg_stat_activity
-             WHERE datname = '{database}' ORDER BY (state = 'active') DESC, random() LIMIT {}) AS chosen;
-             SELECT pg_sleep({});\n",
-            1 + dice.below(2),
-            dice.below(200) as f64 / 1_000.0
-        )
-    };
-    // Their own snapshot each: outside of a transaction every statement has one.
-    (0..rounds).map(|_| cut(dice)).collect()
+/// Waits up to 200 ms, then until a connection of the service is in a transaction (2 s at most), and ends that one; again
+/// and again. Most of the service's transactions are single round trips before their commit, so many are cut in it.
+fn script(dice: &mut Dice, (database, times): (&str, usize)) -> String {
+    let mut script = format!(
+        "CREATE FUNCTION pg_temp.cut(pause float) RETURNS bigint LANGUAGE plpgsql AS $$
+         DECLARE chosen int;
+         BEGIN
+           PERFORM pg_sleep(pause);
+           FOR look IN 1..2000 LOOP
+             PERFORM pg_stat_clear_snapshot();
+             SELECT pid INTO chosen FROM pg_stat_activity
+             WHERE datname = '{database}' AND state IN ('active', 'idle in transaction') ORDER BY random() LIMIT 1;
+             EXIT WHEN chosen IS NOT NULL;
+             PERFORM pg_sleep(0.001);
+           END LOOP;
+           RETURN CASE WHEN pg_terminate_backend(chosen) THEN 1 ELSE 0 END;
+         END $$;\n"
+    );
+    for _ in 0..times {
+        script += &format!("SELECT pg_temp.cut({});\n", dice.below(200) as f64 / 1_000.0);
+    }
+    script
 }
 
 /// The server ends as in a crash and comes back, again and again.
