@@ -20,6 +20,9 @@ pub struct Connection {
 
 impl Connection {
     /// Connects, on the runtime that calls this.
+    ///
+    /// # Errors
+    /// Nobody listens there.
     pub async fn open(address: SocketAddr) -> anyhow::Result<Self> {
         let stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
@@ -35,6 +38,9 @@ impl Connection {
     }
 
     /// One GET; answers the length of the body.
+    ///
+    /// # Errors
+    /// The connection failed, or the answer is no success.
     pub async fn get(&mut self, path: &str) -> anyhow::Result<usize> {
         let request = Request::get(path)
             .header("host", self.host.as_str())
@@ -59,6 +65,10 @@ pub struct Caller {
 }
 
 impl Caller {
+    /// Connects.
+    ///
+    /// # Errors
+    /// Nobody listens there.
     pub fn new(address: SocketAddr) -> anyhow::Result<Self> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
@@ -68,6 +78,9 @@ impl Caller {
     }
 
     /// One GET; answers how long it took in microseconds, until the whole answer was there, and its length.
+    ///
+    /// # Errors
+    /// As [`Connection::get`].
     pub fn get(&mut self, path: &str) -> anyhow::Result<(i64, usize)> {
         let watch = Stopwatch::start();
         let length = self

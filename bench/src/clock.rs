@@ -22,6 +22,13 @@ pub fn whole_second_after(seconds: i64) -> i64 {
     (now() / 1_000_000 + seconds + 1) * 1_000_000
 }
 
+/// A time as em_web writes it, in UTC.
+pub fn wall(at: i64) -> String {
+    jiff::Timestamp::from_microsecond(at)
+        .map(|at| at.strftime("%Y-%m-%d %H:%M:%S%.6f").to_string())
+        .unwrap_or_default()
+}
+
 /// Measures how long something takes.
 #[derive(Debug, Clone, Copy)]
 pub struct Stopwatch(Instant);

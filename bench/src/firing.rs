@@ -2,7 +2,7 @@
 //! `lateness` and `mixed`.
 
 use crate::World;
-use crate::clock;
+use crate::clock::{self, wall};
 use crate::database::{Database, Engine, Filling};
 use crate::rows::Row;
 use crate::service::Service;
@@ -45,13 +45,6 @@ pub fn filling(rate: usize, shape: Shape, more: usize) -> Filling {
         run_length: 1,
         disabled_from: Some(rate + 1),
     }
-}
-
-/// A time as em_web writes it.
-pub fn wall(at: i64) -> String {
-    jiff::Timestamp::from_microsecond(at)
-        .map(|at| at.strftime("%Y-%m-%d %H:%M:%S%.6f").to_string())
-        .unwrap_or_default()
 }
 
 /// What to measure.
@@ -111,7 +104,7 @@ pub fn measure(world: &World<'_>, steady: &Steady) -> anyhow::Result<Measured> {
 /// Measures a window of a service that fires.
 pub fn window(
     world: &World<'_>,
-    (service, database): (&Service, &Database<'_>),
+    (service, database): (&Service, &Database),
     steady: &Steady,
 ) -> anyhow::Result<Measured> {
     // Whatever the start left to do is done by then, or the service cannot keep up anyway.

@@ -5,25 +5,17 @@
 //! cargo run --release -p bench -- all [--quick] [--write]
 //! ```
 //!
-//! `workloads` says what is done, `firing` what its steady ones share; `service`, `runner`, `database` and `client` are
-//! the players, `statistics` and `rows` make numbers of what they saw, `report` puts those into the document.
+//! `workloads` says what is done, `firing` what its steady ones share, `machine` where. The players and what makes numbers
+//! of what they saw are the library beside this program.
 
-mod client;
-mod clock;
-mod database;
 mod firing;
 mod machine;
-mod process;
-mod report;
-mod rows;
-mod runner;
-mod service;
-mod statistics;
 mod workloads;
 
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
+use bench::{client, clock, database, process, report, rows, runner, service, statistics};
 use clap::{Parser, ValueEnum};
 use test_postgres::Server;
 
@@ -80,6 +72,12 @@ enum Workload {
     Peers,
 }
 
+const DOCUMENT: report::Document = report::Document {
+    path: concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/performance.md"),
+    title: "Performance",
+    package: "bench",
+};
+
 /// What every workload works with.
 pub struct World<'a> {
     /// The service.
@@ -115,7 +113,7 @@ fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
     let binary = match &arguments.binary {
         Some(binary) => binary.clone(),
-        None => service::build()?,
+        None => service::build(service::Profile::Release)?,
     };
     // Beside the program, for a system's own folder of temporary files is often no disk at all.
     let own = std::env::current_exe()?;
@@ -141,7 +139,7 @@ fn main() -> anyhow::Result<()> {
     }
     outcome?;
     if arguments.write {
-        report::write(&world.results)?;
+        report::write(&DOCUMENT, &world.results)?;
     }
     Ok(())
 }

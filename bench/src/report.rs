@@ -7,34 +7,46 @@ use anyhow::{Context, bail};
 
 use crate::rows::Results;
 
-const DOCUMENT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/performance.md");
+/// A document and the program that rewrites its sections.
+#[derive(Debug, Clone, Copy)]
+pub struct Document {
+    /// Where it is.
+    pub path: &'static str,
+    /// Its heading, where it is yet to be created.
+    pub title: &'static str,
+    /// The package of the program, as `cargo run -p` takes it.
+    pub package: &'static str,
+}
 
 /// Writes the tables of all workloads that were run.
-pub fn write(results: &Results) -> anyhow::Result<()> {
-    let path = Path::new(DOCUMENT);
+///
+/// # Errors
+/// The document cannot be read or written, or a section of it has no end.
+pub fn write(document: &Document, results: &Results) -> anyhow::Result<()> {
+    let path = Path::new(document.path);
     let mut text = if path.exists() {
         fs::read_to_string(path)?
     } else {
-        "# Performance\n".to_owned()
+        format!("# {}\n", document.title)
     };
     for workload in results.workloads() {
-        text = with_section(&text, workload, &results.table(workload))?;
+        text = with_section((&text, document.package), workload, &results.table(workload))?;
     }
     fs::write(path, text).with_context(|| format!("{} cannot be written", path.display()))
 }
 
 /// The document with the section replaced, or added at the end if there is none yet.
-fn with_section(text: &str, workload: &str, table: &str) -> anyhow::Result<String> {
+fn with_section((text, package): (&str, &str), workload: &str, table: &str) -> anyhow::Result<String> {
     let (begin, end) = (
-        format!("<!-- begin: cargo run --release -p bench -- {workload} --write -->"),
-        format!("<!-- end: bench {workload} -->"),
+        format!("<!-- begin: cargo run --release -p {package} -- {workload} --write -->"),
+        format!("<!-- end: {package} {workload} -->"),
     );
     let section = format!("{begin}\n\n{table}\n{end}");
     let Some((before, rest)) = text.split_once(&begin) else {
         return Ok(format!("{}\n\n## {workload}\n\n{section}\n", text.trim_end()));
     };
     let Some((_, after)) = rest.split_once(&end) else {
-        bail!("docs/performance.md: {begin} without {end}");
+        bail!("{begin} without {end}");
     };
     Ok(format!("{before}{section}{after}"))
 }
@@ -46,14 +58,14 @@ mod tests {
     #[test]
     fn only_its_own_section_changes() {
         let text = "# Performance\n\n## Triggers\n\nx\n";
-        let once = with_section(text, "burst", "| a |\n").unwrap();
+        let once = with_section((text, "bench"), "burst", "| a |\n").unwrap();
         assert_eq!(
             once,
             "# Performance\n\n## Triggers\n\nx\n\n## burst\n\n\
              <!-- begin: cargo run --release -p bench -- burst --write -->\n\n| a |\n\n<!-- end: bench burst -->\n"
         );
-        let twice = with_section(&once, "burst", "| b |\n").unwrap();
+        let twice = with_section((&once, "bench"), "burst", "| b |\n").unwrap();
         assert_eq!(twice, once.replace("| a |", "| b |"));
-        assert!(with_section(&once.replace("end", "x"), "burst", "").is_err());
+        assert!(with_section((&once.replace("end", "x"), "bench"), "burst", "").is_err());
     }
 }

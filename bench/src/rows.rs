@@ -11,11 +11,13 @@ use serde_json::Value;
 /// One measurement: its workload, and named values in the order of the table's columns.
 #[derive(Debug, Clone)]
 pub struct Row {
+    /// What was measured; its section in the document.
     pub workload: &'static str,
     cells: Vec<(String, Value)>,
 }
 
 impl Row {
+    /// A row without values.
     pub fn new(workload: &'static str) -> Self {
         Self {
             workload,
@@ -62,6 +64,10 @@ pub struct Results {
 }
 
 impl Results {
+    /// Results that go to a file.
+    ///
+    /// # Errors
+    /// The file cannot be written.
     pub fn create(path: &Path) -> anyhow::Result<Self> {
         let file = OpenOptions::new()
             .create(true)
@@ -76,6 +82,9 @@ impl Results {
     }
 
     /// Notes a row, at once also in the file: a run that breaks off leaves what it had.
+    ///
+    /// # Errors
+    /// The file cannot be written.
     pub fn add(&mut self, row: Row) -> anyhow::Result<()> {
         let line = serde_json::to_string(&row)?;
         writeln!(self.file, "{line}")?;

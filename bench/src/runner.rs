@@ -14,6 +14,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 
 use crate::clock::{self, Stopwatch};
+use crate::request::{self, Head, Request};
 
 const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}";
 /// Room for a burst, so that noting an arrival seldom allocates.
@@ -43,6 +44,9 @@ pub struct Runner {
 
 impl Runner {
     /// Starts it on a free port.
+    ///
+    /// # Errors
+    /// What the system refused.
     pub fn start() -> anyhow::Result<Self> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_io()
@@ -132,13 +136,13 @@ async fn serve(mut stream: TcpStream, arrivals: Arrivals) {
         let at = clock::now();
         let mut read = 0;
         loop {
-            match request(&buffer[read..], at) {
-                Head::Whole(length, arrival) => {
-                    read += length;
+            match request::read(&buffer[read..]) {
+                Head::Whole(request) => {
+                    read += request.length;
                     arrivals
                         .lock()
                         .unwrap_or_else(PoisonError::into_inner)
-                        .push(arrival);
+                        .push(arrival(&request, at));
                     answers.extend_from_slice(ANSWER);
                 }
                 Head::Partial => break,
@@ -153,69 +157,15 @@ async fn serve(mut stream: TcpStream, arrivals: Arrivals) {
     }
 }
 
-enum Head {
-    Whole(usize, Arrival),
-    Partial,
-    Wrong,
-}
-
-/// Reads one request without body from the front of what came.
-fn request(bytes: &[u8], at: i64) -> Head {
-    let mut headers = [httparse::EMPTY_HEADER; 32];
-    let mut request = httparse::Request::new(&mut headers);
-    match request.parse(bytes) {
-        Ok(httparse::Status::Complete(length)) => {
-            let path = request.path.unwrap_or("");
-            let mut digest = DefaultHasher::new();
-            path.hash(&mut digest);
-            let mut scheduled_for = 0;
-            for header in request.headers.iter() {
-                if header.name.eq_ignore_ascii_case("idempotency-key") {
-                    header.value.hash(&mut digest);
-                } else if header.name.eq_ignore_ascii_case("x-scheduled-for") {
-                    scheduled_for = std::str::from_utf8(header.value)
-                        .ok()
-                        .and_then(|text| text.parse::<jiff::Timestamp>().ok())
-                        .map_or(0, jiff::Timestamp::as_microsecond);
-                }
-            }
-            let task = path
-                .rsplit('/')
-                .next()
-                .and_then(|id| id.parse().ok())
-                .unwrap_or(0);
-            let key = digest.finish();
-            Head::Whole(
-                length,
-                Arrival {
-                    at,
-                    key,
-                    task,
-                    scheduled_for,
-                },
-            )
-        }
-        Ok(httparse::Status::Partial) => Head::Partial,
-        Err(_) => Head::Wrong,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_request_is_read_with_what_it_names() {
-        let text =
-            b"GET /api/17 HTTP/1.1\r\nhost: x\r\nX-Scheduled-For: 2026-11-23T16:12:04Z\r\n\r\nGET /api";
-        let Head::Whole(length, arrival) = request(text, 5) else {
-            panic!("not read")
-        };
-        assert_eq!(length, text.len() - 8);
-        assert_eq!(
-            (arrival.at, arrival.task, arrival.scheduled_for),
-            (5, 17, 1_795_450_324_000_000)
-        );
-        assert!(matches!(request(&text[length..], 5), Head::Partial));
+/// What is noted of one request.
+fn arrival(request: &Request<'_>, at: i64) -> Arrival {
+    let mut digest = DefaultHasher::new();
+    request.path.hash(&mut digest);
+    request.key.hash(&mut digest);
+    Arrival {
+        at,
+        key: digest.finish(),
+        task: request.task,
+        scheduled_for: request.scheduled_for,
     }
 }

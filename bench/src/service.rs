@@ -1,10 +1,13 @@
 //! The service under test, as a process of its own: the release binary, started as anybody would start it.
 
-use std::io::{BufRead, BufReader};
+use std::ffi::OsString;
+use std::fs::{File, OpenOptions};
+use std::io::{BufRead, BufReader, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStderr, Command, Stdio};
+use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
@@ -21,21 +24,70 @@ const LONGEST_START: Duration = Duration::from_secs(900);
 /// Longer than the service's own limit for requests in flight.
 const LONGEST_STOP: Duration = Duration::from_secs(40);
 
+/// How to start it.
+#[derive(Debug, Clone, Default)]
+pub struct Launch<'a> {
+    /// The program.
+    pub binary: PathBuf,
+    /// The setting `database-url`.
+    pub database: &'a str,
+    /// The setting `runner-host`.
+    pub runner: String,
+    /// Arguments after those that every start has.
+    pub arguments: Vec<String>,
+    /// Variables of its environment.
+    pub environment: Vec<(String, String)>,
+    /// A program that becomes the service, with its arguments, such as `strace -D`; none: the service itself.
+    pub under: Vec<String>,
+    /// Where its log is added to; without one only warnings and errors are passed on to our own.
+    pub log: Option<PathBuf>,
+}
+
 /// A running service, stopped when dropped.
 pub struct Service {
     process: Child,
     address: SocketAddr,
+    /// Behind a lock, so that several threads may look at one service.
+    ready: Mutex<Receiver<SocketAddr>>,
+    watch: Stopwatch,
     /// Seconds from the start of the process to its word that it is ready.
     pub start_up: f64,
 }
 
 impl Service {
     /// Starts it and waits until it is ready.
-    pub fn start(binary: &Path, database: &Database<'_>, runner: &Runner) -> anyhow::Result<Self> {
+    ///
+    /// # Errors
+    /// It cannot be run, ended at once, or was not ready in time.
+    pub fn start(binary: &Path, database: &Database, runner: &Runner) -> anyhow::Result<Self> {
+        let mut service = Self::launch(&Launch {
+            binary: binary.to_owned(),
+            database: &database.url,
+            runner: runner.url(),
+            ..Launch::default()
+        })?;
+        service.wait_ready(LONGEST_START)?;
+        Ok(service)
+    }
+
+    /// Starts it and does not wait.
+    ///
+    /// # Errors
+    /// It cannot be run, or its log cannot be written.
+    pub fn launch(launch: &Launch<'_>) -> anyhow::Result<Self> {
         let watch = Stopwatch::start();
-        let mut process = Command::new(binary)
+        let words = || {
+            launch
+                .under
+                .iter()
+                .map(OsString::from)
+                .chain([launch.binary.clone().into()])
+        };
+        let mut command = Command::new(words().next().context("nothing to run")?);
+        let mut process = command
+            .args(words().skip(1))
             .arg("serve")
-            .args(["--database-url", &database.url, "--runner-host", &runner.url()])
+            .args(["--database-url", launch.database, "--runner-host", &launch.runner])
             .args([
                 "--bind",
                 "127.0.0.1:0",
@@ -44,26 +96,88 @@ impl Service {
                 "--log-format",
                 "json",
             ])
+            .args(&launch.arguments)
+            .envs(launch.environment.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
             .spawn()
             .context("the service cannot be run")?;
-        let stderr = process.stderr.take();
+        let stderr = process
+            .stderr
+            .take()
+            .context("the service has no standard error")?;
+        let log = launch.log.as_ref().map(|path| {
+            let opened = OpenOptions::new().create(true).append(true).open(path);
+            opened.with_context(|| format!("{} cannot be written", path.display()))
+        });
         // From here on dropping it ends the process.
         let mut service = Self {
             process,
             address: SocketAddr::from(([127, 0, 0, 1], 0)),
+            ready: Mutex::new(channel().1),
+            watch,
             start_up: 0.0,
         };
-        let ready = listen(stderr.context("the service has no standard error")?)?;
-        match ready.recv_timeout(LONGEST_START) {
-            Ok(address) => service.address = address,
-            Err(RecvTimeoutError::Timeout) => bail!("the service was not ready in time"),
-            Err(RecvTimeoutError::Disconnected) => bail!("the service ended at once"),
-        }
-        service.start_up = watch.seconds();
+        service.ready = Mutex::new(listen(stderr, log.transpose()?)?);
         Ok(service)
+    }
+
+    /// Waits until it is ready.
+    ///
+    /// # Errors
+    /// It ended, or was not ready within the limit.
+    pub fn wait_ready(&mut self, limit: Duration) -> anyhow::Result<()> {
+        let ready = self.ready.get_mut().unwrap_or_else(PoisonError::into_inner);
+        match ready.recv_timeout(limit) {
+            Ok(address) => self.address = address,
+            Err(RecvTimeoutError::Timeout) => bail!("the service was not ready in time"),
+            Err(RecvTimeoutError::Disconnected) => bail!("the service ended before it was ready"),
+        }
+        self.start_up = self.watch.seconds();
+        Ok(())
+    }
+
+    /// How it ended, if it has.
+    ///
+    /// # Errors
+    /// What the system refused.
+    pub fn ended(&mut self) -> anyhow::Result<Option<ExitStatus>> {
+        Ok(self.process.try_wait()?)
+    }
+
+    /// Waits until it has ended; nothing where it has not within the limit.
+    ///
+    /// # Errors
+    /// What the system refused.
+    pub fn wait_end(&mut self, limit: Duration) -> anyhow::Result<Option<ExitStatus>> {
+        let watch = Stopwatch::start();
+        loop {
+            let status = self.ended()?;
+            if status.is_some() || watch.seconds() > limit.as_secs_f64() {
+                return Ok(status);
+            }
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    }
+
+    /// Sends it a signal.
+    ///
+    /// # Errors
+    /// It has ended.
+    pub fn signal(&self, signal: Signal) -> anyhow::Result<()> {
+        let pid = Pid::from_raw(self.process.id().cast_signed()).context("no process")?;
+        Ok(kill_process(pid, signal)?)
+    }
+
+    /// Kills it with SIGKILL, wherever it is, and waits for its end.
+    ///
+    /// # Errors
+    /// What the system refused.
+    pub fn kill(&mut self) -> anyhow::Result<ExitStatus> {
+        // It may just have ended by itself; then its own status is the answer.
+        let _ = self.process.kill();
+        Ok(self.process.wait()?)
     }
 
     /// Where its API listens.
@@ -71,6 +185,7 @@ impl Service {
         self.address
     }
 
+    /// The process.
     pub fn pid(&self) -> u32 {
         self.process.id()
     }
@@ -81,6 +196,9 @@ impl Service {
     }
 
     /// Stops it gracefully.
+    ///
+    /// # Errors
+    /// It did not end by itself in time, or with an error.
     pub fn stop(mut self) -> anyhow::Result<()> {
         ensure!(self.end(), "the service had to be killed");
         Ok(())
@@ -114,18 +232,22 @@ impl Drop for Service {
     }
 }
 
-/// Reads the service's log to its end: the address when it is ready, warnings and errors on to our own.
-fn listen(stderr: ChildStderr) -> anyhow::Result<Receiver<SocketAddr>> {
+/// Reads the service's log to its end: the address when it is ready, warnings and errors on to our own unless there is
+/// a file for it.
+fn listen(stderr: ChildStderr, log: Option<File>) -> anyhow::Result<Receiver<SocketAddr>> {
     let (tell, told) = channel();
     std::thread::Builder::new().name("log".into()).spawn(move || {
+        let mut log = log;
         for line in BufReader::new(stderr).lines().map_while(Result::ok) {
-            hear(&line, &tell);
+            // A log that cannot be written is no reason to leave the service with a full pipe.
+            let kept = log.as_mut().is_some_and(|log| writeln!(log, "{line}").is_ok());
+            hear((&line, kept), &tell);
         }
     })?;
     Ok(told)
 }
 
-fn hear(line: &str, tell: &Sender<SocketAddr>) {
+fn hear((line, kept): (&str, bool), tell: &Sender<SocketAddr>) {
     let entry: Value = serde_json::from_str(line).unwrap_or(Value::Null);
     let field = |name: &str| entry[name].as_str().unwrap_or("");
     if field("message") == "em-scheduler is ready" {
@@ -133,31 +255,49 @@ fn hear(line: &str, tell: &Sender<SocketAddr>) {
             // Nobody listens only if the start was given up.
             let _ = tell.send(address);
         }
-    } else if entry["level"].as_str() != Some("INFO") {
+    } else if !kept && entry["level"].as_str() != Some("INFO") {
         eprintln!("the service: {line}");
     }
 }
 
+/// How the service is compiled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Profile {
+    /// As it is shipped.
+    Release,
+    /// With debug assertions and crash points.
+    Debug,
+}
+
 /// The service's binary beside our own, built if need be.
-pub fn build() -> anyhow::Result<PathBuf> {
+///
+/// # Errors
+/// Cargo cannot be run, or the service does not compile.
+pub fn build(profile: Profile) -> anyhow::Result<PathBuf> {
     let own = std::env::current_exe()?;
     let folder = own.parent().context("the program is in no folder")?;
     let target = folder.parent().context("the program is in no target folder")?;
     eprintln!("building the service …");
-    let status = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
-        .args([
-            "build",
-            "--release",
-            "-p",
-            "em-scheduler",
-            "--bin",
-            "em-scheduler",
-            "--target-dir",
-        ])
-        .arg(target)
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.args([
+        "build",
+        "-p",
+        "em-scheduler",
+        "--bin",
+        "em-scheduler",
+        "--target-dir",
+    ]);
+    command.arg(target).current_dir(env!("CARGO_MANIFEST_DIR"));
+    let folder = match profile {
+        Profile::Release => {
+            command.arg("--release");
+            "release"
+        }
+        Profile::Debug => "debug",
+    };
+    let status = command
         .status()
         .context("cargo cannot be run; --binary names a service that is built already")?;
     ensure!(status.success(), "the service cannot be built");
-    Ok(target.join("release/em-scheduler"))
+    Ok(target.join(folder).join("em-scheduler"))
 }

@@ -6,9 +6,8 @@ use std::time::Duration;
 use anyhow::bail;
 
 use crate::World;
-use crate::clock::{self, Stopwatch};
+use crate::clock::{self, Stopwatch, wall};
 use crate::database::{Database, Engine, Filling};
-use crate::firing::wall;
 use crate::rows::Row;
 use crate::service::Service;
 use crate::statistics::{Delivered, median};
@@ -77,7 +76,7 @@ struct Burst {
 
 fn burst(
     world: &World<'_>,
-    (service, database): (&Service, &Database<'_>),
+    (service, database): (&Service, &Database),
     (size, due): (usize, i64),
 ) -> anyhow::Result<Burst> {
     clock::sleep_until(due - SECOND / 4);

@@ -89,7 +89,7 @@ fn http(world: &mut World<'_>, seconds: f64) -> anyhow::Result<()> {
 
 const EVENT: &str = "INSERT INTO task_log (task_id, status_id, message, status_date)";
 
-fn sqlite(database: &Database<'_>, seconds: f64, commits: usize) -> anyhow::Result<(f64, Sorted)> {
+fn sqlite(database: &Database, seconds: f64, commits: usize) -> anyhow::Result<(f64, Sorted)> {
     let mut connection = rusqlite::Connection::open(database.file().context("no file")?)?;
     // As the service sets it.
     connection.pragma_update(None, "synchronous", "FULL")?;
@@ -121,7 +121,7 @@ fn sqlite(database: &Database<'_>, seconds: f64, commits: usize) -> anyhow::Resu
     Ok((rate, Sorted::of(took)))
 }
 
-fn postgres(database: &Database<'_>, seconds: f64, commits: usize) -> anyhow::Result<(f64, Sorted)> {
+fn postgres(database: &Database, seconds: f64, commits: usize) -> anyhow::Result<(f64, Sorted)> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;

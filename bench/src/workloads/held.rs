@@ -7,9 +7,8 @@ use anyhow::ensure;
 
 use crate::World;
 use crate::client::Caller;
-use crate::clock;
+use crate::clock::{self, wall};
 use crate::database::{Database, Engine, Filling};
-use crate::firing::wall;
 use crate::process;
 use crate::rows::Row;
 use crate::service::Service;

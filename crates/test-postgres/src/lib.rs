@@ -27,6 +27,7 @@
 //! ```
 
 mod account;
+mod console;
 mod database;
 mod error;
 mod folder;
@@ -36,6 +37,7 @@ mod random;
 mod server;
 mod url;
 
+pub use console::Console;
 pub use database::{Database, URL_VARIABLE};
 pub use error::Error;
 pub use server::Server;

@@ -13,7 +13,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use crate::account::Account;
 use crate::folder::Folder;
 use crate::programs::{self, Programs};
-use crate::{Error, psql, random};
+use crate::{Console, Error, psql, random};
 
 /// How often a starting or stopping server is looked at, and how many times. Together at least a minute: counted in looks, since
 /// the clock is not this crate's business, and long, since a machine that compiles is slow.
@@ -241,6 +241,12 @@ impl Server {
     /// [`Error::Command`] with what the server said.
     pub fn run_sql(&self, database: &str, sql: &str) -> Result<String, Error> {
         psql::run(&self.psql, &self.url(database), sql)
+    }
+
+    /// SQL on one of its databases without holding on to the server: also while it is stopped or started by its owner.
+    #[must_use]
+    pub fn console(&self, database: &str) -> Console {
+        Console::new(self.psql.clone(), self.url(database))
     }
 
     fn end(&mut self, signal: Signal) {

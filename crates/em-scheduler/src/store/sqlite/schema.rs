@@ -1,12 +1,16 @@
 //! Makes an SQLite file ready: em_web's model on an empty one, a check of it on an existing one, our own tables up
 //! to date. All in one immediate transaction, so a second process finds either nothing or everything.
 
-use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
+use rusqlite::{Connection, MAIN_DB, OptionalExtension, TransactionBehavior};
 
 use crate::store::em_web::{self, Dialect};
 use crate::store::{Result, StoreError, migrations};
 
 pub(super) fn prepare(connection: &mut Connection, now: i64) -> Result<()> {
+    if connection.is_readonly(MAIN_DB)? {
+        // SQLite opens such a file all the same, and fails only at the first write.
+        return Err(StoreError::Unusable("it cannot be written".into()));
+    }
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let existing = names(
         &transaction,
@@ -85,4 +89,23 @@ fn names(connection: &Connection, query: &str) -> Result<Vec<String>> {
         .query_map([], |row| row.get(0))?
         .collect::<Result<_, _>>()?;
     Ok(names)
+}
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::OpenFlags;
+
+    use super::*;
+
+    #[test]
+    fn a_file_that_cannot_be_written_is_refused_though_its_tables_are_up_to_date() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("em.db");
+        prepare(&mut Connection::open(&path).unwrap(), 1).unwrap();
+        // What SQLite falls back to where the system refuses writing; root is refused nothing.
+        let mut opened = Connection::open_with_flags(&path, OpenFlags::SQLITE_OPEN_READ_ONLY).unwrap();
+        let refused = prepare(&mut opened, 2).unwrap_err();
+        assert!(matches!(refused, StoreError::Unusable(_)), "{refused}");
+        assert_eq!(refused.to_string(), "it cannot be written");
+    }
 }

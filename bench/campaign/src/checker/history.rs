@@ -1,0 +1,164 @@
+//! What is judged: the schedules, every row the service left, every request the runner saw, every call of the API.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use triggers::Trigger;
+
+use super::changes::Change;
+
+/// The delivery mode the service ran with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub enum Delivery {
+    AtMostOnce,
+    AtLeastOnce,
+}
+
+impl Delivery {
+    pub const BOTH: [Self; 2] = [Self::AtMostOnce, Self::AtLeastOnce];
+
+    /// The value of the setting.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::AtMostOnce => "at-most-once",
+            Self::AtLeastOnce => "at-least-once",
+        }
+    }
+}
+
+/// A job that a project's trigger asks for. Times are microseconds since 1970.
+#[derive(Debug, Clone)]
+pub struct Schedule {
+    pub job: String,
+    pub task: i32,
+    pub trigger: Trigger,
+    /// When it was stored.
+    pub created: i64,
+    /// Due times must be decided within these stretches (both ends included); none: always. A schedule that the API
+    /// adds and deletes has gaps.
+    pub windows: Option<Vec<(i64, i64)>>,
+}
+
+/// A row of `scheduler_run`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Run {
+    pub job: String,
+    pub task: i32,
+    pub kind: String,
+    pub scheduled_for: i64,
+    pub state: String,
+    pub decided_at: i64,
+    pub coalesced: i64,
+    pub coalesced_since: Option<i64>,
+    pub attempt: i64,
+    pub owner: String,
+    pub fence: i64,
+    pub finished_at: Option<i64>,
+    pub reason: String,
+    pub muted: bool,
+}
+
+impl Run {
+    pub fn is_final(&self) -> bool {
+        !matches!(self.state.as_str(), "queued" | "claimed" | "sending")
+    }
+
+    /// The first due time that this row answers for.
+    pub fn since(&self) -> i64 {
+        self.coalesced_since.unwrap_or(self.scheduled_for)
+    }
+
+    /// Whether it was decided to be sent, whatever became of it.
+    pub fn was_submitted(&self) -> bool {
+        !matches!(self.state.as_str(), "missed" | "skipped") || self.finished_at > Some(self.decided_at)
+    }
+
+    /// For messages.
+    pub fn name(&self) -> String {
+        format!("{} of {}", self.job, instant(self.scheduled_for))
+    }
+}
+
+/// What the runner meant to answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub enum Answered {
+    /// 2xx, whole.
+    Taken,
+    /// Another status, whole.
+    Refused,
+    /// Nothing, or nothing that can be understood.
+    Unclear,
+}
+
+/// A request that the runner saw.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Receipt {
+    /// When, by the machine's clock.
+    pub at: i64,
+    pub path: String,
+    pub task: i32,
+    pub key: String,
+    pub job: String,
+    pub scheduled_for: i64,
+    pub attempt: u32,
+    pub answered: Answered,
+}
+
+/// A row of `task_log`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Event {
+    pub task: i32,
+    pub message: String,
+}
+
+/// A row of `scheduler_job` with its next run time.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Job {
+    pub task: i32,
+    pub kind: String,
+    pub created: i64,
+    pub listed: bool,
+    pub next: Option<i64>,
+}
+
+/// Everything there is to judge, read when the service was at rest.
+#[derive(Debug, Clone)]
+pub struct History {
+    pub delivery: Delivery,
+    pub schedules: Vec<Schedule>,
+    pub runs: Vec<Run>,
+    /// By id.
+    pub jobs: BTreeMap<String, Job>,
+    pub events: Vec<Event>,
+    pub receipts: Vec<Receipt>,
+    pub changes: Vec<Change>,
+    pub paused: bool,
+    /// What was due up to here must be decided and over.
+    pub horizon: i64,
+    /// The misfire grace, in microseconds.
+    pub grace: i64,
+    /// The service's clock is the runner's, so arrivals can be compared with due times.
+    pub one_clock: bool,
+    /// The database was put back to an older copy: requests may be known of which the rows are gone, and runs may be
+    /// decided a second time, with the same key.
+    pub restored: bool,
+}
+
+impl History {
+    /// The rows of each job, by time.
+    pub fn by_job(&self) -> BTreeMap<&str, Vec<&Run>> {
+        let mut by_job: BTreeMap<&str, Vec<&Run>> = BTreeMap::new();
+        for run in &self.runs {
+            by_job.entry(&run.job).or_default().push(run);
+        }
+        for runs in by_job.values_mut() {
+            runs.sort_by_key(|run| run.scheduled_for);
+        }
+        by_job
+    }
+}
+
+/// For messages.
+pub fn instant(micros: i64) -> triggers::UtcMicros {
+    triggers::UtcMicros::new(micros)
+}

@@ -1,0 +1,93 @@
+//! The parts of the campaign: what is broken, and how.
+
+mod clock;
+mod disk;
+mod downtime;
+mod hung;
+mod instances;
+mod kill;
+mod poison;
+mod postgres;
+mod restore;
+mod soak;
+mod strace;
+mod zombie;
+
+use clap::ValueEnum;
+
+use crate::world::World;
+
+/// What to break.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Part {
+    /// Everything below, one after the other.
+    All,
+    /// SIGKILL at random times and at the steps of a fire.
+    Kill,
+    /// SIGKILL and errors at every write, flush and send of a small scenario.
+    Strace,
+    /// PostgreSQL: connections cut, the server crashed, the server away for minutes.
+    Postgres,
+    /// A process stopped for longer than its lease, and another that takes over.
+    Zombie,
+    /// A full disk, a read-only one.
+    Disk,
+    /// Further processes on the same database.
+    Instances,
+    /// The database put back to an older copy.
+    Restore,
+    /// Thirty days in which nothing ran.
+    Downtime,
+    /// Rows that make no sense.
+    Poison,
+    /// The system's clock stepped both ways.
+    Clock,
+    /// Tasks whose runner never answers, beside healthy ones.
+    Hung,
+    /// Half an hour of mixed faults: nothing grows.
+    Soak,
+}
+
+type Runs = fn(&mut World) -> anyhow::Result<()>;
+
+/// Each part, and whether it needs crash points.
+const PARTS: [(Part, bool, Runs); 12] = [
+    (Part::Kill, true, kill::run),
+    (Part::Strace, true, strace::run),
+    (Part::Postgres, false, postgres::run),
+    (Part::Zombie, false, zombie::run),
+    (Part::Disk, false, disk::run),
+    (Part::Instances, false, instances::run),
+    (Part::Restore, false, restore::run),
+    (Part::Downtime, false, downtime::run),
+    (Part::Poison, false, poison::run),
+    (Part::Clock, false, clock::run),
+    (Part::Hung, false, hung::run),
+    (Part::Soak, false, soak::run),
+];
+
+impl Part {
+    /// The parts behind what was asked for, in their order.
+    pub fn chosen(wanted: &[Self]) -> Vec<Self> {
+        let all = wanted.contains(&Self::All);
+        PARTS
+            .iter()
+            .map(|(part, ..)| *part)
+            .filter(|part| all || wanted.contains(part))
+            .collect()
+    }
+
+    /// Whether it needs the build with crash points.
+    pub fn crashes(self) -> bool {
+        PARTS.iter().any(|(part, crashes, _)| *part == self && *crashes)
+    }
+
+    /// Does it.
+    ///
+    /// # Errors
+    /// Something failed that is not what the part looks for.
+    pub fn run(self, world: &mut World) -> anyhow::Result<()> {
+        let found = PARTS.iter().find(|(part, ..)| *part == self);
+        found.map_or(Ok(()), |(_, _, run)| run(world))
+    }
+}

@@ -1,0 +1,168 @@
+//! What a service left, read from its database into the checker's form.
+
+use std::collections::BTreeMap;
+
+use triggers::{Kind, UtcMicros, Zone};
+
+use crate::checker::{Event, History, Job, Run, Schedule};
+use crate::schedules::{ONE_OFF, Planned};
+use crate::site::Site;
+
+/// No longer passes between the planning of a job and its row, in microseconds.
+const PLANNING: i64 = 900_000;
+
+impl Site {
+    /// Reads everything there is to judge. The service is at rest.
+    ///
+    /// # Errors
+    /// The database cannot be read, or holds something that no service writes.
+    pub fn history(&self, horizon: i64) -> anyhow::Result<History> {
+        let (jobs, runs) = (self.jobs()?, self.runs()?);
+        let mut schedules = Vec::new();
+        for planned in &self.planned {
+            let mut planned = planned.clone();
+            if planned.job.ends_with(ONE_OFF) {
+                let of_task = |job: &&Job| job.task == planned.task && job.kind == "one_off";
+                let id = jobs
+                    .iter()
+                    .find(|(_, job)| of_task(job))
+                    .map(|(id, _)| id.clone());
+                // Where there is none, the checker will miss its run by the name that says so.
+                planned.job = id.unwrap_or(planned.job);
+            }
+            let job = jobs.get(&planned.job);
+            let first = runs
+                .iter()
+                .filter(|run| run.job == planned.job)
+                .map(Run::since)
+                .chain(job.and_then(|job| job.next))
+                .min();
+            schedules.push(schedule(&planned, (job.map_or(0, |job| job.created), first))?);
+        }
+        Ok(History {
+            delivery: self.delivery,
+            schedules,
+            runs,
+            jobs,
+            events: self.events()?,
+            receipts: self.runner.receipts(),
+            changes: self.ledger.changes(),
+            paused: self
+                .database
+                .number("SELECT coalesce(max(value), 0) FROM scheduler_state WHERE name = 'paused'")?
+                != 0,
+            horizon,
+            grace: self.grace,
+            one_clock: self.one_clock,
+            restored: self.restored,
+        })
+    }
+
+    fn jobs(&self) -> anyhow::Result<BTreeMap<String, Job>> {
+        let rows = self.database.rows::<6>(
+            "SELECT j.id, j.task_id, j.kind, j.created_at, j.listed, d.next_run_at
+             FROM scheduler_job j LEFT JOIN scheduler_due d ON d.job_key = j.key",
+        )?;
+        rows.into_iter()
+            .map(|[id, task, kind, created, listed, next]| {
+                let job = Job {
+                    task: task.parse()?,
+                    kind,
+                    created: created.parse()?,
+                    listed: listed == "1",
+                    next: optional(&next)?,
+                };
+                Ok((id, job))
+            })
+            .collect()
+    }
+
+    /// The rows of `scheduler_run`.
+    ///
+    /// # Errors
+    /// As [`Site::history`].
+    pub fn runs(&self) -> anyhow::Result<Vec<Run>> {
+        let rows = self.database.rows::<14>(
+            "SELECT job_id, task_id, kind, scheduled_for, state, decided_at, coalesced, coalesced_since, attempt, owner,
+                    fence, finished_at, muted, coalesce(reason, '') FROM scheduler_run ORDER BY key",
+        )?;
+        rows.into_iter()
+            .map(|row| {
+                let [
+                    job,
+                    task,
+                    kind,
+                    scheduled_for,
+                    state,
+                    decided_at,
+                    coalesced,
+                    since,
+                    attempt,
+                    owner,
+                    fence,
+                    finished_at,
+                    muted,
+                    reason,
+                ] = row;
+                Ok(Run {
+                    job,
+                    task: task.parse()?,
+                    kind,
+                    scheduled_for: scheduled_for.parse()?,
+                    state,
+                    decided_at: decided_at.parse()?,
+                    coalesced: coalesced.parse()?,
+                    coalesced_since: optional(&since)?,
+                    attempt: attempt.parse()?,
+                    owner,
+                    fence: fence.parse()?,
+                    finished_at: optional(&finished_at)?,
+                    muted: muted == "1",
+                    reason,
+                })
+            })
+            .collect()
+    }
+
+    fn events(&self) -> anyhow::Result<Vec<Event>> {
+        let rows = self
+            .database
+            .rows::<2>("SELECT task_id, message FROM task_log ORDER BY id")?;
+        rows.into_iter()
+            .map(|[task, message]| {
+                Ok(Event {
+                    task: task.parse()?,
+                    message,
+                })
+            })
+            .collect()
+    }
+}
+
+/// The schedule as it is due. An interval without start begins one period after the moment in which it was planned,
+/// which is a little before the one in which it was stored: `first` tells, if it is no more than that.
+fn schedule(planned: &Planned, (created, first): (i64, Option<i64>)) -> anyhow::Result<Schedule> {
+    let compile = |created| {
+        let context = triggers::Context::new(Zone::utc(), UtcMicros::new(created));
+        planned.definition.compile(&context)
+    };
+    let mut trigger = compile(created)?;
+    if planned.definition.kind == Kind::Interval
+        && planned.definition.start.is_none()
+        && let (Some(due), Some(first)) = (trigger.next_fire(None, UtcMicros::new(created)), first)
+        && (-PLANNING..=0).contains(&(first - due.get()))
+    {
+        trigger = compile(created + first - due.get())?;
+    }
+    Ok(Schedule {
+        job: planned.job.clone(),
+        task: planned.task,
+        trigger,
+        created,
+        windows: planned.windows.clone(),
+    })
+}
+
+fn optional(text: &str) -> anyhow::Result<Option<i64>> {
+    Ok((!text.is_empty()).then(|| text.parse()).transpose()?)
+}
