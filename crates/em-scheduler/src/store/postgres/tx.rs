@@ -51,10 +51,12 @@ pub(super) const HOLD: &str = "SELECT pg_advisory_xact_lock($1, $2)";
 /// The same, together with others that share it.
 pub(super) const SHARE: &str = "SELECT pg_advisory_xact_lock_shared($1, $2)";
 
-/// Undoes, for one transaction, what [`super::connect`] tells every session about the ways of a statement.
+/// Undoes, for one transaction, what [`super::connect`] tells every session about the ways of a statement: here a plan
+/// must fit the size the tables have now. And gives it the memory to hash and sort some 100,000 jobs without files.
 pub(super) const WIDE: &str =
     "SELECT set_config('enable_seqscan', 'on', true), set_config('enable_hashjoin', 'on', true),
-    set_config('enable_mergejoin', 'on', true)";
+     set_config('enable_mergejoin', 'on', true), set_config('plan_cache_mode', 'force_custom_plan', true),
+     set_config('work_mem', '32MB', true)";
 
 /// What an advisory lock guards.
 #[derive(Debug, Clone, Copy)]
