@@ -53,6 +53,9 @@ impl Process {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_time()
             .start_paused(true)
+            // What is spawned from outside (requests to the API) has its turn at once, not after a number of turns: how
+            // often the runtime looks for something to do depends on threads, and the history must not.
+            .global_queue_interval(1)
             .build()
             .unwrap();
         let entered = runtime.enter();
