@@ -1,0 +1,343 @@
+//! Clock changes: what fires at them (T2), and the hazards that tell it.
+
+use crate::{at, context, cron, fires};
+use triggers::{Definition, DstPolicy, GapEffect, Hazard, Kind, OverlapEffect, UtcMicros};
+
+#[test]
+fn once_makes_up_for_a_gap_within_the_bounds_wherever_the_search_begins() {
+    let new_york = context("America/New_York", DstPolicy::Once);
+    let made_up = "2024-03-10T07:30:00Z";
+    let ask = |start: Option<&str>, end: Option<&str>, from: &str| {
+        let mut definition = Definition::new(Kind::Cron)
+            .with("hour", 2)
+            .with("minute", "30,45");
+        (definition.start, definition.end) = (start.map(str::to_owned), end.map(str::to_owned));
+        fires(&definition.compile(&new_york).unwrap(), from, 1).concat()
+    };
+    let next_day = "2024-03-11T06:30:00Z";
+    assert_eq!(ask(None, None, "2024-03-10T06:00:00Z"), made_up);
+    assert_eq!(
+        ask(None, None, "2024-03-10T07:10:00Z"),
+        made_up,
+        "the search starts behind the gap"
+    );
+    assert_eq!(ask(None, None, made_up), made_up);
+    assert_eq!(ask(None, None, "2024-03-10T07:30:00.000001Z"), next_day);
+    assert_eq!(
+        ask(Some("2024-03-10T07:31:00Z"), None, "2024-03-10T00:00:00Z"),
+        next_day
+    );
+    assert_eq!(ask(None, Some(made_up), "2024-03-10T00:00:00Z"), made_up);
+    assert_eq!(
+        ask(None, Some("2024-03-10T07:29:59Z"), "2024-03-10T00:00:00Z"),
+        ""
+    );
+}
+
+#[test]
+fn what_lies_outside_the_bounds_covers_no_gap() {
+    // Lord Howe skips 02:00 to 02:30 on 2024-10-06; the gap ends at 15:30Z.
+    let rows = [
+        ("20,35", None, None, "2024-10-05T15:35:00Z"),
+        ("20,35", Some("2024-10-06 02:40:00"), None, "2024-10-05T15:50:00Z"),
+        ("20,35", Some("2024-10-06 02:50:01"), None, "2024-10-06T15:20:00Z"),
+        ("15,50", None, None, "2024-10-05T15:50:00Z"),
+        ("15,50", None, Some("2024-10-06 02:47:00"), "2024-10-05T15:45:00Z"),
+        ("15,50", None, Some("2024-10-06 02:50:00"), "2024-10-05T15:50:00Z"),
+        (
+            "15,50",
+            None,
+            Some("2024-10-06 02:44:59.9"),
+            "2024-10-05T15:15:00Z",
+        ),
+    ];
+    for (minute, start, end, expected) in rows {
+        let mut definition = Definition::new(Kind::Cron).with("hour", 2).with("minute", minute);
+        (definition.start, definition.end) = (start.map(str::to_owned), end.map(str::to_owned));
+        let context = context("Australia/Lord_Howe", DstPolicy::Once);
+        let trigger = definition.compile(&context).unwrap();
+        // The last fire, the count and the first fire all know it.
+        let (from, until) = (at("2024-10-05T15:00:00Z"), at(expected));
+        let fires: Vec<_> = trigger
+            .fires(None, from)
+            .take_while(|fire| *fire <= until)
+            .collect();
+        assert_eq!(
+            fires.last().copied(),
+            (expected != "2024-10-05T15:15:00Z").then_some(until),
+            "{definition:?}"
+        );
+        assert_eq!(
+            trigger.last_fire(until).filter(|last| *last >= from),
+            fires.last().copied()
+        );
+        assert_eq!(
+            trigger.count(UtcMicros::new(0), from..until.saturating_add(1)),
+            fires.len() as u64
+        );
+    }
+}
+
+#[test]
+fn once_keeps_the_first_pass_only() {
+    let trigger = cron(
+        &[("hour", "1"), ("minute", "30")],
+        "America/New_York",
+        DstPolicy::Once,
+    );
+    let expected = ["2024-11-03T05:30:00Z", "2024-11-04T06:30:00Z"];
+    assert_eq!(fires(&trigger, "2024-11-03T00:00:00Z", 2), expected);
+    assert_eq!(
+        fires(&trigger, "2024-11-03T06:10:00Z", 1),
+        expected[1..],
+        "the search starts in the second pass"
+    );
+    assert_eq!(
+        trigger.last_fire(at("2024-11-03T06:45:00Z")),
+        Some(at(expected[0]))
+    );
+}
+
+#[test]
+fn a_day_that_a_zone_skips_is_made_up_for_on_the_next() {
+    let trigger = cron(
+        &[("day_of_week", "fri"), ("hour", "9")],
+        "Pacific/Apia",
+        DstPolicy::Once,
+    );
+    // Friday 2011-12-30 did not exist: the run is on Saturday at 09:00.
+    assert_eq!(
+        fires(&trigger, "2011-12-29T00:00:00Z", 2),
+        ["2011-12-30T19:00:00Z", "2012-01-05T19:00:00Z"]
+    );
+}
+
+#[test]
+fn hazards() {
+    let year = at("2024-01-01T00:00:00Z")..at("2025-01-01T00:00:00Z");
+    let daily =
+        |dst| cron(&[("hour", "2,3"), ("minute", "30")], "America/New_York", dst).hazards(year.clone());
+    let effects = |hazards: &[Hazard]| match hazards {
+        [Hazard::Gap { effect, times: 1, .. }] => *effect,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(effects(&daily(DstPolicy::Literal)), GapEffect::Skipped);
+    assert_eq!(effects(&daily(DstPolicy::Once)), GapEffect::Covered);
+    let night = cron(
+        &[("hour", "1,2"), ("minute", "0,30")],
+        "America/New_York",
+        DstPolicy::Once,
+    )
+    .hazards(year.clone());
+    let [
+        Hazard::Gap { effect, at: gap, .. },
+        Hazard::Overlap {
+            effect: overlap,
+            times,
+            ..
+        },
+    ] = &night[..]
+    else {
+        panic!("{night:?}");
+    };
+    assert_eq!(
+        (*effect, *gap),
+        (
+            GapEffect::MadeUp(at("2024-03-10T07:00:00Z")),
+            at("2024-03-10T07:00:00Z")
+        )
+    );
+    assert_eq!((*overlap, *times), (OverlapEffect::FirstPassOnly, 2));
+    assert_eq!(
+        night[1].to_string(),
+        "the clock shows 2024-11-03 01:00:00 and one time more twice: it fires the first time only"
+    );
+    assert_eq!(
+        cron(&[("minute", "30")], "America/New_York", DstPolicy::Literal).hazards(year.clone()),
+        []
+    );
+    let rare = cron(&[("day", "31")], "UTC", DstPolicy::Once).hazards(year.clone());
+    assert_eq!(
+        rare,
+        [Hazard::SomeMonthsOnly {
+            months: vec![2, 4, 6, 9, 11]
+        }]
+    );
+    assert_eq!(
+        rare[0].to_string(),
+        "it does not fire in every February, April, June, September or November: the month may lack its day"
+    );
+    let fifth = cron(&[("day", "5th mon")], "UTC", DstPolicy::Once).hazards(year.clone());
+    assert_eq!(
+        fifth[0].to_string(),
+        "it does not fire in every month: the month may lack its day"
+    );
+    let leap = cron(&[("month", "2"), ("day", "29")], "UTC", DstPolicy::Once).hazards(year.clone());
+    assert_eq!(leap, [Hazard::SomeMonthsOnly { months: vec![2] }]);
+    let never = cron(&[("month", "2"), ("day", "30")], "UTC", DstPolicy::Once).hazards(year.clone());
+    assert_eq!(never.last(), Some(&Hazard::NeverFires));
+    let over = cron(&[("year", "2020")], "UTC", DstPolicy::Once).hazards(year);
+    assert_eq!(over, [Hazard::NeverFiresAgain]);
+}
+
+#[test]
+fn hazards_know_the_bounds_and_the_beginning_of_the_range() {
+    let ask = |fields: (&str, &str), dst, start: Option<&str>, end: Option<&str>, range: (&str, &str)| {
+        let mut definition = Definition::new(Kind::Cron)
+            .with("hour", fields.0)
+            .with("minute", fields.1);
+        (definition.start, definition.end) = (start.map(str::to_owned), end.map(str::to_owned));
+        let trigger = definition.compile(&context("America/New_York", dst)).unwrap();
+        let words: Vec<_> = trigger
+            .hazards(at(range.0)..at(range.1))
+            .iter()
+            .map(Hazard::to_string)
+            .collect();
+        words.join("; ")
+    };
+    use DstPolicy::{Literal, Once};
+    // 02:00 to 03:00 is skipped at 07:00Z.
+    let gap = ("2024-03-01T00:00:00Z", "2024-04-01T00:00:00Z");
+    let lost = "the clock skips 2024-03-10 02:30:00: it does not fire then";
+    let made_up = "the clock skips 2024-03-10 02:30:00: it fires once instead, at 2024-03-10T07:30:00Z";
+    let rows = [
+        (("2", "30"), None, None, gap, made_up),
+        (("2", "30"), None, Some("2024-03-10T07:30:00Z"), gap, made_up),
+        // The shifted fire would lie outside the bounds, and with it the time itself.
+        (("2", "30"), None, Some("2024-03-10T07:29:59Z"), gap, ""),
+        (("2", "30"), Some("2024-03-10T07:30:01Z"), None, gap, ""),
+        // The first of two times decides, and it lies before the start.
+        (("2", "15,30"), Some("2024-03-10T07:20:00Z"), None, gap, lost),
+        // A range, or a start, exactly at the change and within its effect.
+        (
+            ("2", "30"),
+            None,
+            None,
+            ("2024-03-10T07:00:00Z", "2024-04-01T00:00:00Z"),
+            made_up,
+        ),
+        (
+            ("2", "30"),
+            None,
+            None,
+            ("2024-03-10T07:10:00Z", "2024-04-01T00:00:00Z"),
+            made_up,
+        ),
+        (
+            ("2", "30"),
+            None,
+            None,
+            ("2024-03-10T08:00:00Z", "2024-04-01T00:00:00Z"),
+            "",
+        ),
+        (("2", "30"), Some("2024-03-10T07:00:00Z"), None, gap, made_up),
+        (("2", "30"), Some("2024-03-10 02:30:00"), None, gap, made_up),
+        (
+            ("2", "30"),
+            None,
+            None,
+            ("2024-03-01T00:00:00Z", "2024-03-10T07:00:00Z"),
+            "",
+        ),
+    ];
+    for (fields, start, end, range, expected) in rows {
+        assert_eq!(
+            ask(fields, Once, start, end, range),
+            expected,
+            "{fields:?} {start:?} {end:?} {range:?}"
+        );
+    }
+    // 01:00 to 02:00 is shown twice: from 05:00Z, and from 06:00Z on.
+    let overlap = ("2024-11-01T00:00:00Z", "2024-12-01T00:00:00Z");
+    let told =
+        |first: &str, effect: &str| format!("the clock shows 2024-11-03 {first} twice: it fires {effect}");
+    let rows = [
+        (
+            ("1", "30"),
+            Once,
+            None,
+            None,
+            told("01:30:00", "the first time only"),
+        ),
+        (("1", "30"), Literal, None, None, told("01:30:00", "both times")),
+        (
+            ("1", "30"),
+            Once,
+            Some("2024-11-03T05:31:00Z"),
+            None,
+            told("01:30:00", "neither time"),
+        ),
+        (
+            ("1", "30"),
+            Literal,
+            Some("2024-11-03T05:31:00Z"),
+            None,
+            told("01:30:00", "the second time only"),
+        ),
+        (
+            ("1", "30"),
+            Literal,
+            None,
+            Some("2024-11-03T06:29:59Z"),
+            told("01:30:00", "the first time only"),
+        ),
+        (
+            ("1", "30"),
+            Literal,
+            None,
+            Some("2024-11-03T06:30:00Z"),
+            told("01:30:00", "both times"),
+        ),
+        (
+            ("1", "0"),
+            Literal,
+            None,
+            Some("2024-11-03T06:00:00Z"),
+            told("01:00:00", "both times"),
+        ),
+        (
+            ("1", "30"),
+            Literal,
+            None,
+            Some("2024-11-03T05:59:59Z"),
+            String::new(),
+        ),
+        (
+            ("1", "30"),
+            Once,
+            Some("2024-11-03T06:00:00Z"),
+            None,
+            told("01:30:00", "neither time"),
+        ),
+        (
+            ("1", "30"),
+            Once,
+            Some("2024-11-03T06:31:00Z"),
+            None,
+            String::new(),
+        ),
+        (
+            ("1", "10,50"),
+            Literal,
+            Some("2024-11-03T05:30:00Z"),
+            None,
+            format!(
+                "{}; {}",
+                told("01:10:00", "the second time only"),
+                told("01:50:00", "both times")
+            ),
+        ),
+    ];
+    for (fields, dst, start, end, expected) in rows {
+        assert_eq!(
+            ask(fields, dst, start, end, overlap),
+            expected,
+            "{fields:?} {dst} {start:?} {end:?}"
+        );
+    }
+    let within = ("2024-11-03T06:10:00Z", "2024-12-01T00:00:00Z");
+    assert_eq!(
+        ask(("1", "30"), Once, None, None, within),
+        told("01:30:00", "the first time only")
+    );
+}
