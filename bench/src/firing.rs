@@ -55,7 +55,12 @@ pub struct Steady {
     pub shape: Shape,
     /// The length of the window.
     pub seconds: usize,
+    /// The setting `concurrency`: how many requests may be in flight.
+    pub permits: usize,
 }
+
+/// What `concurrency` is unless it is set.
+pub const PERMITS: usize = 100;
 
 /// What was measured.
 pub struct Measured {
@@ -77,6 +82,7 @@ impl Measured {
         Row::new(workload)
             .with("database", steady.engine.name())
             .with("fires", steady.shape.name())
+            .with("permits", steady.permits)
             .with("fires/s", steady.rate)
             .with("seconds", steady.seconds)
             .with("arrived", self.delivered.arrived)
@@ -95,7 +101,8 @@ impl Measured {
 pub fn measure(world: &World<'_>, steady: &Steady) -> anyhow::Result<Measured> {
     let filling = filling(steady.rate, steady.shape, 0);
     let database = Database::create(&world.makers(), steady.engine, &filling)?;
-    let service = Service::start(world.binary, &database, &world.runner)?;
+    let settings = ["--concurrency".to_owned(), steady.permits.to_string()];
+    let service = Service::start_with(world.binary, &database, &world.runner, &settings)?;
     let measured = window(world, (&service, &database), steady);
     service.stop()?;
     measured

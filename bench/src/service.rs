@@ -55,12 +55,26 @@ pub struct Service {
 }
 
 impl Service {
-    /// Starts it and waits until it is ready.
+    /// Starts it with its defaults and waits until it is ready.
     ///
     /// # Errors
     /// It cannot be run, ended at once, or was not ready in time.
     pub fn start(binary: &Path, database: &Database, runner: &Runner) -> anyhow::Result<Self> {
+        Self::start_with(binary, database, runner, &[])
+    }
+
+    /// The same, with settings of its own.
+    ///
+    /// # Errors
+    /// As for [`start`](Self::start).
+    pub fn start_with(
+        binary: &Path,
+        database: &Database,
+        runner: &Runner,
+        arguments: &[String],
+    ) -> anyhow::Result<Self> {
         let mut service = Self::launch(&Launch {
+            arguments: arguments.to_vec(),
             binary: binary.to_owned(),
             database: &database.url,
             runner: runner.url(),

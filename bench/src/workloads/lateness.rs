@@ -12,6 +12,7 @@ pub fn run(world: &mut World<'_>) -> anyhow::Result<()> {
                 rate,
                 shape: Shape::Spread,
                 seconds: if world.quick { 4 } else { 30 },
+                permits: firing::PERMITS,
             };
             let measured = firing::measure(world, &steady)?;
             world.results.add(measured.row("lateness", &steady))?;

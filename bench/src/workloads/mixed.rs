@@ -25,6 +25,7 @@ pub fn run(world: &mut World<'_>) -> anyhow::Result<()> {
             rate: 1_000,
             shape: Shape::Spread,
             seconds: if world.quick { 4 } else { 20 },
+            permits: firing::PERMITS,
         };
         let filling = firing::filling(steady.rate, steady.shape, OTHERS);
         let database = Database::create(&world.makers(), engine, &filling)?;
