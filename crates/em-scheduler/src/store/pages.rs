@@ -54,6 +54,18 @@ impl<T> Pages<T> {
     }
 }
 
+/// A list that is in memory already, for a store that stands before another.
+impl<T> From<Vec<T>> for Pages<T> {
+    fn from(list: Vec<T>) -> Self {
+        let (sender, receiver) = channel(1);
+        if !list.is_empty() {
+            // There is room for one page, and nobody else has put any there.
+            let _ = sender.try_send(Ok(list));
+        }
+        Self(receiver)
+    }
+}
+
 impl<T> PageWriter<T> {
     /// Adds an item, from a thread that may wait.
     pub(super) fn put_blocking(&mut self, item: T) -> Result<()> {

@@ -418,9 +418,11 @@ fn without_unique_key(connection: &Connection) {
         .unwrap()
         .map(|sql| sql.unwrap())
         .collect();
+    const KEY: &str = "UNIQUE (scheduled_for, job_id)";
+    assert!(made.iter().any(|sql| sql.contains(KEY)), "{made:?}");
     let mut sql = "DROP TABLE scheduler_run;".to_owned();
     for made in made {
-        sql += &made.replace("UNIQUE (job_id, scheduled_for)", "CHECK (key = key)");
+        sql += &made.replace(KEY, "CHECK (key = key)");
         sql += ";";
     }
     connection.execute_batch(&sql).unwrap();
