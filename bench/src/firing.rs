@@ -61,6 +61,8 @@ pub struct Steady {
 
 /// What `concurrency` is unless it is set.
 pub const PERMITS: usize = 100;
+/// More than that.
+pub const MANY: usize = 500;
 
 /// What was measured.
 pub struct Measured {

@@ -8,27 +8,48 @@ use anyhow::bail;
 use crate::World;
 use crate::clock::{self, Stopwatch, wall};
 use crate::database::{Database, Engine, Filling};
+use crate::firing::{MANY, PERMITS};
 use crate::rows::Row;
 use crate::service::Service;
 use crate::statistics::{Delivered, median};
 
 const SECOND: i64 = 1_000_000;
 
-/// Sizes and how often each is repeated.
-fn sizes(world: &World<'_>) -> Vec<(usize, usize)> {
-    if let Some(only) = world.only {
-        vec![(only, 3)]
+/// A size, how often it is repeated, and how many requests may be in flight.
+#[derive(Clone, Copy)]
+struct Kind {
+    size: usize,
+    repeats: usize,
+    permits: usize,
+}
+
+fn kinds(world: &World<'_>) -> Vec<Kind> {
+    let kind = |(size, repeats, permits)| Kind {
+        size,
+        repeats,
+        permits,
+    };
+    let kinds = if let Some(only) = world.only {
+        vec![(only, 3, PERMITS), (only, 3, MANY)]
     } else if world.quick {
-        vec![(1_000, 2), (5_000, 2)]
+        vec![(1_000, 2, PERMITS), (5_000, 2, PERMITS)]
     } else {
-        vec![(100, 5), (1_000, 5), (5_000, 5), (20_000, 3), (100_000, 3)]
-    }
+        vec![
+            (100, 5, PERMITS),
+            (1_000, 5, PERMITS),
+            (5_000, 5, PERMITS),
+            (20_000, 3, PERMITS),
+            (100_000, 2, PERMITS),
+            (100_000, 2, MANY),
+        ]
+    };
+    kinds.into_iter().map(kind).collect()
 }
 
 pub fn run(world: &mut World<'_>) -> anyhow::Result<()> {
     for engine in world.engines.clone() {
-        for (size, repeats) in sizes(world) {
-            let row = one(world, engine, (size, repeats))?;
+        for kind in kinds(world) {
+            let row = one(world, engine, kind)?;
             world.results.add(row)?;
         }
     }
@@ -36,7 +57,13 @@ pub fn run(world: &mut World<'_>) -> anyhow::Result<()> {
 }
 
 /// One size: its bursts come one after the other from one service.
-fn one(world: &World<'_>, engine: Engine, (size, repeats): (usize, usize)) -> anyhow::Result<Row> {
+fn one(world: &World<'_>, engine: Engine, kind: Kind) -> anyhow::Result<Row> {
+    let Kind {
+        size,
+        repeats,
+        permits,
+    } = kind;
+    let settings = ["--concurrency".to_owned(), permits.to_string()];
     let jobs = i64::try_from(size * repeats)?;
     let gap = 3 + i64::try_from(size)? / 2_500;
     // Filling and the first start take longer with more jobs; if the guess is too short, a longer one follows.
@@ -53,7 +80,7 @@ fn one(world: &World<'_>, engine: Engine, (size, repeats): (usize, usize)) -> an
             disabled_from: None,
         };
         let database = Database::create(&world.makers(), engine, &filling)?;
-        let service = Service::start(world.binary, &database, &world.runner)?;
+        let service = Service::start_with(world.binary, &database, &world.runner, &settings)?;
         if clock::now() > first - SECOND {
             continue;
         }
@@ -62,7 +89,7 @@ fn one(world: &World<'_>, engine: Engine, (size, repeats): (usize, usize)) -> an
             .map(|due| burst(world, (&service, &database), (size, *due)))
             .collect::<Result<_, _>>()?;
         service.stop()?;
-        return Ok(row(engine, size, &bursts));
+        return Ok(row(engine, kind, &bursts));
     }
     bail!("{size} jobs could not be stored before they were due");
 }
@@ -101,13 +128,14 @@ fn burst(
     })
 }
 
-fn row(engine: Engine, size: usize, bursts: &[Burst]) -> Row {
+fn row(engine: Engine, Kind { size, permits, .. }: Kind, bursts: &[Burst]) -> Row {
     let middle = |value: &dyn Fn(&Burst) -> f64| median(bursts.iter().map(value).collect());
     let sum = |value: &dyn Fn(&Burst) -> usize| bursts.iter().map(value).sum::<usize>();
     let fires = size as f64;
     Row::new("burst")
         .with("database", engine.name())
         .with("jobs", size)
+        .with("permits", permits)
         .with("repeats", bursts.len())
         .with("arrived", sum(&|burst| burst.delivered.arrived))
         .with("twice", sum(&|burst| burst.delivered.twice))

@@ -4,13 +4,11 @@
 //! bounds how many can be under way in the time of two commits.
 
 use crate::World;
-use crate::firing::{self, PERMITS, Shape, Steady};
+use crate::firing::{self, MANY, PERMITS, Shape, Steady};
 use crate::rows::Row;
 
 /// Rates tried in this order until one breaks.
 const RATES: [usize; 9] = [1_000, 2_000, 4_000, 8_000, 12_000, 16_000, 20_000, 24_000, 30_000];
-/// More permits than the default.
-const MANY: usize = 500;
 
 pub fn run(world: &mut World<'_>) -> anyhow::Result<()> {
     let spread = [(Shape::Spread, PERMITS), (Shape::Spread, MANY)];
