@@ -35,12 +35,11 @@ fn kinds(world: &World<'_>) -> Vec<Kind> {
         vec![(1_000, 2, PERMITS), (5_000, 2, PERMITS)]
     } else {
         vec![
-            (100, 5, PERMITS),
-            (1_000, 5, PERMITS),
+            (100, 3, PERMITS),
+            (1_000, 3, PERMITS),
             (5_000, 5, PERMITS),
-            (20_000, 3, PERMITS),
+            (20_000, 2, PERMITS),
             (100_000, 2, PERMITS),
-            (100_000, 2, MANY),
         ]
     };
     kinds.into_iter().map(kind).collect()

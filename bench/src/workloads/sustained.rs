@@ -8,13 +8,13 @@ use crate::firing::{self, MANY, PERMITS, Shape, Steady};
 use crate::rows::Row;
 
 /// Rates tried in this order until one breaks.
-const RATES: [usize; 9] = [1_000, 2_000, 4_000, 8_000, 12_000, 16_000, 20_000, 24_000, 30_000];
+const RATES: [usize; 8] = [2_000, 4_000, 8_000, 12_000, 16_000, 20_000, 24_000, 30_000];
 
 pub fn run(world: &mut World<'_>) -> anyhow::Result<()> {
     let spread = [(Shape::Spread, PERMITS), (Shape::Spread, MANY)];
     let (rates, kinds, halvings) = match (world.only, world.quick) {
         (Some(only), _) => (vec![only], spread.to_vec(), 0),
-        (None, true) => (RATES[2..4].to_vec(), spread.to_vec(), 0),
+        (None, true) => (RATES[1..3].to_vec(), spread.to_vec(), 0),
         (None, false) => {
             let kinds = [
                 spread[0],
