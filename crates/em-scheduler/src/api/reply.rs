@@ -21,7 +21,13 @@ pub(super) enum Reply {
 
 /// A list on its way, page by page. Where it breaks off, so does the connection: half a list must not look like one.
 #[derive(Debug)]
-pub(super) struct Parts(Receiver<Result<Bytes, StoreError>>);
+pub(super) struct Parts {
+    texts: Receiver<Result<Text, StoreError>>,
+    ended: bool,
+}
+
+/// A piece of the list's text, and whether it is the last.
+type Text = (Bytes, bool);
 
 #[derive(Serialize)]
 struct Message<'a> {
@@ -61,7 +67,7 @@ impl Reply {
                 let failed = written.is_err();
                 // Nothing but the bracket, and the next page would not know that it is the first to have something.
                 if text != b"[" || failed {
-                    let part = written.map(|()| std::mem::take(&mut text).into());
+                    let part = written.map(|()| (std::mem::take(&mut text).into(), false));
                     if parts.send(part).await.is_err() || failed {
                         return;
                     }
@@ -71,13 +77,16 @@ impl Reply {
                     ended => {
                         text.push(b']');
                         // Whoever asked may have left.
-                        let _ = parts.send(ended.map(|_| text.into())).await;
+                        let _ = parts.send(ended.map(|_| (text.into(), true))).await;
                         return;
                     }
                 };
             }
         });
-        Ok(Self::List(Parts(list)))
+        Ok(Self::List(Parts {
+            texts: list,
+            ended: false,
+        }))
     }
 
     /// `{"message": "Scheduler: …"}`: how the classic routes say that something was done.
@@ -122,12 +131,16 @@ impl hyper::body::Body for Parts {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, StoreError>>> {
-        let part = self.0.poll_recv(context);
-        part.map(|part| {
-            part.map(|part| {
-                part.map(Frame::data)
-                    .inspect_err(|error| tracing::error!(%error, "a list broke off while it was sent"))
-            })
+        if self.ended {
+            return Poll::Ready(None);
+        }
+        self.texts.poll_recv(context).map(|part| {
+            // Whoever makes the parts names the last one, or tells why there is none. Silence is a fault.
+            let part = part.unwrap_or_else(|| Err(StoreError::Other("its writer is gone".into())));
+            let part =
+                part.inspect_err(|error| tracing::error!(%error, "a list broke off while it was sent"));
+            self.ended = part.as_ref().map_or(true, |(_, last)| *last);
+            Some(part.map(|(text, _)| Frame::data(text)))
         })
     }
 }

@@ -94,7 +94,12 @@ impl Desk {
 
     /// The outcome of a run that held a permit is durable, or the run never left.
     pub(super) fn end(&mut self, run: &SendableRun) {
-        if self.permits.end(run.key) {
+        self.permits.end(run.key);
+    }
+
+    /// A run that holds a permit waits for the runner no more. `answered`: by the runner itself.
+    pub(super) fn answer(&mut self, run: &SendableRun, answered: bool) {
+        if self.permits.answer(run.key, answered) {
             let place = self.slow_turns.iter().position(|(_, task)| *task == run.task_id);
             if let Some(turn) = place.and_then(|place| self.slow_turns.remove(place)) {
                 let place = self.turns.partition_point(|other| *other < turn);
@@ -244,12 +249,20 @@ impl Desk {
     }
 
     fn wake_later(&mut self, now: UtcMicros) {
-        while let Some(entry) = self.later.first_entry() {
-            // No retry waits for longer than this: one that seems to was put off before the clock was set back.
-            let wait = entry.key().0.since(now);
-            if wait > 0 && wait <= LONGEST_WAIT {
-                break;
-            }
+        while let Some(entry) = self
+            .later
+            .first_entry()
+            .filter(|entry| entry.key().0.since(now) <= 0)
+        {
+            let run = entry.remove();
+            self.queue(run);
+        }
+        // No retry waits for longer than this: one that seems to was put off before the clock was set back.
+        while let Some(entry) = self
+            .later
+            .last_entry()
+            .filter(|entry| entry.key().0.since(now) > LONGEST_WAIT)
+        {
             let run = entry.remove();
             self.queue(run);
         }
@@ -413,6 +426,7 @@ mod tests {
             "past those that wait for a permit they may not have"
         );
         assert!(!desk.admit(101, half_a_second_later));
+        desk.answer(&next[0], true);
         desk.end(&next[0]);
         assert_eq!(
             keys(&desk.take_ready(half_a_second_later, 100)),
@@ -444,6 +458,18 @@ mod tests {
         assert!(desk.take_ready(NOW, 100).is_empty());
         assert_eq!(desk.next_retry(), Some(UtcMicros::new(2_000_000)));
         assert_eq!(keys(&desk.take_ready(UtcMicros::new(2_000_000), 100)), [1]);
+    }
+
+    #[test]
+    fn a_retry_put_off_before_the_clock_was_set_back_waits_for_no_other() {
+        let mut desk = Desk::new(10);
+        for (key, wait) in [(1, LONGEST_WAIT), (2, LONGEST_WAIT + 1)] {
+            desk.push(SendableRun {
+                not_before: Some(NOW.saturating_add(wait)),
+                ..run(key, 7)
+            });
+        }
+        assert_eq!(keys(&desk.take_ready(NOW, 100)), [2]);
     }
 
     #[test]

@@ -101,18 +101,26 @@ impl Permits {
         self.fresh.insert((now, key));
     }
 
-    /// It has ended, and its permit is free again. Answers whether its task was slow and no longer is.
-    pub(super) fn end(&mut self, key: RunKey) -> bool {
-        let Some(Flight { task, since }) = self.flights.remove(&key) else {
+    /// The request waits for the runner no more; what is left is to write down its outcome, which makes nobody slow.
+    /// `answered`: by the runner itself. Answers whether its task was slow and no longer is.
+    pub(super) fn answer(&mut self, key: RunKey, answered: bool) -> bool {
+        let Some(Flight { task, since }) = self.flights.get(&key) else {
             return false;
         };
-        let in_time = self.fresh.remove(&(since, key));
-        self.release(task);
-        let recovers = in_time && self.slow.remove(&task);
+        let (task, in_time) = (*task, self.fresh.remove(&(*since, key)));
+        let recovers = in_time && answered && self.slow.remove(&task);
         if recovers {
             self.slow_in_use = self.slow_in_use.saturating_sub(self.held(task));
         }
         recovers
+    }
+
+    /// It has ended, and its permit is free again.
+    pub(super) fn end(&mut self, key: RunKey) {
+        if let Some(Flight { task, since }) = self.flights.remove(&key) {
+            self.fresh.remove(&(since, key));
+            self.release(task);
+        }
     }
 
     /// Notes and answers the tasks that have become slow. A clock that was set forward may find too many; each recovers
@@ -174,13 +182,19 @@ mod tests {
             permits.begin(key, 7, START);
         }
         assert!(!permits.look(LATER).is_empty());
-        assert!(!permits.end(1) && permits.is_slow(7), "this one came late");
-        permits.take(7);
-        permits.begin(3, 7, LATER);
-        assert!(permits.end(3), "this one in time");
-        assert!(!permits.is_slow(7));
-        assert_eq!((permits.in_use(), permits.slow_in_use), (1, 0));
-        assert!(!permits.end(2));
+        assert!(
+            !permits.answer(1, true) && permits.is_slow(7),
+            "this one came late"
+        );
+        permits.end(1);
+        for key in [3, 4] {
+            permits.take(7);
+            permits.begin(key, 7, LATER);
+        }
+        assert!(!permits.answer(3, false), "this one was never sent");
+        assert!(permits.answer(4, true) && !permits.is_slow(7), "this one in time");
+        assert_eq!((permits.in_use(), permits.slow_in_use), (3, 0));
+        (2..=4).for_each(|key| permits.end(key));
         assert_eq!((permits.in_use(), permits.slow_in_use), (0, 0));
     }
 }

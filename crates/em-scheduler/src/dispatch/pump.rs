@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::Shared;
 use super::outcome;
+use super::runner::Answer;
 use super::settler::Settled;
 use crate::model::{self, SendableRun};
 
@@ -96,6 +97,8 @@ pub(super) fn launch(shared: &Arc<Shared>, run: SendableRun) {
         };
         let answer = shared.client.send(&run, gate).await;
         crate::crash::point("dispatch.answered");
+        let answered = matches!(answer, Answer::Status(..));
+        shared.desk().answer(&run, answered);
         let outcome = outcome::settle(&run, &answer, &shared.policy, shared.now());
         submit(&shared, &run, outcome, true);
     });

@@ -40,6 +40,7 @@ pub(super) struct Chores {
     renew_at: i64,
     take_over_at: i64,
     find_astray_at: i64,
+    astray_again_at: i64,
     retention_at: i64,
     sync_at: Option<UtcMicros>,
     /// The last time seen: a clock that shows less was set back.
@@ -86,6 +87,7 @@ impl Chores {
             renew_at: 0,
             take_over_at: 0,
             find_astray_at: FIND_ASTRAY_EVERY,
+            astray_again_at: 0,
             retention_at: 60 * SECOND,
             sync_at: None,
             seen: engine.store.now(),
@@ -180,8 +182,11 @@ impl Engine {
             // Nobody goes on with it, and the loop must not come back for it.
             chores.pass = None;
         }
-        if self.dispatcher.take_astray() || chores.find_astray_at <= passed {
+        let look_at_once = chores.astray_again_at <= passed && self.dispatcher.take_astray();
+        if look_at_once || chores.find_astray_at <= passed {
             chores.find_astray_at = passed + FIND_ASTRAY_EVERY;
+            // Where it fails it asks for another look; the other chores have their turn before that.
+            chores.astray_again_at = passed + SECOND;
             self.find_astray(now).await?;
         }
         if chores.take_over_at <= passed && !stopped {

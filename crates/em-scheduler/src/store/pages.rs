@@ -3,6 +3,9 @@
 //! The reading side of the store fills pages and waits where nobody asks for the next one; whoever loses interest drops the
 //! list, and the reading ends. Used by what goes through all jobs.
 
+use std::time::Duration;
+
+use tokio::runtime::Handle;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
 use super::{Result, StoreError};
@@ -12,24 +15,42 @@ const SIZE: usize = 1_000;
 /// Pages that may wait to be asked for.
 const AHEAD: usize = 2;
 
+/// Whoever reads a list takes each page within this time, or the list breaks off: behind it stand a connection and a
+/// snapshot of the database.
+const PATIENCE: Duration = Duration::from_secs(5);
+
 /// The reader's end.
 #[derive(Debug)]
-pub struct Pages<T>(Receiver<Result<Vec<T>>>);
+pub struct Pages<T> {
+    parts: Receiver<Result<Part<T>>>,
+    ended: bool,
+}
 
-/// The writer's end.
+/// The writer's end. Dropped without having ended the list, it leaves one that is told to have broken off.
 pub(super) struct PageWriter<T> {
-    pages: Sender<Result<Vec<T>>>,
+    parts: Sender<Result<Part<T>>>,
     page: Vec<T>,
+}
+
+#[derive(Debug)]
+enum Part<T> {
+    Page(Vec<T>),
+    /// What came before is the whole list.
+    End,
 }
 
 /// Both ends of a list.
 pub(super) fn pages<T>() -> (PageWriter<T>, Pages<T>) {
     let (sender, receiver) = channel(AHEAD);
     let writer = PageWriter {
-        pages: sender,
+        parts: sender,
         page: Vec::new(),
     };
-    (writer, Pages(receiver))
+    let pages = Pages {
+        parts: receiver,
+        ended: false,
+    };
+    (writer, pages)
 }
 
 impl<T> Pages<T> {
@@ -38,7 +59,18 @@ impl<T> Pages<T> {
     /// # Errors
     /// The list cannot be read to its end. What came before is not the whole of it.
     pub async fn next(&mut self) -> Result<Option<Vec<T>>> {
-        self.0.recv().await.transpose()
+        if self.ended {
+            return Ok(None);
+        }
+        match self.parts.recv().await {
+            Some(Ok(Part::Page(page))) => Ok(Some(page)),
+            Some(Ok(Part::End)) => {
+                self.ended = true;
+                Ok(None)
+            }
+            Some(Err(error)) => Err(error),
+            None => Err(StoreError::Other("a list broke off while it was read".into())),
+        }
     }
 
     /// All that is left, in memory.
@@ -57,20 +89,22 @@ impl<T> Pages<T> {
 /// A list that is in memory already, for a store that stands before another.
 impl<T> From<Vec<T>> for Pages<T> {
     fn from(list: Vec<T>) -> Self {
-        let (sender, receiver) = channel(1);
-        if !list.is_empty() {
-            // There is room for one page, and nobody else has put any there.
-            let _ = sender.try_send(Ok(list));
+        let (sender, parts) = channel(AHEAD);
+        for part in [Part::Page(list), Part::End] {
+            if !matches!(&part, Part::Page(page) if page.is_empty()) {
+                // There is room for two, and nobody else has put any there.
+                let _ = sender.try_send(Ok(part));
+            }
         }
-        Self(receiver)
+        Self { parts, ended: false }
     }
 }
 
 impl<T> PageWriter<T> {
-    /// Adds an item, from a thread that may wait.
+    /// Adds an item, from a thread that may wait for others.
     pub(super) fn put_blocking(&mut self, item: T) -> Result<()> {
         match self.fill(item) {
-            Some(page) => self.pages.blocking_send(Ok(page)).map_err(|_| unread()),
+            Some(page) => Handle::current().block_on(send(&self.parts, page)),
             None => Ok(()),
         }
     }
@@ -78,36 +112,33 @@ impl<T> PageWriter<T> {
     /// Adds an item.
     pub(super) async fn put(&mut self, item: T) -> Result<()> {
         match self.fill(item) {
-            Some(page) => self.pages.send(Ok(page)).await.map_err(|_| unread()),
+            Some(page) => send(&self.parts, page).await,
             None => Ok(()),
         }
     }
 
-    /// Ends the list, from a thread that may wait.
-    pub(super) fn end_blocking(self, outcome: Result<()>) {
-        if let Some(last) = Self::last(self.page, outcome) {
-            // Whoever has lost interest misses nothing.
-            let _ = self.pages.blocking_send(last);
-        }
-    }
-
-    /// Ends the list.
-    pub(super) async fn end(self, outcome: Result<()>) {
-        if let Some(last) = Self::last(self.page, outcome) {
-            let _ = self.pages.send(last).await;
-        }
+    /// Ends the list: it is whole, or it broke off for this reason.
+    pub(super) async fn end(mut self, outcome: Result<()>) {
+        let last = std::mem::take(&mut self.page);
+        let outcome = match outcome {
+            Ok(()) if last.is_empty() => Ok(()),
+            Ok(()) => send(&self.parts, last).await,
+            failed => failed,
+        };
+        // Whoever has lost interest misses nothing.
+        let _ = self.parts.send(outcome.map(|()| Part::End)).await;
     }
 
     fn fill(&mut self, item: T) -> Option<Vec<T>> {
         self.page.push(item);
         (self.page.len() == SIZE).then(|| std::mem::take(&mut self.page))
     }
+}
 
-    fn last(page: Vec<T>, outcome: Result<()>) -> Option<Result<Vec<T>>> {
-        match outcome {
-            Ok(()) if page.is_empty() => None,
-            outcome => Some(outcome.map(|()| page)),
-        }
+async fn send<T>(parts: &Sender<Result<Part<T>>>, page: Vec<T>) -> Result<()> {
+    match tokio::time::timeout(PATIENCE, parts.send(Ok(Part::Page(page)))).await {
+        Ok(sent) => sent.map_err(|_| unread()),
+        Err(_) => Err(StoreError::Unavailable("a list was not read in time".into())),
     }
 }
 

@@ -23,7 +23,7 @@ pub(super) const CALLERS: usize = 4;
 
 /// Theirs, and enough for the engine, its publisher, the two loops of dispatch and the clock, which never wait for a
 /// caller.
-const CONNECTIONS: usize = CALLERS + 5;
+const CONNECTIONS: usize = CALLERS + 5 + super::lists::AT_ONCE;
 
 /// A connection that takes longer counts as none.
 pub(super) const PATIENCE: Duration = Duration::from_secs(5);
@@ -35,9 +35,12 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 /// to plan one takes longer than to run it, so each is planned once per connection, for any parameters. That plan
 /// must not depend on how small the tables were when it was made (on the first day they are empty), so it may only go by
 /// index, row by row. And what seems dear for want of another way must not be compiled (`jit`).
+///
+/// Outside a transaction nothing can be written: were a BEGIN cut off, what travels behind it would else take effect
+/// statement by statement.
 const SESSION: &str = "SET timezone = 'UTC'; SET lock_timeout = '5s'; SET statement_timeout = '30s';
     SET idle_in_transaction_session_timeout = '60s'; SET default_transaction_isolation = 'read committed';
-    SET plan_cache_mode = 'force_generic_plan'; SET jit = off;
+    SET default_transaction_read_only = on; SET plan_cache_mode = 'force_generic_plan'; SET jit = off;
     SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off";
 
 type Connecting<'a> = Pin<Box<dyn Future<Output = Result<(Client, JoinHandle<()>), Error>> + Send + 'a>>;

@@ -72,12 +72,28 @@ impl Link {
             Ok(outcome) => outcome,
             Err(_) => {
                 drop(Object::take(client));
-                Err(StoreError::Unavailable(format!(
-                    "PostgreSQL does not answer ({})",
-                    self.target
-                )))
+                Err(self.silent())
             }
         }
+    }
+
+    /// The same, but a connection on which the work failed is given up: there may be an open transaction on it, or an
+    /// answer that nobody has read to its end.
+    pub(super) async fn lend_whole<F>(&self, patience: Patience, work: F) -> Result<()>
+    where
+        F: AsyncFnOnce(&Object) -> Result<()>,
+    {
+        let client = self.pool.get().await;
+        let client = client.map_err(|failure| error::connecting(failure, &self.target))?;
+        let outcome = tokio::time::timeout(patience.limit(), work(&client)).await;
+        if !matches!(outcome, Ok(Ok(()))) {
+            drop(Object::take(client));
+        }
+        outcome.unwrap_or_else(|_| Err(self.silent()))
+    }
+
+    fn silent(&self) -> StoreError {
+        StoreError::Unavailable(format!("PostgreSQL does not answer ({})", self.target))
     }
 
     /// The rows of a single statement that changes nothing.

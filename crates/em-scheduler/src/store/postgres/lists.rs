@@ -18,23 +18,24 @@ use crate::store::{Pages, Result, StoreError};
 /// What a row says, or nothing where it is passed over.
 pub(super) type Reading<T> = fn(&Row) -> Result<Option<T>>;
 
-/// Reads a list. It takes a place among the callers and a connection until it has been read or is dropped.
+/// Lists read at a time: each keeps a connection and a snapshot while it is read.
+pub(super) const AT_ONCE: usize = 2;
+
+/// Reads a list. It takes a place among the lists and a connection until it has been read or is dropped.
 pub(super) fn read<T: Send + 'static>(
     link: Arc<Link>,
-    callers: Arc<Semaphore>,
+    places: Arc<Semaphore>,
     sql: String,
     reading: Reading<T>,
 ) -> Pages<T> {
     let (mut writer, list) = pages::pages();
     tokio::spawn(async move {
-        let outcome = match tokio::time::timeout(connect::PATIENCE, callers.acquire()).await {
+        let outcome = match tokio::time::timeout(connect::PATIENCE, places.acquire()).await {
             Ok(Ok(_place)) => {
                 let rows = async |client: &Object| rows(client, &sql, reading, &mut writer).await;
-                link.lend(Patience::Long, rows).await
+                link.lend_whole(Patience::Long, rows).await
             }
-            _ => Err(StoreError::Unavailable(
-                "too many calls wait for the database".into(),
-            )),
+            _ => Err(StoreError::Unavailable("too many lists are being read".into())),
         };
         writer.end(outcome).await;
     });
@@ -43,9 +44,8 @@ pub(super) fn read<T: Send + 'static>(
 
 async fn rows<T>(client: &Object, sql: &str, reading: Reading<T>, writer: &mut PageWriter<T>) -> Result<()> {
     client.batch_execute(&format!("BEGIN READ ONLY; {WIDE}")).await?;
-    let outcome = within(client, sql, reading, writer).await;
-    client.batch_execute("ROLLBACK").await?;
-    outcome
+    within(client, sql, reading, writer).await?;
+    Ok(client.batch_execute("ROLLBACK").await?)
 }
 
 async fn within<T>(

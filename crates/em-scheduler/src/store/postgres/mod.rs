@@ -5,6 +5,7 @@
 //!  url ─▶ connect (pool, session, tls) ─▶ link ─▶ schema (create, verify, migrate)
 //!                                          tx      one transaction: statements, locks, events
 //!          jobs  sync      what the API and job_sync change
+//!          lists           what goes through all jobs, row by row
 //!          firing  runs    what the engine decides and settles
 //!          tasks  debts    what is written into em_web's task
 //!          rows  wall      what is read from em_web
@@ -98,7 +99,9 @@ pub struct PostgresStore {
     version: String,
     debts: Mutex<Debts>,
     /// Places for what others ask for. It may wait for rows that em_web holds; the engine must not wait with it.
-    callers: Arc<Semaphore>,
+    callers: Semaphore,
+    /// Places for lists, which are read for as long as whoever asked takes.
+    lists: Arc<Semaphore>,
     looking: JoinHandle<()>,
 }
 
@@ -137,7 +140,8 @@ impl PostgresStore {
             options,
             version: String::new(),
             debts: Mutex::default(),
-            callers: Arc::new(Semaphore::new(connect::CALLERS)),
+            callers: Semaphore::new(connect::CALLERS),
+            lists: Arc::new(Semaphore::new(lists::AT_ONCE)),
             looking,
         };
         let prepared = store
@@ -202,7 +206,7 @@ impl PostgresStore {
     }
 
     fn list<T: Send + 'static>(&self, sql: String, reading: lists::Reading<T>) -> Pages<T> {
-        lists::read(Arc::clone(&self.link), Arc::clone(&self.callers), sql, reading)
+        lists::read(Arc::clone(&self.link), Arc::clone(&self.lists), sql, reading)
     }
 
     async fn flag(&self, name: &str) -> Result<bool> {

@@ -225,8 +225,9 @@ pub(super) async fn take_over(
          WHERE r.state IN {OPEN_STATES} AND (r.owner = ANY($1::text[])
             OR ($2::bool AND r.owner <> $3::text
                 AND NOT EXISTS (SELECT 1 FROM scheduler_instance i WHERE i.id = r.owner)))
-         ORDER BY r.key FOR NO KEY UPDATE OF r"
+         ORDER BY r.key FOR NO KEY UPDATE OF r SKIP LOCKED"
     );
+    // A row that is locked is somebody's work, or that of a connection given up: the next look finds it.
     let mut open = Vec::new();
     for row in tx.rows(&query, &[&owners, &strangers, &tx.owner]).await? {
         if let Some(run) = codec::readable(run_row(&row))? {

@@ -59,9 +59,17 @@ pub(super) async fn publish_or_owe(tx: &Tx<'_>, tasks: &[TaskId]) -> Result<()> 
 
 /// Publishes these tasks and those owed. Answers all that could not be written: the caller remembers them from here.
 pub(super) async fn publish_next_runs(tx: &Tx<'_>, tasks: &[TaskId]) -> Result<Vec<TaskId>> {
-    // Nobody is told that this is durable, and job_sync writes again what a crash of the server may have undone: the
-    // flush of the log is left to those who wait for it.
-    tx.later("SET LOCAL synchronous_commit = off", Vec::new());
+    let owes_status = !tx
+        .debts
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .status
+        .is_empty();
+    if !owes_status {
+        // Nobody is told that this is durable, and job_sync writes again what a crash of the server may have undone:
+        // the flush of the log is left to those who wait for it.
+        tx.later("SET LOCAL synchronous_commit = off", Vec::new());
+    }
     let owed = std::mem::take(&mut tx.debts.lock().unwrap_or_else(PoisonError::into_inner).next_run);
     let all: BTreeSet<TaskId> = tasks.iter().copied().chain(owed).collect();
     set_errored(tx, &[]).await?;

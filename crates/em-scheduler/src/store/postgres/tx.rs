@@ -140,12 +140,13 @@ impl<'c> Tx<'c> {
     }
 
     /// Sends what has been left for later and these statements together, and awaits all answers. The server runs
-    /// them in this order; after one that failed the others do nothing, COMMIT neither.
+    /// them in this order; after one that failed the others do nothing, COMMIT neither. (Where BEGIN itself fails they
+    /// fail too: outside a transaction the session may only read, see `connect`.)
     async fn journey(&self, steps: &[Step<'_>]) -> Result<Vec<Vec<Row>>> {
         let waiting = std::mem::take(&mut *lock(&self.waiting));
         let mut questions: Vec<(&str, Vec<&(dyn ToSql + Sync)>)> = Vec::new();
         if !self.begun.swap(true, Ordering::Relaxed) {
-            questions.push(("BEGIN", Vec::new()));
+            questions.push(("BEGIN READ WRITE", Vec::new()));
         }
         for (sql, values) in &waiting {
             let values = values.iter().map(|value| &**value as &(dyn ToSql + Sync));
@@ -258,22 +259,28 @@ type Question<'a> = Pin<Box<dyn Future<Output = Result<Vec<Row>, Error>> + Send 
 /// several failures the first counts: the others follow from it.
 async fn in_order(mut questions: Vec<Question<'_>>) -> Result<Vec<Vec<Row>>, Error> {
     let mut answers: Vec<Option<Result<Vec<Row>, Error>>> = questions.iter().map(|_| None).collect();
+    let mut sent = false;
     poll_fn(|context| {
         for (question, answer) in questions.iter_mut().zip(&mut answers) {
             if answer.is_none()
                 && let Poll::Ready(answered) = question.as_mut().poll(context)
             {
+                if !sent && let Err(error) = answered {
+                    // It could not even be sent, so nothing that was to follow it may be.
+                    return Poll::Ready(Some(error));
+                }
                 *answer = Some(answered);
             }
         }
+        sent = true;
         if answers.iter().all(Option::is_some) {
-            Poll::Ready(())
+            Poll::Ready(None)
         } else {
             Poll::Pending
         }
     })
-    .await;
-    answers.into_iter().flatten().collect()
+    .await
+    .map_or_else(|| answers.into_iter().flatten().collect(), Err)
 }
 
 /// PostgreSQL's texts hold every character but one, and what runners answer may hold any.

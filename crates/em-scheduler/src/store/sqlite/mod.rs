@@ -18,6 +18,8 @@ use async_trait::async_trait;
 use rusqlite::config::DbConfig;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, Transaction};
+use tokio::runtime::Handle;
+use tokio::sync::Semaphore;
 use triggers::{UtcMicros, Zone};
 
 use self::lock::InstanceLock;
@@ -34,6 +36,13 @@ use crate::model::{Event, ListedJob, RunKey, SendableRun, Settlement, TaskId, Ta
 
 /// What the writer keeps of the file in memory.
 const WRITER_CACHE_KB: i64 = 32 * 1024;
+
+/// Lists read at a time, and how long another waits for its turn.
+const LISTS: usize = 4;
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Connections kept for reading.
+const READERS_KEPT: usize = 4;
 
 /// Tasks brought in line in one transaction.
 const SYNCED_AT_ONCE: usize = 500;
@@ -65,6 +74,8 @@ pub struct SqliteOptions {
 pub struct SqliteStore {
     writer: Writer,
     readers: Readers,
+    /// Places for lists: each keeps a snapshot while it is read, and the log grows as long as one is there.
+    lists: Arc<Semaphore>,
     options: SqliteOptions,
     _lock: InstanceLock,
 }
@@ -105,6 +116,7 @@ impl SqliteStore {
                 idle: Arc::new(Mutex::new(vec![reader])),
                 path: path.clone(),
             },
+            lists: Arc::new(Semaphore::new(LISTS)),
             options,
             _lock: lock,
         })
@@ -145,19 +157,26 @@ impl SqliteStore {
         F: FnOnce(&Connection, &mut PageWriter<T>) -> Result<()> + Send + 'static,
     {
         let (mut writer, pages) = pages::pages();
-        let readers = self.readers.clone();
+        let (readers, places) = (self.readers.clone(), Arc::clone(&self.lists));
         tokio::task::spawn_blocking(move || {
+            let here = Handle::current();
+            let waiting = async { tokio::time::timeout(PATIENCE, places.acquire()).await };
+            let Ok(Ok(_place)) = here.block_on(waiting) else {
+                let busy = StoreError::Unavailable("too many lists are being read".into());
+                return here.block_on(writer.end(Err(busy)));
+            };
+            // Where this panics, the writer is dropped, and the reader hears that the list broke off.
             let outcome = readers.lend(|connection| {
                 let transaction = connection.unchecked_transaction()?;
                 operation(&transaction, &mut writer)
             });
-            writer.end_blocking(outcome);
+            here.block_on(writer.end(outcome));
         });
         pages
     }
 }
 
-/// The connections that only read, as many as were ever in use at a time.
+/// The connections that only read, and that nobody uses at the moment: a few, each keeps some pages in memory.
 #[derive(Clone)]
 struct Readers {
     idle: Arc<Mutex<Vec<Connection>>>,
@@ -172,10 +191,10 @@ impl Readers {
             None => connect(&self.path, true)?,
         };
         let outcome = operation(&connection);
-        self.idle
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(connection);
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        if idle.len() < READERS_KEPT {
+            idle.push(connection);
+        }
         outcome
     }
 }

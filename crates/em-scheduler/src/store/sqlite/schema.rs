@@ -31,6 +31,12 @@ pub(super) fn prepare(connection: &mut Connection, now: i64) -> Result<()> {
     let current: Option<i32> =
         transaction.query_row("SELECT max(version) FROM scheduler_schema", [], |row| row.get(0))?;
     for (version, statements) in migrations::pending(Dialect::Sqlite, current.unwrap_or(0))? {
+        if current.is_some() {
+            tracing::info!(
+                version,
+                "the scheduler's tables are brought up to date; large ones take a while"
+            );
+        }
         transaction.execute_batch(statements)?;
         transaction.execute("INSERT INTO scheduler_schema VALUES (?1, ?2)", (version, now))?;
     }
