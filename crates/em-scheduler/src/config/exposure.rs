@@ -2,6 +2,8 @@
 //! combination is refused here: an address that others can reach needs a token and a name.
 
 use std::fmt;
+use std::fs::File;
+use std::io::Read;
 use std::net::{IpAddr, SocketAddr};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -33,6 +35,8 @@ pub struct Secret(String);
 /// So short a token could be guessed.
 const SHORTEST: usize = 16;
 const LONGEST: usize = 512;
+/// No more of its file is read: a wrong path may lead to something without end.
+const READ: u64 = 64 * 1024;
 
 impl Secret {
     /// The secret itself.
@@ -196,7 +200,10 @@ fn in_environment(environment: &Environment) -> Option<Result<String, String>> {
 
 fn from_file(given: &Given, hints: &mut Vec<String>) -> Result<Secret, ConfigError> {
     let path = Path::new(given.text.trim());
-    let text = std::fs::read(path).map_err(|error| wrong(&TOKEN_FILE, given, &error))?;
+    let mut text = Vec::new();
+    File::open(path)
+        .and_then(|file| file.take(READ).read_to_end(&mut text))
+        .map_err(|error| wrong(&TOKEN_FILE, given, &error))?;
     let text = String::from_utf8(text).map_err(|_| {
         wrong(
             &TOKEN_FILE,

@@ -1,10 +1,15 @@
 //! The configuration file: TOML, one key per setting, named like the flag.
 
 use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use super::ConfigError;
 use super::catalogue;
+
+/// In bytes.
+const LONGEST: u64 = 1024 * 1024;
 
 /// A configuration file that was read. Not printable: a value may be a secret.
 #[derive(Clone)]
@@ -19,7 +24,14 @@ impl ConfigFile {
             path: path.to_owned(),
             problem,
         };
-        let text = std::fs::read_to_string(path).map_err(|error| wrong(error.to_string()))?;
+        let mut text = String::new();
+        // A wrong path may lead to something without end.
+        File::open(path)
+            .and_then(|file| file.take(LONGEST + 1).read_to_string(&mut text))
+            .map_err(|error| wrong(error.to_string()))?;
+        if text.len() as u64 > LONGEST {
+            return Err(wrong("it is longer than 1 MiB".to_owned()));
+        }
         // The parser's own report quotes the line, and a line may hold a password: only place and problem are told.
         let table: toml::Table = text.parse().map_err(|error: toml::de::Error| {
             let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or("");

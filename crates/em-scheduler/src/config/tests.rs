@@ -239,6 +239,27 @@ fn a_broken_file_is_told_by_line_and_never_quoted() {
 }
 
 #[test]
+fn files_without_end_are_not_read_to_it() {
+    let zero = PathBuf::from("/dev/zero");
+    let error = Sources::new(BTreeMap::new(), Environment::default(), Some(zero))
+        .err()
+        .unwrap();
+    assert_eq!(
+        error.to_string(),
+        "the configuration file /dev/zero: it is longer than 1 MiB"
+    );
+    let error = read(&Case {
+        flags: &[("token-file", "/dev/zero")],
+        ..NOTHING
+    })
+    .unwrap_err();
+    assert!(
+        error.starts_with("token-file is \"/dev/zero\"") && error.contains("other characters"),
+        "{error}"
+    );
+}
+
+#[test]
 fn no_password_is_told_or_printed() {
     for text in ["mysql://me:s3cret@h/em", "s3cret", "host=h password=s3cret"] {
         let error = read(&Case {

@@ -134,10 +134,16 @@ impl std::str::FromStr for RunnerAddress {
         if host.is_empty() {
             return Err(refuse("it names no host"));
         }
+        // A port that is none must not become the usual one: that would be another runner.
+        let port = match authority.as_str().strip_prefix(authority.host()) {
+            Some("") => Some(if https { 443 } else { 80 }),
+            Some(_) => authority.port_u16().filter(|port| *port != 0),
+            None => None,
+        };
         Ok(Self {
             https,
             host,
-            port: authority.port_u16().unwrap_or(if https { 443 } else { 80 }),
+            port: port.ok_or_else(|| refuse("its port is no number from 1 to 65535"))?,
             authority: HeaderValue::from_str(authority.as_str())
                 .map_err(|_| refuse("its host is not a name"))?,
             path: uri.path().trim_end_matches('/').to_owned(),
@@ -413,6 +419,11 @@ mod tests {
             "http://user:word@x/",
             "http://x/?a=1",
             "http:///api",
+            // Found by fuzzing: these went to port 80.
+            "http://h:-hos",
+            "http://h:99999",
+            "http://h:",
+            "https://[::1]:0/api",
         ] {
             assert!(text.parse::<RunnerAddress>().is_err(), "{text}");
         }
