@@ -189,7 +189,23 @@ fn a_trigger_that_never_fires_is_said_to() {
 
 #[test]
 fn what_is_no_trigger_is_refused_with_the_reason() {
-    let table: [(&[&str], &str); 9] = [
+    let table: [(&[&str], &str); 13] = [
+        (
+            &["--jsonl", "--dialect", "crontab"],
+            "--dialect says how a line is read: it needs --crontab",
+        ),
+        (
+            &["--cron", "hour=1", "--dialect", "crontab"],
+            "it needs --crontab",
+        ),
+        (
+            &["--interval", "hours=1", "--dialect", "crontab"],
+            "it needs --crontab",
+        ),
+        (
+            &["--date", "2030-01-01", "--dialect", "crontab"],
+            "it needs --crontab",
+        ),
         (&["--cron", "minute=99"], "minute \"99\""),
         (&["--cron", "hour 2"], "\"hour\" is no field"),
         (&["--cron", "hour=1 hour=2"], "twice"),

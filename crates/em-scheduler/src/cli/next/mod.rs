@@ -35,14 +35,9 @@ pub(super) struct Arguments {
     #[command(flatten)]
     asked: Asked,
     /// How a crontab line is read: aps-crontab (Monday is 0, day and weekday must both match) or crontab (Sunday is 0, day or
-    /// weekday, @daily).
-    #[arg(
-        long,
-        value_name = "DIALECT",
-        requires = "crontab",
-        default_value = "aps-crontab"
-    )]
-    dialect: trigger::DialectName,
+    /// weekday, @daily) [default: aps-crontab].
+    #[arg(long, value_name = "DIALECT")]
+    dialect: Option<trigger::DialectName>,
     /// The time zone, by IANA name [env: EM_SCHEDULER_TIMEZONE] [default: the system's].
     #[arg(
         long,
@@ -102,6 +97,10 @@ struct Asked {
 
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let usage = |error: triggers::TriggerError| Usage(error.to_string());
+    // Not a matter for clap: it drops a `requires` whose target conflicts with what is given, as --crontab does here.
+    if arguments.dialect.is_some() && arguments.asked.crontab.is_none() {
+        return Err(Usage("--dialect says how a line is read: it needs --crontab".to_owned()).into());
+    }
     let sources = sources(arguments)?;
     read::tz_data(&sources)?;
     let dst = read::dst(&sources)?;

@@ -27,7 +27,7 @@ pub(super) fn definition(arguments: &Arguments) -> Result<Definition, Usage> {
     let mut definition = if let Some(line) = &asked.crontab {
         Definition {
             crontab: Some(line.clone()),
-            dialect: Some(arguments.dialect.0),
+            dialect: arguments.dialect.map(|name| name.0),
             ..Definition::new(Kind::Cron)
         }
     } else if let Some(text) = &asked.interval {
