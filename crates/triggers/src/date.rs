@@ -21,9 +21,10 @@ impl Date {
         self.run
     }
 
-    /// The one fire, however long past, unless there was one already.
+    /// The one fire, however long past, unless there was one already, or its year in UTC is outside of 1 to 9999.
     #[must_use]
     pub fn next_fire(&self, previous: Option<UtcMicros>) -> Option<UtcMicros> {
-        Some(self.run).filter(|run| previous.is_none() && *run <= UtcMicros::LAST)
+        let printable = (UtcMicros::FIRST..=UtcMicros::LAST).contains(&self.run);
+        Some(self.run).filter(|_| previous.is_none() && printable)
     }
 }

@@ -46,6 +46,17 @@ pub(crate) fn no_offset(field: &'static str, text: &str) -> TriggerError {
     TriggerError::text(at, "the offset from UTC is missing")
 }
 
+/// The error of an instant whose year is not one of four digits in UTC.
+pub(crate) fn outside(field: &'static str, text: &str) -> TriggerError {
+    let at = TextAt {
+        field,
+        text,
+        byte: 0,
+        allowed: "an instant whose year in UTC is 0001 to 9999",
+    };
+    TriggerError::text(at, "in UTC its year is outside of 0001 to 9999")
+}
+
 /// The error of a text that should have had no offset.
 pub(crate) fn no_wall(field: &'static str, text: &str) -> TriggerError {
     let at = TextAt {

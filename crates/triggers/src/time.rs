@@ -94,6 +94,9 @@ micros!(UtcMicros);
 micros!(WallMicros);
 
 impl UtcMicros {
+    /// The first instant that can be written and read: 0001-01-01T00:00:00Z. No date trigger fires before it.
+    pub const FIRST: Self = Self(-62_135_596_800_000_000);
+
     /// The last instant that has a four-digit year: 9999-12-31T23:59:59.999999Z. No trigger fires after it.
     pub const LAST: Self = Self(253_402_300_799_999_999);
 
@@ -160,7 +163,12 @@ impl FromStr for UtcMicros {
     /// Reads RFC 3339: date, time and an offset or `Z`, at most six fraction digits.
     fn from_str(text: &str) -> Result<Self, TriggerError> {
         let stamp = text::read("instant", text)?;
-        stamp.instant().ok_or_else(|| text::no_offset("instant", text))
+        let instant = stamp.instant().ok_or_else(|| text::no_offset("instant", text))?;
+        // The offset may carry a year of four digits beyond them, and what is printed in UTC must be read back.
+        if (Self::FIRST..=Self::LAST).contains(&instant) {
+            return Ok(instant);
+        }
+        Err(text::outside("instant", text))
     }
 }
 

@@ -247,3 +247,31 @@ fn a_start_after_the_end_never_fires() {
         }
     }
 }
+
+#[test]
+fn instants_outside_of_the_years_in_utc_are_refused_and_never_printed() {
+    for text in ["0001-01-01T00:00:00+10:00", "9999-12-31T23:59:59-01:00"] {
+        let expected = format!(
+            "instant \"{text}\": in UTC its year is outside of 0001 to 9999 (at character 1); allowed: an instant whose year"
+        );
+        let error = text.parse::<UtcMicros>().unwrap_err().to_string();
+        assert!(error.starts_with(&expected), "{error}");
+        // What panicked the fuzz target.
+        let case = format!(r#"{{"kind":"cron","from":"{text}"}}"#);
+        assert!(triggers::Case::parse(&case).is_err(), "{case}");
+    }
+    for edge in [UtcMicros::FIRST, UtcMicros::LAST] {
+        assert_eq!(at(&edge.to_string()), edge);
+    }
+    for (zone, date, fires) in [
+        ("Asia/Tokyo", "0001-01-01 00:00:00", false),
+        ("Asia/Tokyo", "0001-01-02 00:00:00", true),
+        ("America/New_York", "9999-12-31 23:59:59", false),
+        ("UTC", "0001-01-01 00:00:00", true),
+    ] {
+        let definition = Definition::new(Kind::Date).with("run_date", date);
+        let context = Context::new(Zone::named(zone).unwrap(), EPOCH);
+        let trigger = definition.compile(&context).unwrap();
+        assert_eq!(trigger.next_fire(None, EPOCH).is_some(), fires, "{zone} {date}");
+    }
+}
