@@ -100,10 +100,14 @@ fn a_cut_decision_is_no_decision() {
             h.place
                 .run(&format!("SELECT pg_terminate_backend({})", pid[0]))
                 .await;
+            pid.remove(0)
         };
-        let (decided, ()) = tokio::join!(one.decide(at(NOW), 10, decider()), cut);
+        let (decided, pid) = tokio::join!(one.decide(at(NOW), 10, decider()), cut);
         assert!(decided.unwrap_err().is_unavailable());
         em_web.batch_execute("ROLLBACK").await.unwrap();
+        // The client hears of it before the server process has let go of its rows.
+        let still_there = format!("SELECT 1 FROM pg_stat_activity WHERE pid = {pid}");
+        while !h.place.lines(&still_there).await.is_empty() {}
         assert_eq!(h.place.lines("SELECT count(*) FROM scheduler_run").await, ["0"]);
         let again = two.decide(at(NOW), 10, decider()).await.unwrap();
         assert_eq!(again.runs.len(), 3);
