@@ -50,8 +50,8 @@ use self::link::{Link, Patience};
 use self::tx::{Guard, Scope, Tx};
 use self::url::Target;
 use super::{
-    Decided, Decider, Instance, JobNamer, JobPlanner, NextRun, Pages, Replaced, Result, Store, SyncPlanner,
-    SyncedPage, TakeOverJudge, codec,
+    Decided, Decider, Instance, JobNamer, JobPlanner, ListLimits, NextRun, Pages, Replaced, Result, Store,
+    SyncPlanner, SyncedPage, TakeOverJudge, codec, pages,
 };
 use crate::clock::Clock;
 use crate::model::{ListedJob, RunKey, SendableRun, Settlement, TaskId, TaskRow};
@@ -102,6 +102,7 @@ pub struct PostgresStore {
     callers: Semaphore,
     /// Places for lists, which are read for as long as whoever asked takes.
     lists: Arc<Semaphore>,
+    list_limits: ListLimits,
     looking: JoinHandle<()>,
 }
 
@@ -142,6 +143,7 @@ impl PostgresStore {
             debts: Mutex::default(),
             callers: Semaphore::new(connect::CALLERS),
             lists: Arc::new(Semaphore::new(lists::AT_ONCE)),
+            list_limits: ListLimits::default(),
             looking,
         };
         let prepared = store
@@ -151,6 +153,13 @@ impl PostgresStore {
         let version = store.link.rows("SHOW server_version", &[]).await?;
         store.version = version.first().map_or(Ok(String::new()), |row| row.try_get(0))?;
         Ok(store)
+    }
+
+    /// With other limits for lists.
+    #[must_use]
+    pub fn with_list_limits(mut self, list_limits: ListLimits) -> Self {
+        self.list_limits = list_limits;
+        self
     }
 
     /// Runs an operation in a transaction and waits for its commit.
@@ -206,7 +215,9 @@ impl PostgresStore {
     }
 
     fn list<T: Send + 'static>(&self, sql: String, reading: lists::Reading<T>) -> Pages<T> {
-        lists::read(Arc::clone(&self.link), Arc::clone(&self.lists), sql, reading)
+        let (writer, list) = pages::pages(self.list_limits);
+        lists::read((&self.link, &self.lists), (sql, reading), writer);
+        list
     }
 
     async fn flag(&self, name: &str) -> Result<bool> {
