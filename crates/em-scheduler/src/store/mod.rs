@@ -22,6 +22,7 @@ use async_trait::async_trait;
 use triggers::UtcMicros;
 
 pub use error::{Result, StoreError};
+pub use migrations::Standing;
 pub use pages::{ListLimits, Pages};
 
 use crate::model::{

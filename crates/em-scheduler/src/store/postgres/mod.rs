@@ -50,8 +50,8 @@ use self::link::{Link, Patience};
 use self::tx::{Guard, Scope, Tx};
 use self::url::Target;
 use super::{
-    Decided, Decider, Instance, JobNamer, JobPlanner, ListLimits, NextRun, Pages, Replaced, Result, Store,
-    SyncPlanner, SyncedPage, TakeOverJudge, codec, pages,
+    Decided, Decider, Instance, JobNamer, JobPlanner, ListLimits, NextRun, Pages, Replaced, Result, Standing,
+    Store, SyncPlanner, SyncedPage, TakeOverJudge, codec, pages,
 };
 use crate::clock::Clock;
 use crate::model::{ListedJob, RunKey, SendableRun, Settlement, TaskId, TaskRow};
@@ -116,6 +116,38 @@ impl PostgresStore {
     /// # Errors
     /// The server does not answer (`Unavailable`), refuses us, or holds no em_web database (`Unusable`).
     pub async fn connect(options: PostgresOptions) -> Result<Self> {
+        let store = Self::unprepared(options).await?;
+        let prepared = store
+            .write_much(store.now(), |tx| Box::pin(schema::prepare(tx)))
+            .await;
+        prepared.map_err(|error| store.link.naming(error))?;
+        Ok(store)
+    }
+
+    /// Connects and changes nothing: what a start would do before the store can be used as one, and whether the role may
+    /// create tables at all.
+    ///
+    /// # Errors
+    /// As for [`connect`](Self::connect).
+    pub async fn inspect(options: PostgresOptions) -> Result<(Self, Standing, bool)> {
+        let store = Self::unprepared(options).await?;
+        let looked = store
+            .write(store.now(), |tx| Box::pin(schema::standing(tx)))
+            .await;
+        let (standing, may_create) = looked.map_err(|error| store.link.naming(error))?;
+        Ok((store, standing, may_create))
+    }
+
+    /// The ids of the enabled tasks, also of a store that was only inspected.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn enabled_tasks(&self) -> Result<Vec<TaskId>> {
+        self.write(self.now(), |tx| Box::pin(schema::enabled_tasks(tx)))
+            .await
+    }
+
+    async fn unprepared(options: PostgresOptions) -> Result<Self> {
         let link = Arc::new(Link::new(Target::parse(&options.url)?)?);
         link.sample().await?;
         let ahead = options.clock.now().since(link.clock.now());
@@ -146,10 +178,6 @@ impl PostgresStore {
             list_limits: ListLimits::default(),
             looking,
         };
-        let prepared = store
-            .write_much(store.now(), |tx| Box::pin(schema::prepare(tx)))
-            .await;
-        prepared.map_err(|error| store.link.naming(error))?;
         let version = store.link.rows("SHOW server_version", &[]).await?;
         store.version = version.first().map_or(Ok(String::new()), |row| row.try_get(0))?;
         Ok(store)

@@ -28,8 +28,8 @@ use super::codec::{self, EventRow};
 use super::em_web::STATUS_SCHEDULER;
 use super::pages::{self, PageWriter};
 use super::{
-    Decided, Decider, Instance, JobNamer, JobPlanner, ListLimits, NextRun, Pages, Replaced, Result, Store,
-    StoreError, SyncPlanner, SyncedPage, TakeOverJudge,
+    Decided, Decider, Instance, JobNamer, JobPlanner, ListLimits, NextRun, Pages, Replaced, Result, Standing,
+    Store, StoreError, SyncPlanner, SyncedPage, TakeOverJudge,
 };
 use crate::clock::Clock;
 use crate::model::{Event, ListedJob, RunKey, SendableRun, Settlement, TaskId, TaskRow};
@@ -122,6 +122,14 @@ impl SqliteStore {
             options,
             _lock: lock,
         })
+    }
+
+    /// What opening this file would do to its tables. Changes nothing.
+    ///
+    /// # Errors
+    /// The file cannot be read, or its tables are those of a newer program.
+    pub fn inspect(path: &Path) -> Result<Standing> {
+        schema::standing(&connect(path, true)?)
     }
 
     /// With other limits for lists.
