@@ -20,6 +20,8 @@ mod deleting;
 mod listing;
 #[path = "api/outage.rs"]
 mod outage;
+#[path = "api/reading.rs"]
+mod reading;
 #[path = "api/routing.rs"]
 mod routing;
 #[path = "api/running.rs"]

@@ -1,84 +1,16 @@
-//! Any text as a configuration: flags, environment, a token file and the TOML file, through the real reading. Nothing
-//! may panic; an error names what is wrong and tells no secret; what is accepted, written out as flags, is read back
-//! as the same; and reading again gives the same.
-//!
-//! The input has three parts, divided by lines of `+++`: settings, one a line, `--name value` for a flag and `NAME=value`
-//! for a variable; the token file, `{folder}/token`; and the configuration file.
+//! Any text as a configuration, see `configuration`.
 
 #![no_main]
 
-mod configuration {
-    pub mod given;
-    pub mod same;
-}
+#[path = "configuration/mod.rs"]
+mod configuration;
 
-use em_scheduler::config::catalogue::ALL;
-use em_scheduler::config::{Config, ConfigError};
 use libfuzzer_sys::{Corpus, fuzz_target};
 
-use crate::configuration::given::{Given, SECRET};
-use crate::configuration::same::assert_same;
-
 fuzz_target!(|text: &str| -> Corpus {
-    let Some(given) = Given::read(text) else {
-        return Corpus::Reject;
-    };
-    let read = given.config();
-    match (&read, given.config()) {
-        (Ok(config), Ok(again)) => assert_same(config, &again),
-        (Err(error), Err(again)) => assert_eq!(error, &again),
-        (read, again) => panic!("{read:?} and then {again:?}"),
+    if configuration::play(text) {
+        Corpus::Keep
+    } else {
+        Corpus::Reject
     }
-    match &read {
-        Ok(config) => accepted(&given, config),
-        Err(error) => refused(&given, error),
-    }
-    Corpus::Keep
 });
-
-/// As flags alone it means the same, and it prints without its secrets.
-fn accepted(given: &Given, config: &Config) {
-    let again = given
-        .written_out(config)
-        .config()
-        .expect("what is written out is read back");
-    assert_same(config, &again);
-    if given.hides_a_secret() {
-        let printed = format!("{config:?} {} {}", config.database, config.hints.join(" "));
-        assert!(!printed.contains(SECRET), "{printed}");
-    }
-}
-
-/// The error names the setting, or the file, and what is allowed; it is one line but for texts that it quotes.
-fn refused(given: &Given, error: &ConfigError) {
-    let told = error.to_string();
-    match error {
-        ConfigError::Value {
-            setting,
-            problem,
-            allowed,
-            ..
-        } => {
-            assert!(
-                ALL.iter().any(|known| known.name == *setting) || *setting == "token",
-                "{told}"
-            );
-            assert!(
-                told.starts_with(setting) && !problem.is_empty() && told.ends_with(allowed),
-                "{told}"
-            );
-        }
-        ConfigError::NoDefault { setting, env, .. } => {
-            assert!(told.contains(setting) && told.contains(env), "{told}");
-        }
-        ConfigError::File { path, problem } => {
-            assert!(
-                told.contains(&path.display().to_string()) && !problem.is_empty(),
-                "{told}"
-            );
-        }
-    }
-    if given.hides_a_secret() {
-        assert!(!told.contains(SECRET), "{told}");
-    }
-}

@@ -48,9 +48,8 @@ pub(super) async fn open(config: &Config) -> anyhow::Result<Opened> {
             })
         }
         DatabaseUrl::Postgres(url) => {
-            let url = url.secret().to_owned();
             let options = PostgresOptions {
-                url,
+                url: url.secret().to_owned(),
                 zone,
                 clock,
                 instance: instance.clone(),

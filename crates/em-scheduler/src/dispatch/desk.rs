@@ -325,6 +325,22 @@ impl Desk {
         self.withdrawn.extend(runs);
     }
 
+    /// Forgets the withdrawn runs that are not here: they had ended before they were withdrawn, or another process has them.
+    pub(super) fn forget_strangers(&mut self) {
+        self.withdrawn.retain(|key| self.known.contains(key));
+    }
+
+    /// How many entries there are about runs that have not ended.
+    pub(super) fn remembered(&self) -> usize {
+        let waiting: usize = self.waiting.values().map(VecDeque::len).sum();
+        self.known.len()
+            + self.withdrawn.len()
+            + waiting
+            + self.later.len()
+            + self.permits.in_use()
+            + self.outside
+    }
+
     pub(super) fn pause(&mut self) {
         self.paused = true;
         self.pauses += 1;
@@ -497,5 +513,17 @@ mod tests {
         desk.know(5);
         assert_eq!(desk.begin(5), Verdict::Withdrawn);
         assert_eq!(desk.begin(6), Verdict::Go);
+    }
+
+    #[test]
+    fn of_the_withdrawn_only_those_that_are_here_are_remembered() {
+        let mut desk = Desk::new(10);
+        desk.know(5);
+        desk.withdraw(&[5, 6]);
+        desk.forget_strangers();
+        assert_eq!(desk.begin(5), Verdict::Withdrawn);
+        assert_eq!(desk.remembered(), 2);
+        desk.forget(5);
+        assert_eq!(desk.remembered(), 0);
     }
 }

@@ -182,6 +182,12 @@ impl Dispatcher {
         self.0.desk().withdraw(runs);
     }
 
+    /// Forgets withdrawals that mean nothing here. For the engine alone, between two rounds, when every run it has decided has
+    /// been handed over. (One found in the table later tells by itself that it was withdrawn.)
+    pub fn forget_strangers(&self) {
+        self.0.desk().forget_strangers();
+    }
+
     /// The scheduler was cut off from its database for so many microseconds and is back.
     pub fn back_after(&self, micros: i64) {
         self.0.back_after(micros);
@@ -195,6 +201,11 @@ impl Dispatcher {
     /// The runs this process knows of, from hand-over until their outcome is durable.
     pub fn known(&self) -> HashSet<RunKey> {
         self.0.desk().known().clone()
+    }
+
+    /// How much is remembered of runs that have not ended; nothing once all have, or memory would grow with what there once was.
+    pub fn remembered(&self) -> usize {
+        self.0.desk().remembered()
     }
 
     /// Notes that a write failed in a way that may have left rows nobody here knows of.

@@ -4,6 +4,7 @@
 //! `housekeeping` are the chores beside it, `publish` works beside the loop. It never sends a request itself (dispatch does) and never meets the API:
 //! both work on the store, and the bell tells the loop to look.
 
+mod compiled;
 mod housekeeping;
 pub mod plan;
 mod publish;
@@ -18,7 +19,7 @@ use tokio::sync::{Notify, oneshot, watch};
 
 pub use self::plan::FiringRules;
 
-use self::tick::Compiled;
+use self::compiled::Compiled;
 use crate::control::Control;
 use crate::dispatch::Dispatcher;
 use crate::model::{Delivery, ScheduleRules};

@@ -64,6 +64,7 @@ impl Engine {
             self.renew_lease(chores).await?;
         }
         let ticked = self.tick().await?;
+        self.dispatcher.forget_strangers();
         chores.publish(ticked.tasks.clone());
         // Firing comes first, but a long backlog must not starve the chores.
         if !ticked.more || chores.urgent() {

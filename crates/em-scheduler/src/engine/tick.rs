@@ -4,9 +4,10 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use triggers::{Context, Definition, Trigger, UtcMicros, Zone};
+use triggers::UtcMicros;
 
 use super::Engine;
+use super::compiled::Compiled;
 use super::plan::{self, FiringRules};
 use crate::dispatch::Dispatcher;
 use crate::model::{DueJob, Plan, TaskId};
@@ -14,32 +15,6 @@ use crate::store::{Decided, Decider, Result};
 
 /// Due jobs decided in one transaction, at most: enough to fill a commit, few enough to let others in between.
 const BATCH: usize = 1_000;
-
-/// Triggers compiled before, by the text they are stored as. Many jobs share a text, and a text never changes its
-/// meaning while the process lives.
-#[derive(Debug, Default)]
-pub(super) struct Compiled(Mutex<HashMap<String, Arc<Trigger>>>);
-
-/// Beyond so many texts the cache starts anew; it saves work, it need not remember.
-const COMPILED_LIMIT: usize = 20_000;
-
-impl Compiled {
-    fn get(&self, text: &str, created: UtcMicros) -> Result<Arc<Trigger>, String> {
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(trigger) = known.get(text) {
-            return Ok(Arc::clone(trigger));
-        }
-        let definition: Definition = serde_json::from_str(text).map_err(|error| error.to_string())?;
-        // A stored definition names its zone and policy; the context gives only the creation.
-        let context = Context::new(Zone::utc(), created);
-        let trigger = Arc::new(definition.compile(&context).map_err(|error| error.to_string())?);
-        if known.len() >= COMPILED_LIMIT {
-            known.clear();
-        }
-        known.insert(text.to_owned(), Arc::clone(&trigger));
-        Ok(trigger)
-    }
-}
 
 /// Thinks inside the deciding transaction, and remembers the permits it took there.
 struct Round {
@@ -52,7 +27,7 @@ struct Round {
 
 impl Decider for Round {
     fn plan(&self, job: &DueJob) -> Result<Plan, String> {
-        let trigger = self.compiled.get(&job.definition, job.created_at)?;
+        let trigger = self.compiled.get(&job.definition, job.created_at, self.now)?;
         Ok(plan::plan(job, &trigger, &self.rules, self.now))
     }
 

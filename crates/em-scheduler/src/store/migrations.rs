@@ -18,6 +18,41 @@ const POSTGRES: [&str; 2] = [
 pub(super) const VERSION_TABLE: &str =
     "CREATE TABLE IF NOT EXISTS scheduler_schema (version INTEGER PRIMARY KEY, applied_at BIGINT NOT NULL)";
 
+/// What a start would do to a database before it can work with it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// Nothing.
+    Ready,
+    /// It is empty: create em_web's tables and ours.
+    Empty,
+    /// It is em_web's: create ours.
+    WithoutOurs,
+    /// Bring ours from one version to another.
+    Older {
+        /// What there is.
+        from: i32,
+        /// What this program works with.
+        to: i32,
+    },
+}
+
+impl Standing {
+    /// By the version of our tables, 0 where there are none.
+    ///
+    /// # Errors
+    /// As for [`pending`].
+    pub(super) fn of(dialect: Dialect, current: i32) -> Result<Self> {
+        Ok(match pending(dialect, current)?.last() {
+            None => Self::Ready,
+            Some(_) if current == 0 => Self::WithoutOurs,
+            Some((to, _)) => Self::Older {
+                from: current,
+                to: *to,
+            },
+        })
+    }
+}
+
 /// The migrations still to run on a database at version `current` (0: none yet), with their versions.
 ///
 /// # Errors

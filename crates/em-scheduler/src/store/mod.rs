@@ -22,7 +22,8 @@ use async_trait::async_trait;
 use triggers::UtcMicros;
 
 pub use error::{Result, StoreError};
-pub use pages::Pages;
+pub use migrations::Standing;
+pub use pages::{ListLimits, Pages};
 
 use crate::model::{
     DueJob, ListedJob, NewJob, OpenRun, Plan, RunKey, SendableRun, Settlement, StoredJob, TaskId, TaskRow,

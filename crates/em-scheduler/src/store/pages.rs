@@ -9,15 +9,30 @@ use tokio::runtime::Handle;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
 use super::{Result, StoreError};
+use crate::clock::Stopwatch;
 
 /// Items of a page.
 const SIZE: usize = 1_000;
 /// Pages that may wait to be asked for.
 const AHEAD: usize = 2;
 
-/// Whoever reads a list takes each page within this time, or the list breaks off: behind it stand a connection and a
-/// snapshot of the database.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// How long a list may take, or it breaks off: behind it stand a connection and a snapshot of the database.
+#[derive(Debug, Clone, Copy)]
+pub struct ListLimits {
+    /// Whoever reads it takes each page within this time,
+    pub page: Duration,
+    /// and the whole of it within this.
+    pub whole: Duration,
+}
+
+impl Default for ListLimits {
+    fn default() -> Self {
+        Self {
+            page: Duration::from_secs(5),
+            whole: Duration::from_secs(120),
+        }
+    }
+}
 
 /// The reader's end.
 #[derive(Debug)]
@@ -30,6 +45,8 @@ pub struct Pages<T> {
 pub(super) struct PageWriter<T> {
     parts: Sender<Result<Part<T>>>,
     page: Vec<T>,
+    limits: ListLimits,
+    began: Stopwatch,
 }
 
 #[derive(Debug)]
@@ -40,11 +57,13 @@ enum Part<T> {
 }
 
 /// Both ends of a list.
-pub(super) fn pages<T>() -> (PageWriter<T>, Pages<T>) {
+pub(super) fn pages<T>(limits: ListLimits) -> (PageWriter<T>, Pages<T>) {
     let (sender, receiver) = channel(AHEAD);
     let writer = PageWriter {
         parts: sender,
         page: Vec::new(),
+        limits,
+        began: Stopwatch::start(),
     };
     let pages = Pages {
         parts: receiver,
@@ -104,7 +123,7 @@ impl<T> PageWriter<T> {
     /// Adds an item, from a thread that may wait for others.
     pub(super) fn put_blocking(&mut self, item: T) -> Result<()> {
         match self.fill(item) {
-            Some(page) => Handle::current().block_on(send(&self.parts, page)),
+            Some(page) => Handle::current().block_on(send(&self.parts, page, self.limit())),
             None => Ok(()),
         }
     }
@@ -112,7 +131,7 @@ impl<T> PageWriter<T> {
     /// Adds an item.
     pub(super) async fn put(&mut self, item: T) -> Result<()> {
         match self.fill(item) {
-            Some(page) => send(&self.parts, page).await,
+            Some(page) => send(&self.parts, page, self.limit()).await,
             None => Ok(()),
         }
     }
@@ -122,21 +141,28 @@ impl<T> PageWriter<T> {
         let last = std::mem::take(&mut self.page);
         let outcome = match outcome {
             Ok(()) if last.is_empty() => Ok(()),
-            Ok(()) => send(&self.parts, last).await,
+            Ok(()) => send(&self.parts, last, self.limit()).await,
             failed => failed,
         };
-        // Whoever has lost interest misses nothing.
-        let _ = self.parts.send(outcome.map(|()| Part::End)).await;
+        // Whoever has lost interest, or does not read, misses nothing.
+        let told = self.parts.send(outcome.map(|()| Part::End));
+        let _ = tokio::time::timeout(self.limit(), told).await;
     }
 
     fn fill(&mut self, item: T) -> Option<Vec<T>> {
         self.page.push(item);
         (self.page.len() == SIZE).then(|| std::mem::take(&mut self.page))
     }
+
+    /// How long the next page may wait to be taken.
+    fn limit(&self) -> Duration {
+        let passed = Duration::from_micros(self.began.micros().unsigned_abs());
+        self.limits.page.min(self.limits.whole.saturating_sub(passed))
+    }
 }
 
-async fn send<T>(parts: &Sender<Result<Part<T>>>, page: Vec<T>) -> Result<()> {
-    match tokio::time::timeout(PATIENCE, parts.send(Ok(Part::Page(page)))).await {
+async fn send<T>(parts: &Sender<Result<Part<T>>>, page: Vec<T>, limit: Duration) -> Result<()> {
+    match tokio::time::timeout(limit, parts.send(Ok(Part::Page(page)))).await {
         Ok(sent) => sent.map_err(|_| unread()),
         Err(_) => Err(StoreError::Unavailable("a list was not read in time".into())),
     }

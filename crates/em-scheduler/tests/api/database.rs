@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use em_scheduler::chance;
 use em_scheduler::clock::SystemClock;
-use em_scheduler::store::Store;
 use em_scheduler::store::postgres::{PostgresOptions, PostgresStore};
 use em_scheduler::store::sqlite::{SqliteOptions, SqliteStore};
+use em_scheduler::store::{ListLimits, Store};
 use rusqlite::types::ValueRef;
 use triggers::Zone;
 
@@ -41,10 +41,12 @@ impl Database {
         }
     }
 
-    pub async fn open(&self, zone: &Zone) -> Arc<dyn Store> {
+    pub async fn open(&self, zone: &Zone, lists: ListLimits) -> Arc<dyn Store> {
         match self {
-            Self::Sqlite { path, .. } => Arc::new(sqlite(path, zone)),
-            Self::Postgres(database) => Arc::new(postgres(database.url(), zone).await),
+            Self::Sqlite { path, .. } => Arc::new(sqlite(path, zone).with_list_limits(lists)),
+            Self::Postgres(database) => {
+                Arc::new(postgres(database.url(), zone).await.with_list_limits(lists))
+            }
         }
     }
 

@@ -9,7 +9,7 @@ use em_scheduler::control::Control;
 use em_scheduler::dispatch::{Dispatcher, Policy, RunnerClient, RunnerTimeouts};
 use em_scheduler::engine::plan::{FiringRules, plan};
 use em_scheduler::model::{Delivery, DueJob, Plan, ScheduleRules, SendableRun, TaskId};
-use em_scheduler::store::{Decider, Store};
+use em_scheduler::store::{Decider, ListLimits, Store};
 use em_scheduler::wakeup::Bell;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
@@ -46,9 +46,17 @@ impl World {
     }
 
     pub async fn in_zone(backend: Backend, zone: &str) -> Self {
+        Self::made(backend, zone, ListLimits::default()).await
+    }
+
+    pub async fn with_lists(backend: Backend, lists: ListLimits) -> Self {
+        Self::made(backend, "UTC", lists).await
+    }
+
+    async fn made(backend: Backend, zone: &str, lists: ListLimits) -> Self {
         let zone = Zone::named(zone).expect("a zone");
         let database = Database::create(backend);
-        let store = database.open(&zone).await;
+        let store = database.open(&zone, lists).await;
         let runner = Runner::start().await;
         let server = Server::start(&store, &zone, &runner.url()).await;
         Self {

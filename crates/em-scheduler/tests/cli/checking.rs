@@ -3,8 +3,9 @@
 use std::net::TcpListener;
 
 use serde_json::Value;
+use test_postgres::Database;
 
-use crate::process::{Ended, Home, database_with};
+use crate::process::{Ended, Home, database_with, run_sql};
 
 fn findings(ended: &Ended) -> Vec<(String, String, String)> {
     let report: Value = serde_json::from_str(&ended.out).expect("one JSON object");
@@ -143,4 +144,121 @@ fn a_wrong_configuration_is_a_finding_too() {
         .run();
     assert_eq!(ended.code, 2);
     has(&findings(&ended), "error", "configuration", "retention is \"1\"");
+}
+
+#[test]
+fn an_sqlite_file_that_would_be_migrated_is_told_and_left_alone() {
+    let home = Home::new();
+    let older = "DELETE FROM scheduler_schema WHERE version > 1;
+                 INSERT INTO project (id, cron, cron_min) VALUES (1, 1, 99);
+                 INSERT INTO task (id, name, project_id, enabled) VALUES (11, 'T', 1, 1);";
+    let database = database_with(&home, "em.db", older);
+    let before = std::fs::read(home.path("em.db")).unwrap();
+    let ended = home
+        .program(&["check", "--json", "--database-url", &database])
+        .run();
+    let found = findings(&ended);
+    has(&found, "ok", "database", "would be migrated from version 1 to ");
+    has(
+        &found,
+        "error",
+        "schedules",
+        "task 11: project 1, cron trigger: minute",
+    );
+    assert_eq!(std::fs::read(home.path("em.db")).unwrap(), before);
+}
+
+#[test]
+fn an_empty_sqlite_file_is_told_and_left_alone() {
+    let home = Home::new();
+    run_sql(&home.path("em.db"), "PRAGMA user_version = 1");
+    let before = std::fs::read(home.path("em.db")).unwrap();
+    let ended = home
+        .program(&["check", "--json", "--database-url", &home.sqlite("em.db")])
+        .run();
+    has(&findings(&ended), "ok", "database", "would be created");
+    assert_eq!(std::fs::read(home.path("em.db")).unwrap(), before);
+}
+
+/// What `check` finds in a PostgreSQL database, of which it may change no table and no row.
+fn checked(home: &Home, database: &Database) -> Vec<(String, String, String)> {
+    let everything = "SELECT relname, relkind, relfilenode, CASE relkind WHEN 'r' THEN
+                        md5(query_to_xml('SELECT * FROM ' || quote_ident(relname), true, true, '')::text) END
+                      FROM pg_class WHERE relnamespace = 'public'::regnamespace ORDER BY 1";
+    let before = database.run_sql(everything).expect("all tables");
+    let ended = home
+        .program(&["check", "--json", "--database-url", database.url()])
+        .run();
+    let after = database.run_sql(everything).expect("all tables");
+    assert_eq!(after, before, "{ended:?}");
+    findings(&ended)
+}
+
+#[test]
+fn a_postgres_database_is_left_as_it_is() {
+    let (home, database) = (Home::new(), Database::create().unwrap());
+    let migrate = || {
+        let ended = home.program(&["migrate", "--database-url", database.url()]).run();
+        assert_eq!(ended.code, 0, "{ended:?}");
+    };
+    has(
+        &checked(&home, &database),
+        "ok",
+        "database",
+        "is empty: em_web's tables and the scheduler's would be",
+    );
+
+    migrate();
+    let found = checked(&home, &database);
+    has(&found, "ok", "database", "can be used (PostgreSQL");
+    has(&found, "ok", "schedules", "0 tasks are enabled");
+    let samples = "INSERT INTO project (id, cron, cron_min) VALUES (1, 1, 99), (2, 1, 30);
+                   INSERT INTO task (id, name, project_id, enabled) VALUES (11, 'T', 1, 1), (12, 'U', 2, 1), (13, 'V', 1, 0);";
+    database.run_sql(samples).unwrap();
+    has(
+        &checked(&home, &database),
+        "error",
+        "schedules",
+        "task 11: project 1, cron trigger: minute",
+    );
+
+    database
+        .run_sql("DELETE FROM scheduler_schema WHERE version > 1")
+        .unwrap();
+    let found = checked(&home, &database);
+    has(&found, "ok", "database", "would be migrated from version 1 to ");
+    has(
+        &found,
+        "error",
+        "schedules",
+        "task 11: project 1, cron trigger: minute",
+    );
+    database
+        .run_sql("UPDATE scheduler_schema SET version = 1000")
+        .unwrap();
+    has(
+        &checked(&home, &database),
+        "error",
+        "database",
+        "are at version 1000",
+    );
+
+    let drop = "SELECT 'DROP TABLE \"' || tablename || '\" CASCADE;' FROM pg_tables WHERE tablename LIKE 'scheduler%'";
+    let drop = database.run_sql(drop).unwrap();
+    database.run_sql(&drop).unwrap();
+    let found = checked(&home, &database);
+    has(
+        &found,
+        "ok",
+        "database",
+        "has no tables of the scheduler: they would be created",
+    );
+    has(
+        &found,
+        "error",
+        "schedules",
+        "task 11: project 1, cron trigger: minute",
+    );
+    let errors = found.iter().filter(|(level, ..)| level == "error").count();
+    assert_eq!(errors, 1, "{found:#?}");
 }

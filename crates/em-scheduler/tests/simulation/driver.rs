@@ -416,9 +416,12 @@ impl Driver {
         let judged = self.world.core().checker.all_ended();
         self.judge(judged)?;
         for process in self.slots.iter().filter_map(|slot| slot.process.as_ref()) {
-            let known = process.dispatcher.known().len();
-            if known > 0 {
-                let what = format!("{} still knows of {known} runs that ended", process.life.name);
+            let remembered = process.dispatcher.remembered();
+            if remembered > 0 {
+                let what = format!(
+                    "{} still remembers {remembered} things of runs that ended",
+                    process.life.name
+                );
                 return ControlFlow::Break(Violation::new("I8", what));
             }
         }

@@ -6,6 +6,7 @@
 mod listener;
 mod places;
 mod socket;
+mod watched;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,6 +21,7 @@ use tokio::sync::watch;
 use tracing::{debug, warn};
 
 use self::places::{Place, Places};
+use self::watched::Watched;
 
 pub use self::listener::Listener;
 pub use self::socket::Socket;
@@ -28,7 +30,8 @@ pub use self::socket::Socket;
 const HEAD_LIMIT: usize = 64 * 1024;
 /// How long requests may go on once the server is to end.
 const GRACE: Duration = Duration::from_secs(5);
-/// How long a connection without a request may go on then: an answer may still be on its way.
+/// How long a connection without a request may go on then: an answer may still be on its way. One that is long goes on while it
+/// is read.
 const PARTING: Duration = Duration::from_secs(1);
 
 /// The limits of one listener.
@@ -36,7 +39,7 @@ const PARTING: Duration = Duration::from_secs(1);
 pub struct Limits {
     /// A request's header must be complete within this time, and the next request must begin within it.
     pub header: Duration,
-    /// So long a connection may go without a request being carried out on it, a slow reader's answer included.
+    /// So long a connection may go without a request being carried out on it and without a part of an answer being taken.
     pub idle: Duration,
     /// Connections at a time. For one more the one that has waited longest for a request has to go; where all are at
     /// work, it waits.
@@ -97,14 +100,16 @@ async fn connection(
     let (limits, place) = (place.limits(), Arc::new(place));
     let (router, at_work) = (TowerToHyperService::new(router), Arc::clone(&place));
     let service = service_fn(move |request| {
-        let work = Place::begin(&at_work);
+        let (at_work, work) = (Arc::clone(&at_work), Place::begin(&at_work));
         let answer = router.call(request);
         async move {
             let Some(_work) = work else {
                 // The place was given away in this very moment: nothing is begun that could not be answered.
                 return std::future::pending().await;
             };
-            answer.await
+            answer
+                .await
+                .map(|answer| answer.map(|body| Watched { body, place: at_work }))
         }
     });
     let connection = http1::Builder::new()

@@ -3,6 +3,7 @@
 //!
 //! ```text
 //!  take ─▶ waiting ──request──▶ at work ──answer made──▶ waiting ─▶ …
+//!             │  ▲ a part of a long answer is taken: waiting anew
 //!             └── longest of all, and somebody needs a place; or beyond the idle limit ─▶ lost
 //! ```
 
@@ -115,6 +116,18 @@ impl Place {
         self.phase.send_replace(Phase::Waiting(turn));
     }
 
+    /// A part of an answer was taken: whoever reads on has not been idle.
+    pub(super) fn taken_on(&self) {
+        let mut queue = self.places.queue();
+        let phase = *self.phase.borrow();
+        if let Phase::Waiting(turn) = phase
+            && queue.waiting.remove(&turn).is_some()
+        {
+            drop(queue);
+            self.wait();
+        }
+    }
+
     /// Waits until the place is lost: taken away, or without a request for so long.
     pub(super) async fn lost(&self, idle: Duration) {
         let mut phase = self.phase.subscribe();
@@ -179,6 +192,20 @@ mod tests {
         drop(held);
         assert_eq!(places.taken(), 0);
         assert!(places.queue().waiting.is_empty());
+    }
+
+    #[tokio::test]
+    async fn who_reads_on_has_not_been_idle() {
+        let places = places(2);
+        let (reader, idle) = (Places::take(&places).await, Places::take(&places).await);
+        reader.taken_on();
+        let more = Arc::clone(&places);
+        let next = tokio::spawn(async move { Places::take(&more).await });
+        idle.lost(Duration::from_secs(600)).await;
+        idle.taken_on();
+        assert!(Place::begin(&Arc::new(idle)).is_none(), "a lost place stays lost");
+        next.await.unwrap();
+        assert!(Place::begin(&Arc::new(reader)).is_some());
     }
 
     #[tokio::test]

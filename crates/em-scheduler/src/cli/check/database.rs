@@ -1,6 +1,8 @@
-//! What `check` finds in the database: whether it can be used as it is, and the schedule of every enabled task.
+//! What `check` finds in the database: whether it can be used as it is, what a start would make of its tables, and the
+//! schedule of every enabled task.
 //!
-//! An SQLite file is copied and the copy opened, so that a file in use can be checked and none is changed.
+//! Nothing is changed. An SQLite file is copied and the copy opened, so that a file in use can be checked; on PostgreSQL only what
+//! a start would find ready is opened as one would.
 
 use std::fs::{self, OpenOptions};
 use std::path::{Path, PathBuf};
@@ -10,10 +12,15 @@ use rusqlite::{Connection, OpenFlags};
 use rustix::process::{Pid, test_kill_process};
 
 use super::{Finding, Level};
+use crate::chance;
 use crate::cli::database::{self, Opened};
+use crate::clock::SystemClock;
 use crate::config::{Config, DatabaseUrl};
+use crate::instance::Place;
 use crate::model::{ScheduleRules, TaskRow, jobs_of};
-use crate::store::{Store, StoreError, SyncPlan, SyncTask};
+use crate::store::postgres::{PostgresOptions, PostgresStore};
+use crate::store::sqlite::SqliteStore;
+use crate::store::{Standing, Store, StoreError, SyncPlan, SyncTask};
 
 const SUBJECT: &str = "database";
 /// A larger file is not copied.
@@ -34,6 +41,42 @@ impl Looked {
     fn add(&mut self, level: Level, text: impl Into<String>) {
         self.findings.push(Finding::new(SUBJECT, level, text));
     }
+
+    /// What a start would make of the tables; nothing where they are ready.
+    fn standing(&mut self, shown: &str, standing: Standing) {
+        let what = match standing {
+            Standing::Ready => return,
+            Standing::Empty => "is empty: em_web's tables and the scheduler's would be created".to_owned(),
+            Standing::WithoutOurs => "has no tables of the scheduler: they would be created".to_owned(),
+            Standing::Older { from, to } => {
+                format!("has tables of the scheduler that would be migrated from version {from} to {to}")
+            }
+        };
+        self.add(
+            Level::Ok,
+            format!("{shown} {what} at the next start, or by `migrate`"),
+        );
+    }
+
+    fn schedules(&mut self, enabled: usize, invalid: Vec<String>) {
+        let mut add = |level, text| self.findings.push(Finding::new("schedules", level, text));
+        if invalid.is_empty() {
+            add(
+                Level::Ok,
+                format!("{enabled} tasks are enabled, and all their schedules are valid"),
+            );
+        }
+        let more = invalid.len().saturating_sub(MOST_LISTED);
+        for text in invalid.into_iter().take(MOST_LISTED) {
+            add(Level::Error, text);
+        }
+        if more > 0 {
+            add(
+                Level::Error,
+                format!("{more} more tasks have an invalid schedule"),
+            );
+        }
+    }
 }
 
 pub(super) async fn look(config: &Config) -> Looked {
@@ -43,13 +86,51 @@ pub(super) async fn look(config: &Config) -> Looked {
             Ok(()) => {}
             Err(error) => looked.add(Level::Error, format!("{error:#}")),
         },
-        DatabaseUrl::Postgres(_) => {
-            if let Err(error) = content(config, &config.database.to_string(), &mut looked).await {
+        DatabaseUrl::Postgres(url) => {
+            if let Err(error) = postgres(config, url.secret(), &mut looked).await {
                 looked.add(Level::Error, format!("{}: {error:#}", config.database));
             }
         }
     }
     looked
+}
+
+async fn postgres(config: &Config, url: &str, looked: &mut Looked) -> anyhow::Result<()> {
+    let options = PostgresOptions {
+        url: url.to_owned(),
+        zone: config.zone.clone(),
+        clock: Arc::new(SystemClock),
+        instance: chance::instance_id(),
+        place: Place::here().to_string(),
+    };
+    let (store, standing, may_create) = PostgresStore::inspect(options).await?;
+    let shown = config.database.to_string();
+    looked.standing(&shown, standing);
+    let rules = rules(config);
+    match standing {
+        Standing::Ready => return content(&store, (&shown, &rules), looked).await,
+        _ if !may_create => looked.add(
+            Level::Error,
+            format!("{shown}: its tables must be created or changed, and the role may not: grant it CREATE on the schema"),
+        ),
+        _ => {}
+    }
+    if standing != Standing::Empty {
+        // Without tables of ours no pass of job_sync can look; em_web's tasks can be read all the same.
+        let mut invalid = Vec::new();
+        let enabled = store.enabled_tasks().await?;
+        for id in &enabled {
+            let problem = match store.task(*id).await {
+                Ok(Some(task)) => valid(&task, &rules, store.now()).err(),
+                Ok(None) => None,
+                Err(error @ StoreError::Corrupt { .. }) => Some(error.to_string()),
+                Err(error) => return Err(error.into()),
+            };
+            invalid.extend(problem.map(|reason| format!("task {id}: {reason}")));
+        }
+        looked.schedules(enabled.len(), invalid);
+    }
+    Ok(())
 }
 
 async fn sqlite(config: &Config, path: &Path, looked: &mut Looked) -> anyhow::Result<()> {
@@ -84,19 +165,30 @@ async fn sqlite(config: &Config, path: &Path, looked: &mut Looked) -> anyhow::Re
     let folder = tempfile::tempdir()?;
     let copy = folder.path().join("copy.db");
     snapshot(path, &copy).map_err(|error| anyhow::anyhow!("the database file {shown}: {error}"))?;
-    let config = Config {
-        database: DatabaseUrl::Sqlite(copy.clone()),
-        ..config.clone()
+    let told = shown.to_string();
+    let checked = async {
+        looked.standing(&told, SqliteStore::inspect(&copy)?);
+        let config = Config {
+            database: DatabaseUrl::Sqlite(copy.clone()),
+            ..config.clone()
+        };
+        let Opened { store, .. } = database::open(&config).await?;
+        content(store.as_ref(), (&told, &rules(&config)), looked).await
     };
-    content(&config, &shown.to_string(), looked)
-        .await
-        .map_err(|error| {
-            // What is wrong with the copy is wrong with the file.
-            anyhow::anyhow!(
-                "{}",
-                format!("{error:#}").replace(&copy.display().to_string(), &shown.to_string())
-            )
-        })
+    checked.await.map_err(|error| {
+        // What is wrong with the copy is wrong with the file.
+        anyhow::anyhow!(
+            "{}",
+            format!("{error:#}").replace(&copy.display().to_string(), &told)
+        )
+    })
+}
+
+fn rules(config: &Config) -> ScheduleRules {
+    ScheduleRules {
+        zone: config.zone.clone(),
+        dst: config.dst,
+    }
 }
 
 /// A file that is not there yet: whether it could be made.
@@ -142,9 +234,12 @@ fn snapshot(from: &Path, to: &Path) -> rusqlite::Result<()> {
     Ok(())
 }
 
-/// Opens the database as a start would, and goes through the schedules.
-async fn content(config: &Config, shown: &str, looked: &mut Looked) -> anyhow::Result<()> {
-    let Opened { store, .. } = database::open(config).await?;
+/// Goes through a database that is ready.
+async fn content(
+    store: &dyn Store,
+    (shown, rules): (&str, &ScheduleRules),
+    looked: &mut Looked,
+) -> anyhow::Result<()> {
     // The description names the file, which may be the copy's.
     let engine = store.describe();
     let engine = engine.split(" at ").next().unwrap_or("");
@@ -155,26 +250,8 @@ async fn content(config: &Config, shown: &str, looked: &mut Looked) -> anyhow::R
             "the scheduler is paused: nothing fires until it is resumed",
         );
     }
-    let rules = ScheduleRules {
-        zone: config.zone.clone(),
-        dst: config.dst,
-    };
-    let (enabled, invalid) = schedules(store.as_ref(), &rules).await?;
-    let more = invalid.len().saturating_sub(MOST_LISTED);
-    if invalid.is_empty() {
-        let text = format!("{enabled} tasks are enabled, and all their schedules are valid");
-        looked.findings.push(Finding::new("schedules", Level::Ok, text));
-    }
-    let listed = invalid.into_iter().take(MOST_LISTED);
-    looked
-        .findings
-        .extend(listed.map(|text| Finding::new("schedules", Level::Error, text)));
-    if more > 0 {
-        let text = format!("{more} more tasks have an invalid schedule");
-        looked
-            .findings
-            .push(Finding::new("schedules", Level::Error, text));
-    }
+    let (enabled, invalid) = schedules(store, rules).await?;
+    looked.schedules(enabled, invalid);
     Ok(())
 }
 

@@ -1,5 +1,5 @@
 //! `check`: whether the service would start with this configuration and find everything well. It is for people and for
-//! deployment scripts, may run beside the service, and leaves an SQLite file as it is.
+//! deployment scripts, may run beside the service, and changes nothing.
 
 mod database;
 mod surroundings;
@@ -17,8 +17,8 @@ use crate::logging::Escaped;
 
 pub(super) const EXAMPLES: &str = "\
 Exit code 0: all is well (warnings may be there). 1: something is wrong. 2: the configuration itself is wrong.
-It may run beside the service. An SQLite file is not changed: a copy is checked. On PostgreSQL the scheduler's own \
-tables are created or brought up to date, as a start would.
+It may run beside the service and changes nothing: of an SQLite file a copy is checked, and of tables that a start would \
+create or migrate it says so (`migrate` does it).
 
 Examples:
   em-scheduler check --config /etc/em-scheduler.toml

@@ -12,8 +12,8 @@ use tokio_postgres::types::ToSql;
 use super::connect;
 use super::link::{Link, Patience};
 use super::tx::WIDE;
-use crate::store::pages::{self, PageWriter};
-use crate::store::{Pages, Result, StoreError};
+use crate::store::pages::PageWriter;
+use crate::store::{Result, StoreError};
 
 /// What a row says, or nothing where it is passed over.
 pub(super) type Reading<T> = fn(&Row) -> Result<Option<T>>;
@@ -21,14 +21,13 @@ pub(super) type Reading<T> = fn(&Row) -> Result<Option<T>>;
 /// Lists read at a time: each keeps a connection and a snapshot while it is read.
 pub(super) const AT_ONCE: usize = 2;
 
-/// Reads a list. It takes a place among the lists and a connection until it has been read or is dropped.
+/// Reads a list into its writer. It takes a place among the lists and a connection until it has been read or is dropped.
 pub(super) fn read<T: Send + 'static>(
-    link: Arc<Link>,
-    places: Arc<Semaphore>,
-    sql: String,
-    reading: Reading<T>,
-) -> Pages<T> {
-    let (mut writer, list) = pages::pages();
+    (link, places): (&Arc<Link>, &Arc<Semaphore>),
+    (sql, reading): (String, Reading<T>),
+    mut writer: PageWriter<T>,
+) {
+    let (link, places) = (Arc::clone(link), Arc::clone(places));
     tokio::spawn(async move {
         let outcome = match tokio::time::timeout(connect::PATIENCE, places.acquire()).await {
             Ok(Ok(_place)) => {
@@ -39,7 +38,6 @@ pub(super) fn read<T: Send + 'static>(
         };
         writer.end(outcome).await;
     });
-    list
 }
 
 async fn rows<T>(client: &Object, sql: &str, reading: Reading<T>, writer: &mut PageWriter<T>) -> Result<()> {

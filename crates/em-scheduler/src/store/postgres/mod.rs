@@ -50,8 +50,8 @@ use self::link::{Link, Patience};
 use self::tx::{Guard, Scope, Tx};
 use self::url::Target;
 use super::{
-    Decided, Decider, Instance, JobNamer, JobPlanner, NextRun, Pages, Replaced, Result, Store, SyncPlanner,
-    SyncedPage, TakeOverJudge, codec,
+    Decided, Decider, Instance, JobNamer, JobPlanner, ListLimits, NextRun, Pages, Replaced, Result, Standing,
+    Store, SyncPlanner, SyncedPage, TakeOverJudge, codec, pages,
 };
 use crate::clock::Clock;
 use crate::model::{ListedJob, RunKey, SendableRun, Settlement, TaskId, TaskRow};
@@ -102,6 +102,7 @@ pub struct PostgresStore {
     callers: Semaphore,
     /// Places for lists, which are read for as long as whoever asked takes.
     lists: Arc<Semaphore>,
+    list_limits: ListLimits,
     looking: JoinHandle<()>,
 }
 
@@ -115,6 +116,38 @@ impl PostgresStore {
     /// # Errors
     /// The server does not answer (`Unavailable`), refuses us, or holds no em_web database (`Unusable`).
     pub async fn connect(options: PostgresOptions) -> Result<Self> {
+        let store = Self::unprepared(options).await?;
+        let prepared = store
+            .write_much(store.now(), |tx| Box::pin(schema::prepare(tx)))
+            .await;
+        prepared.map_err(|error| store.link.naming(error))?;
+        Ok(store)
+    }
+
+    /// Connects and changes nothing: what a start would do before the store can be used as one, and whether the role may
+    /// create tables at all.
+    ///
+    /// # Errors
+    /// As for [`connect`](Self::connect).
+    pub async fn inspect(options: PostgresOptions) -> Result<(Self, Standing, bool)> {
+        let store = Self::unprepared(options).await?;
+        let looked = store
+            .write(store.now(), |tx| Box::pin(schema::standing(tx)))
+            .await;
+        let (standing, may_create) = looked.map_err(|error| store.link.naming(error))?;
+        Ok((store, standing, may_create))
+    }
+
+    /// The ids of the enabled tasks, also of a store that was only inspected.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn enabled_tasks(&self) -> Result<Vec<TaskId>> {
+        self.write(self.now(), |tx| Box::pin(schema::enabled_tasks(tx)))
+            .await
+    }
+
+    async fn unprepared(options: PostgresOptions) -> Result<Self> {
         let link = Arc::new(Link::new(Target::parse(&options.url)?)?);
         link.sample().await?;
         let ahead = options.clock.now().since(link.clock.now());
@@ -142,15 +175,19 @@ impl PostgresStore {
             debts: Mutex::default(),
             callers: Semaphore::new(connect::CALLERS),
             lists: Arc::new(Semaphore::new(lists::AT_ONCE)),
+            list_limits: ListLimits::default(),
             looking,
         };
-        let prepared = store
-            .write_much(store.now(), |tx| Box::pin(schema::prepare(tx)))
-            .await;
-        prepared.map_err(|error| store.link.naming(error))?;
         let version = store.link.rows("SHOW server_version", &[]).await?;
         store.version = version.first().map_or(Ok(String::new()), |row| row.try_get(0))?;
         Ok(store)
+    }
+
+    /// With other limits for lists.
+    #[must_use]
+    pub fn with_list_limits(mut self, list_limits: ListLimits) -> Self {
+        self.list_limits = list_limits;
+        self
     }
 
     /// Runs an operation in a transaction and waits for its commit.
@@ -206,7 +243,9 @@ impl PostgresStore {
     }
 
     fn list<T: Send + 'static>(&self, sql: String, reading: lists::Reading<T>) -> Pages<T> {
-        lists::read(Arc::clone(&self.link), Arc::clone(&self.lists), sql, reading)
+        let (writer, list) = pages::pages(self.list_limits);
+        lists::read((&self.link, &self.lists), (sql, reading), writer);
+        list
     }
 
     async fn flag(&self, name: &str) -> Result<bool> {

@@ -4,8 +4,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::tx::{Guard, Tx};
+use crate::model::TaskId;
 use crate::store::em_web::{self, Dialect};
-use crate::store::{Result, StoreError, migrations};
+use crate::store::{Result, Standing, StoreError, migrations};
 
 /// Finds a table as a statement naming it would, along the search path.
 const FIND: &str = "to_regclass(quote_ident(n.name))";
@@ -30,17 +31,11 @@ pub(super) async fn prepare(tx: &Tx<'_>) -> Result<()> {
     } else {
         verify(tx).await?;
     }
-    let noted: bool = tx
-        .row("SELECT to_regclass('scheduler_schema') IS NOT NULL", &[])
-        .await?
-        .try_get(0)?;
+    let noted = noted(tx).await?;
     if !noted {
         create(tx, migrations::VERSION_TABLE).await?;
     }
-    let current: i32 = tx
-        .row("SELECT coalesce(max(version), 0) FROM scheduler_schema", &[])
-        .await?
-        .try_get(0)?;
+    let current = current(tx).await?;
     for (version, statements) in migrations::pending(Dialect::Postgres, current)? {
         create(tx, statements).await?;
         tx.run(
@@ -50,6 +45,47 @@ pub(super) async fn prepare(tx: &Tx<'_>) -> Result<()> {
         .await?;
     }
     Ok(())
+}
+
+/// What [`prepare`] would do, and whether the role may create something. Changes nothing.
+pub(super) async fn standing(tx: &Tx<'_>) -> Result<(Standing, bool)> {
+    tx.batch("SET TRANSACTION READ ONLY").await?;
+    let may_create = tx
+        .row(
+            "SELECT coalesce(has_schema_privilege(current_schema(), 'CREATE'), false)",
+            &[],
+        )
+        .await?
+        .try_get(0)?;
+    if known_tables(tx).await?.is_empty() {
+        return Ok((Standing::Empty, may_create));
+    }
+    verify(tx).await?;
+    let current = if noted(tx).await? { current(tx).await? } else { 0 };
+    Ok((Standing::of(Dialect::Postgres, current)?, may_create))
+}
+
+/// The ids of the enabled tasks, where our own tables may not be there yet.
+pub(super) async fn enabled_tasks(tx: &Tx<'_>) -> Result<Vec<TaskId>> {
+    let rows = tx
+        .rows("SELECT id FROM task WHERE enabled = 1 ORDER BY id", &[])
+        .await?;
+    rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
+}
+
+/// Whether the table of versions is there.
+async fn noted(tx: &Tx<'_>) -> Result<bool> {
+    let found = tx
+        .row("SELECT to_regclass('scheduler_schema') IS NOT NULL", &[])
+        .await?;
+    Ok(found.try_get(0)?)
+}
+
+async fn current(tx: &Tx<'_>) -> Result<i32> {
+    let found = tx
+        .row("SELECT coalesce(max(version), 0) FROM scheduler_schema", &[])
+        .await?;
+    Ok(found.try_get(0)?)
 }
 
 /// Which of em_web's tables there are.

@@ -28,8 +28,8 @@ use super::codec::{self, EventRow};
 use super::em_web::STATUS_SCHEDULER;
 use super::pages::{self, PageWriter};
 use super::{
-    Decided, Decider, Instance, JobNamer, JobPlanner, NextRun, Pages, Replaced, Result, Store, StoreError,
-    SyncPlanner, SyncedPage, TakeOverJudge,
+    Decided, Decider, Instance, JobNamer, JobPlanner, ListLimits, NextRun, Pages, Replaced, Result, Standing,
+    Store, StoreError, SyncPlanner, SyncedPage, TakeOverJudge,
 };
 use crate::clock::Clock;
 use crate::model::{Event, ListedJob, RunKey, SendableRun, Settlement, TaskId, TaskRow};
@@ -76,6 +76,7 @@ pub struct SqliteStore {
     readers: Readers,
     /// Places for lists: each keeps a snapshot while it is read, and the log grows as long as one is there.
     lists: Arc<Semaphore>,
+    list_limits: ListLimits,
     options: SqliteOptions,
     _lock: InstanceLock,
 }
@@ -117,9 +118,24 @@ impl SqliteStore {
                 path: path.clone(),
             },
             lists: Arc::new(Semaphore::new(LISTS)),
+            list_limits: ListLimits::default(),
             options,
             _lock: lock,
         })
+    }
+
+    /// What opening this file would do to its tables. Changes nothing.
+    ///
+    /// # Errors
+    /// The file cannot be read, or its tables are those of a newer program.
+    pub fn inspect(path: &Path) -> Result<Standing> {
+        schema::standing(&connect(path, true)?)
+    }
+
+    /// With other limits for lists.
+    #[must_use]
+    pub fn with_list_limits(self, list_limits: ListLimits) -> Self {
+        Self { list_limits, ..self }
     }
 
     async fn write<T, F>(&self, now: UtcMicros, operation: F) -> Result<T>
@@ -156,12 +172,12 @@ impl SqliteStore {
         T: Send + 'static,
         F: FnOnce(&Connection, &mut PageWriter<T>) -> Result<()> + Send + 'static,
     {
-        let (mut writer, pages) = pages::pages();
+        let (mut writer, pages) = pages::pages(self.list_limits);
         let (readers, places) = (self.readers.clone(), Arc::clone(&self.lists));
         tokio::task::spawn_blocking(move || {
             let here = Handle::current();
             let waiting = async { tokio::time::timeout(PATIENCE, places.acquire()).await };
-            let Ok(Ok(_place)) = here.block_on(waiting) else {
+            let Ok(Ok(place)) = here.block_on(waiting) else {
                 let busy = StoreError::Unavailable("too many lists are being read".into());
                 return here.block_on(writer.end(Err(busy)));
             };
@@ -170,6 +186,8 @@ impl SqliteStore {
                 let transaction = connection.unchecked_transaction()?;
                 operation(&transaction, &mut writer)
             });
+            // Whoever does not read is not waited for with the place in hand.
+            drop(place);
             here.block_on(writer.end(outcome));
         });
         pages

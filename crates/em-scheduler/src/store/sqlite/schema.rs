@@ -4,7 +4,7 @@
 use rusqlite::{Connection, MAIN_DB, OptionalExtension, TransactionBehavior};
 
 use crate::store::em_web::{self, Dialect};
-use crate::store::{Result, StoreError, migrations};
+use crate::store::{Result, Standing, StoreError, migrations};
 
 pub(super) fn prepare(connection: &mut Connection, now: i64) -> Result<()> {
     if connection.is_readonly(MAIN_DB)? {
@@ -42,6 +42,23 @@ pub(super) fn prepare(connection: &mut Connection, now: i64) -> Result<()> {
     }
     transaction.commit()?;
     Ok(())
+}
+
+/// What [`prepare`] would do. Changes nothing.
+pub(super) fn standing(connection: &Connection) -> Result<Standing> {
+    let existing = names(connection, "SELECT name FROM sqlite_master WHERE type = 'table'")?;
+    if !em_web::tables()
+        .into_iter()
+        .any(|table| existing.iter().any(|name| name == table))
+    {
+        return Ok(Standing::Empty);
+    }
+    let current: Option<i32> = if existing.iter().any(|name| name == "scheduler_schema") {
+        connection.query_row("SELECT max(version) FROM scheduler_schema", [], |row| row.get(0))?
+    } else {
+        None
+    };
+    Standing::of(Dialect::Sqlite, current.unwrap_or(0))
 }
 
 fn verify(connection: &Connection) -> Result<()> {
