@@ -7,9 +7,11 @@
 use super::Fields;
 use super::clock::Clock;
 use super::days::Days;
+use super::expression::lone_number;
 use super::field::Field;
 use super::pattern::Pattern;
-use super::sets::{Bits, MonthDays, Span, Years, add_steps, all};
+use super::sets::{Bits, MonthDays, Span, add_steps, all};
+use super::years::Years;
 use crate::error::{TextAt, TriggerError};
 use serde::{Deserialize, Serialize};
 
@@ -185,11 +187,23 @@ struct Part<'a> {
 impl Part<'_> {
     /// Bits of the values; of weekdays bit 0 and bit 7 are Sunday.
     fn values(&self) -> Result<Bits, TriggerError> {
+        let (least, greatest) = self.bounds();
         let mut bits = 0;
         let mut at = 0;
-        for item in self.text.split(',') {
-            add_steps(&mut bits, self.span(item, at)?);
-            at += item.len() + 1;
+        // Behind the last item `at` is one past the end, behind a comma at the end it is the end: an empty item.
+        while let Some(rest) = self.text.get(at..) {
+            let length = match lone_number(rest.as_bytes()) {
+                Some((value, length)) if (least..=greatest).contains(&value) => {
+                    bits |= 1 << value;
+                    length
+                }
+                _ => {
+                    let item = rest.split(',').next().unwrap_or(rest);
+                    add_steps(&mut bits, self.span(item, at)?);
+                    item.len()
+                }
+            };
+            at += length + 1;
         }
         Ok(bits)
     }

@@ -1,7 +1,8 @@
 //! Which days match: year, month, day, ISO week and weekday, joined month by month into one set of bits.
 
 use super::field::Field;
-use super::sets::{Bits, MonthDays, Years, all};
+use super::sets::{Bits, MonthDays, all};
+use super::years::Years;
 use crate::civil::{CYCLE_DAYS, LAST_DAY, date_from_1970, day_number, is_leap, month_length, weekday};
 
 /// Years in which the calendar passes through all it can be.
@@ -74,7 +75,7 @@ impl Days {
             month,
             first: day - i64::from(of_month) + 1,
         };
-        self.years.next(year) == Some(year)
+        self.years.has(year)
             && self.months >> month & 1 == 1
             && self.of_month(this) >> (of_month - 1) & 1 == 1
     }
@@ -89,7 +90,7 @@ impl Days {
             return Some(day);
         }
         let (year, month, of_month) = date_from_1970(day as u32);
-        if self.years.next(year) == Some(year) && self.months >> month & 1 == 1 {
+        if self.years.has(year) && self.months >> month & 1 == 1 {
             let this = Month {
                 year,
                 month,
@@ -112,7 +113,7 @@ impl Days {
         };
         let mut later = self.months & !1 & (u64::MAX << (month + 1));
         let mut year = year;
-        if self.years.next(year) != Some(year) {
+        if !self.years.has(year) {
             later = 0;
         }
         loop {
@@ -147,7 +148,7 @@ impl Days {
         // The days up to the one asked for, in the first month looked at only.
         let mut within = (1 << of_month) - 1;
         let mut earlier = self.months & ((1 << (month + 1)) - 1);
-        if self.years.previous(year) != Some(year) {
+        if !self.years.has(year) {
             earlier = 0;
         }
         loop {
@@ -195,7 +196,7 @@ impl Days {
         let (mut year, month, _) = date_from_1970(from as u32);
         let mut later = self.months & (u64::MAX << month);
         loop {
-            if self.years.next(year) != Some(year) {
+            if !self.years.has(year) {
                 later = 0;
             }
             while later != 0 {

@@ -133,9 +133,16 @@ pub(crate) fn items(field: Field, text: &str) -> impl Iterator<Item = Result<Ite
     // White space of any kind is trimmed outside, but only blanks may stand round a comma.
     let from = text.len() - text.trim_start().len();
     let end = text.trim_end().len().max(from);
+    let (least, greatest) = field.bounds();
     let mut next = Some(from);
     std::iter::from_fn(move || {
         let start = next?;
+        if let Some((value, length)) = lone_number(&text.as_bytes()[start..end])
+            && (least..=greatest).contains(&value)
+        {
+            next = (start + length < end).then_some(start + length + 1);
+            return Some(Ok(Item::One(value)));
+        }
         let length = text.as_bytes()[start..end].iter().position(|byte| *byte == b',');
         let stop = length.map_or(end, |length| start + length);
         next = length.map(|_| stop + 1);
@@ -151,6 +158,23 @@ pub(crate) fn items(field: Field, text: &str) -> impl Iterator<Item = Result<Ite
         };
         Some(reader.item())
     })
+}
+
+/// The number that a text begins with and its length, if that is an item of its own. It is the commonest item, so lists
+/// are read mostly by this; whatever it does not know is for the grammar.
+#[inline]
+pub(super) fn lone_number(text: &[u8]) -> Option<(u16, usize)> {
+    let (mut value, mut length) = (0, 0);
+    loop {
+        match text.get(length) {
+            None | Some(b',') if length > 0 => return Some((value, length)),
+            Some(digit) if digit.is_ascii_digit() && length < 4 => {
+                value = value * 10 + u16::from(digit - b'0');
+                length += 1;
+            }
+            _ => return None,
+        }
+    }
 }
 
 /// Reads one item.
