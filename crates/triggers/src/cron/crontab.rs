@@ -13,10 +13,12 @@ use super::pattern::Pattern;
 use super::sets::{Bits, MonthDays, Span, add_steps, all};
 use super::years::Years;
 use crate::error::{TextAt, TriggerError};
-use serde::{Deserialize, Serialize};
+use crate::object;
+use serde::{Deserialize, Deserializer, Serialize};
+use std::str::FromStr;
 
 /// How a crontab line is read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Dialect {
     /// `minute hour day month day_of_week` in the grammar of the single fields: 0 = Monday, all fields must match,
@@ -24,6 +26,31 @@ pub enum Dialect {
     ApsCrontab,
     /// What `crontab(5)` means: 0 and 7 = Sunday, day *or* weekday when neither begins with `*`, names, `@daily`.
     Crontab,
+}
+
+const DIALECTS: &str = "aps-crontab, crontab";
+
+impl FromStr for Dialect {
+    type Err = TriggerError;
+
+    fn from_str(text: &str) -> Result<Self, TriggerError> {
+        match text {
+            "aps-crontab" => Ok(Self::ApsCrontab),
+            "crontab" => Ok(Self::Crontab),
+            other => Err(TriggerError::no_such(
+                "dialect",
+                other,
+                "there is no such dialect",
+                DIALECTS,
+            )),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Dialect {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        object::named(deserializer, "dialect", DIALECTS)
+    }
 }
 
 const APS_ALLOWED: &str = "five fields: minute hour day month day_of_week (0 = Monday); \
