@@ -27,7 +27,7 @@ fn main() -> ExitCode {
     }
     let (agreeing, differing) = check::differences();
     let rows: Vec<measure::Row> = peers::PEERS.iter().map(measure::row).collect();
-    let text = report::text(&rows, agreeing, &differing) + &report::wide(&wide::rows());
+    let text = report::text(&rows, agreeing, &differing) + &report::wide(&wide::rows(), &wide::huge());
     print!("{text}");
     if write && let Err(error) = report::write(&text) {
         eprintln!("bench-triggers: {error}");

@@ -142,7 +142,7 @@ fn tell(out: &mut String, rows: &[Row], agreeing: usize, differing: &[Difference
 }
 
 /// What ours alone can do, and the worst of it.
-pub fn wide(rows: &[wide::Row]) -> String {
+pub fn wide(rows: &[wide::Row], huge: &wide::Row) -> String {
     let mut out = String::from(
         "\nThe whole grammar, ours alone: America/Chicago, `once`. The histogram is the slowest of four days: the one of the \
          trigger's first fire, two on which the clock changes, and a plain one.\n\n\
@@ -170,6 +170,7 @@ pub fn wide(rows: &[wide::Row]) -> String {
         histogram,
         slowest(|row| row.parse),
     );
+    line(&huge.name, huge.next, worst(&huge.histogram), huge.parse);
     out
 }
 

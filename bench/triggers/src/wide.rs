@@ -26,7 +26,7 @@ const DAY: i64 = 86_400;
 const DAYS: [i64; 3] = [1_741_500_000, 1_762_059_600, FROM + 14 * DAY + 21_600];
 
 /// Fields of a cron, as in `name=value` parts divided by `;`.
-const CRONS: [&str; 18] = [
+const CRONS: [&str; 20] = [
     "day=last fri;hour=2;minute=30",
     "day=last;hour=18",
     "day=1st mon,3rd fri,last wed;hour=*/4",
@@ -44,6 +44,13 @@ const CRONS: [&str; 18] = [
     "month=2;day=29;day_of_week=mon",
     "hour=2;minute=0,15,30,45",
     "year=2025-2125/1;month=jan-dec;day=1st mon,2nd tue,3rd wed,4th thu,last fri,last,7;week=*/2;hour=1-3;minute=*;second=*/7",
+    "year=2025,2026,2027,2028,2029,2030,2031,2032,2033,2034,2035,2036,2037,2038,2039,2040,2041,2042,2043,2044,\
+     2045,2046,2047,2048,2049,2050,2051,2052,2053,2054,2055,2056,2057,2058,2059,2060,2061,2062,2063,2064,\
+     2065",
+    "year=2025,2026,2027,2028,2029,2030,2031,2032,2033,2034,2035,2036,2037,2038,2039,2040,2041,2042,2043,2044,\
+     2045,2046,2047,2048,2049,2050,2051,2052,2053,2054,2055,2056,2057,2058,2059,2060,2061,2062,2063,2064,\
+     2065;\
+     week=1-52;day_of_week=0-5;day=1st mon,2nd tue,1-31;hour=2;minute=*",
     "year=2024/3;month=*/2;day=last,1-28/4;week=1-53/2,2,4;day_of_week=mon-fri;hour=*;minute=*/7;second=*",
 ];
 
@@ -100,16 +107,36 @@ fn micros(second: i64) -> UtcMicros {
     UtcMicros::new(second * 1_000_000)
 }
 
-pub fn rows() -> Vec<Row> {
-    let context = Context {
+fn context() -> Context {
+    Context {
         zone: Zone::named(ZONES[1]).unwrap_or_else(|error| panic!("{error}")),
         dst: DstPolicy::Once,
         created: micros(FROM),
-    };
+    }
+}
+
+pub fn rows() -> Vec<Row> {
+    let context = context();
     definitions()
         .into_iter()
         .map(|(name, definition)| row(name, &definition, &context))
         .collect()
+}
+
+/// Items of the huge list.
+const HUGE: usize = 100_000;
+
+/// A list that nobody writes: reading it takes time with its length, asking it must not.
+pub fn huge() -> Row {
+    let years: Vec<String> = (0..HUGE)
+        .map(|item| (1970 + item * 7919 % 8000).to_string())
+        .collect();
+    let definition = Definition::new(Kind::Cron).with("year", years.join(","));
+    row(
+        format!("`year=`, a list of {HUGE} items"),
+        &definition,
+        &context(),
+    )
 }
 
 fn row(name: String, definition: &Definition, context: &Context) -> Row {

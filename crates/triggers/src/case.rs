@@ -11,6 +11,7 @@ use crate::object::{self, Object};
 use crate::time::UtcMicros;
 use crate::trigger::Trigger;
 use crate::zone::Zone;
+use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Number, Value};
 use std::collections::BTreeMap;
@@ -23,7 +24,11 @@ pub const MOST_FIRES: u32 = 1_000_000;
 #[serde(remote = "Self")]
 pub struct Case {
     /// The asker's name for it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "object::id"
+    )]
     pub id: Option<String>,
     /// As in a [`Definition`].
     pub kind: Kind,
@@ -35,13 +40,21 @@ pub struct Case {
     )]
     pub fields: Option<BTreeMap<String, Value>>,
     /// As in a [`Definition`].
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "object::crontab"
+    )]
     pub crontab: Option<String>,
     /// As in a [`Definition`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dialect: Option<Dialect>,
     /// As in a [`Definition`]; absent means UTC.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "object::tz"
+    )]
     pub tz: Option<String>,
     /// A policy for this case alone. `true` and `false` only mark a case and say nothing.
     #[serde(
@@ -51,25 +64,49 @@ pub struct Case {
     )]
     pub dst: Option<DstPolicy>,
     /// As in a [`Definition`].
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "object::start"
+    )]
     pub start: Option<String>,
     /// As in a [`Definition`].
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "object::end"
+    )]
     pub end: Option<String>,
     /// As in a [`Definition`]; it does not change the answer, which is the times before any jitter.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "object::jitter"
+    )]
     pub jitter: Option<Number>,
     /// The `now` of the first question; without it the case is asked at `created`, else at the epoch.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "instants::from"
+    )]
     pub from: Option<UtcMicros>,
     /// The fire before the first question.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "instants::prev"
+    )]
     pub prev: Option<UtcMicros>,
     /// When the trigger was created; absent means `from`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "instants::created"
+    )]
     pub created: Option<UtcMicros>,
     /// How many fires are asked for, at most [`MOST_FIRES`].
-    #[serde(default = "one")]
+    #[serde(default = "one", deserialize_with = "number")]
     pub n: u32,
 }
 
@@ -97,18 +134,41 @@ fn one() -> u32 {
     1
 }
 
-fn policy_or_mark<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<DstPolicy>, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum PolicyOrMark {
-        Policy(DstPolicy),
-        Mark(#[expect(dead_code, reason = "read to be ignored")] bool),
+const NUMBERS: &str = "a whole number, 0 to 1000000";
+
+fn number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
+    let value = Value::deserialize(deserializer)?;
+    let number = value.as_u64().and_then(|number| u32::try_from(number).ok());
+    number.ok_or_else(|| object::wrong("n", &value, "it is no number of fires", NUMBERS))
+}
+
+/// A reader of an instant for each member that is one.
+mod instants {
+    use super::{Deserializer, UtcMicros, Value, object};
+    use crate::text::INSTANT;
+    use serde::de::Error;
+
+    macro_rules! instants {
+        ($($field:ident)*) => {$(
+            pub(super) fn $field<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<UtcMicros>, D::Error> {
+                match object::value(deserializer)? {
+                    None => Ok(None),
+                    Some(Value::String(text)) => {
+                        UtcMicros::read(stringify!($field), &text).map(Some).map_err(D::Error::custom)
+                    }
+                    Some(other) => Err(object::wrong(stringify!($field), &other, object::NO_TEXT, INSTANT)),
+                }
+            }
+        )*};
     }
-    let read = Option::<PolicyOrMark>::deserialize(deserializer)?;
-    Ok(read.and_then(|read| match read {
-        PolicyOrMark::Policy(policy) => Some(policy),
-        PolicyOrMark::Mark(_) => None,
-    }))
+    instants!(from prev created);
+}
+
+fn policy_or_mark<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<DstPolicy>, D::Error> {
+    match object::value(deserializer)? {
+        None | Some(Value::Bool(_)) => Ok(None),
+        Some(value) => DstPolicy::deserialize(value).map(Some).map_err(D::Error::custom),
+    }
 }
 
 impl Case {
@@ -117,7 +177,16 @@ impl Case {
     /// # Errors
     /// The line is no JSON object of this form.
     pub fn parse(line: &str) -> Result<Self, TriggerError> {
-        serde_json::from_str(line).map_err(|error| TriggerError::Case(error.to_string()))
+        serde_json::from_str(line).map_err(|error| {
+            let (line, column) = (error.line(), error.column());
+            // Set apart, or it reads as part of what is allowed.
+            let place = format!(" at line {line} column {column}");
+            let text = error.to_string();
+            TriggerError::Case(match text.strip_suffix(&place) {
+                Some(problem) => format!("{problem} (at line {line}, column {column})"),
+                None => text,
+            })
+        })
     }
 
     /// The definition that the case asks about.
@@ -173,10 +242,12 @@ impl Case {
     /// ```
     pub fn answer(&self, policy: DstPolicy) -> Result<Vec<UtcMicros>, TriggerError> {
         if self.n > MOST_FIRES {
-            return Err(TriggerError::Case(format!(
-                "n is {}, more than {MOST_FIRES}",
-                self.n
-            )));
+            return Err(TriggerError::Value {
+                field: "n",
+                value: self.n.to_string(),
+                problem: "it is too large",
+                allowed: NUMBERS,
+            });
         }
         let trigger = self.trigger(policy)?;
         Ok(trigger

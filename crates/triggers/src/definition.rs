@@ -17,9 +17,10 @@ use serde_json::{Number, Value};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::str::FromStr;
 
 /// The kind of a trigger.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
     /// Fields that the wall clock must match.
@@ -39,6 +40,24 @@ impl Kind {
             Self::Interval => "interval",
             Self::Date => "date",
         }
+    }
+}
+
+const KINDS: &str = "cron, interval, date";
+
+impl FromStr for Kind {
+    type Err = TriggerError;
+
+    fn from_str(text: &str) -> Result<Self, TriggerError> {
+        let known = [Self::Cron, Self::Interval, Self::Date];
+        let found = known.into_iter().find(|kind| kind.name() == text);
+        found.ok_or_else(|| TriggerError::no_such("kind", text, "there is no such kind of trigger", KINDS))
+    }
+}
+
+impl<'de> Deserialize<'de> for Kind {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        object::named(deserializer, "kind", KINDS)
     }
 }
 
@@ -73,25 +92,45 @@ pub struct Definition {
     )]
     pub fields: BTreeMap<String, Value>,
     /// A crontab line in place of the fields.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "object::crontab"
+    )]
     pub crontab: Option<String>,
     /// How the crontab line is read; absent means [`Dialect::ApsCrontab`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dialect: Option<Dialect>,
     /// IANA name of the zone; absent means the context's.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "object::tz"
+    )]
     pub tz: Option<String>,
     /// What a cron does at clock changes; absent means the context's policy.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dst: Option<DstPolicy>,
     /// Date text: no fire before it; where the grid of an interval begins.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "object::start"
+    )]
     pub start: Option<String>,
     /// Date text: no fire after it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "object::end"
+    )]
     pub end: Option<String>,
     /// Seconds by which a fire may be delivered late, fractions allowed; absent and 0 mean none.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "object::jitter"
+    )]
     pub jitter: Option<Number>,
 }
 
@@ -295,7 +334,7 @@ impl Definition {
                 Value::Null => None,
                 Value::String(text) => Some(text::read("run_date", text)?.resolve(zone)),
                 _ => {
-                    let (field, value, problem) = ("run_date", value.to_string(), "it is not a text");
+                    let (field, value, problem) = ("run_date", value.to_string(), object::NO_TEXT);
                     return Err(TriggerError::Value {
                         field,
                         value,

@@ -1,12 +1,13 @@
 //! The switch between the two policies at clock changes; what they do is in `cron::search`.
 
 use crate::error::TriggerError;
-use serde::{Deserialize, Serialize};
+use crate::object;
+use serde::{Deserialize, Deserializer, Serialize};
 use std::fmt;
 use std::str::FromStr;
 
 /// What a cron trigger does when the clocks change.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum DstPolicy {
     /// A wall time that does not exist is skipped, one that occurs twice fires twice.
@@ -17,6 +18,8 @@ pub enum DstPolicy {
     #[default]
     Once,
 }
+
+const ALLOWED: &str = "literal, once";
 
 impl fmt::Display for DstPolicy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -34,12 +37,18 @@ impl FromStr for DstPolicy {
         match text {
             "literal" => Ok(Self::Literal),
             "once" => Ok(Self::Once),
-            other => Err(TriggerError::Value {
-                field: "dst",
-                value: format!("\"{other}\""),
-                problem: "there is no such policy",
-                allowed: "literal, once",
-            }),
+            other => Err(TriggerError::no_such(
+                "dst",
+                other,
+                "there is no such policy",
+                ALLOWED,
+            )),
         }
+    }
+}
+
+impl<'de> Deserialize<'de> for DstPolicy {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        object::named(deserializer, "dst", ALLOWED)
     }
 }

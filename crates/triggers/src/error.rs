@@ -92,6 +92,22 @@ impl TriggerError {
         }
     }
 
+    /// The error of a name that is none of those there are.
+    pub(crate) fn no_such(
+        field: &'static str,
+        name: &str,
+        problem: &'static str,
+        allowed: &'static str,
+    ) -> Self {
+        let value = serde_json::Value::from(name).to_string();
+        Self::Value {
+            field,
+            value,
+            problem,
+            allowed,
+        }
+    }
+
     /// The error of a field's text as one of the crontab line that the text was cut from, at that byte.
     pub(crate) fn in_line(self, line: &str, byte: usize) -> Self {
         match self {

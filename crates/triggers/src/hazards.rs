@@ -19,9 +19,10 @@ pub enum Hazard {
         at: UtcMicros,
         /// The times skipped.
         wall: Range<WallMicros>,
-        /// The first of the trigger's times among them that its start and end allow.
+        /// The first of the trigger's times among them that counts: its start and end allow it, it is not before the
+        /// range asked about, and if the trigger is one of every hour, nothing fires in its place.
         first: WallMicros,
-        /// How many of the trigger's times are among them, within start and end.
+        /// How many of the trigger's times count.
         times: u64,
         /// What the trigger does about it.
         effect: GapEffect,
@@ -40,7 +41,8 @@ pub enum Hazard {
         /// What the trigger does about it.
         effect: OverlapEffect,
     },
-    /// Some of the months the trigger names lack its day, every year or in some years.
+    /// Some of the months the trigger names lack its day, in all or in some of its years, as far as its start and end
+    /// allow.
     SomeMonthsOnly {
         /// These months, from 1.
         months: Vec<u8>,
@@ -80,9 +82,11 @@ pub enum OverlapEffect {
 impl Trigger {
     /// What may surprise about the fires in a range, which is best the coming year.
     ///
-    /// A clock change belongs to the range as long as it has an effect: from the change on, as long as the time is
-    /// that was skipped or is shown again. Triggers of every hour meet none: they follow the clock, and at a change
-    /// of whole hours go on at the same distance in absolute time. Neither do intervals and dates, which know no wall.
+    /// A clock change belongs to the range as long as it has an effect in there: a skipped time that would still be to
+    /// come, the fire that makes up for it, or a second pass; what is over when the range begins is not told. Triggers of
+    /// every hour follow the clock, and at a change of whole hours go on at the same distance in absolute time; of them
+    /// only those times are told that are lost or doubled in that distance, as at a change of half an hour. Intervals and
+    /// dates know no wall, so they meet none.
     ///
     /// ```
     /// use triggers::{Context, Definition, UtcMicros, Zone};
@@ -104,6 +108,8 @@ impl Trigger {
             Self::Interval(_) | Self::Date(_) => Vec::new(),
         };
         if self.next_fire(None, range.start).is_none() {
+            // That says it all.
+            hazards.retain(|hazard| !matches!(hazard, Hazard::SomeMonthsOnly { .. }));
             hazards.push(match self.last_fire(range.start) {
                 Some(_) => Hazard::NeverFiresAgain,
                 None => Hazard::NeverFires,

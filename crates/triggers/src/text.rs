@@ -10,6 +10,9 @@ use crate::zone::Zone;
 
 pub(crate) const ALLOWED: &str = "YYYY-MM-DD, or YYYY-MM-DD HH:MM:SS[.ffffff] with an optional Z or +HH:MM";
 
+/// What an instant may be, which no zone completes.
+pub(crate) const INSTANT: &str = "YYYY-MM-DDTHH:MM:SS[.ffffff] and Z or +HH:MM";
+
 /// A date text, read.
 #[derive(Clone, Copy)]
 pub(crate) struct Stamp {
@@ -41,7 +44,7 @@ pub(crate) fn no_offset(field: &'static str, text: &str) -> TriggerError {
         field,
         text,
         byte: text.len(),
-        allowed: "YYYY-MM-DDTHH:MM:SS[.ffffff] and Z or +HH:MM",
+        allowed: INSTANT,
     };
     TriggerError::text(at, "the offset from UTC is missing")
 }

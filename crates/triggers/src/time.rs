@@ -100,6 +100,17 @@ impl UtcMicros {
     /// The last instant that has a four-digit year: 9999-12-31T23:59:59.999999Z. No trigger fires after it.
     pub const LAST: Self = Self(253_402_300_799_999_999);
 
+    /// Reads the instant that a field has.
+    pub(crate) fn read(field: &'static str, text: &str) -> Result<Self, TriggerError> {
+        let stamp = text::read(field, text)?;
+        let instant = stamp.instant().ok_or_else(|| text::no_offset(field, text))?;
+        // The offset may carry a year of four digits beyond them, and what is printed in UTC must be read back.
+        if (Self::FIRST..=Self::LAST).contains(&instant) {
+            return Ok(instant);
+        }
+        Err(text::outside(field, text))
+    }
+
     /// The first whole second at or after this instant.
     pub(crate) const fn second_up(self) -> i64 {
         self.0.div_euclid(MICROS) + (self.0.rem_euclid(MICROS) != 0) as i64
@@ -162,13 +173,7 @@ impl FromStr for UtcMicros {
 
     /// Reads RFC 3339: date, time and an offset or `Z`, at most six fraction digits.
     fn from_str(text: &str) -> Result<Self, TriggerError> {
-        let stamp = text::read("instant", text)?;
-        let instant = stamp.instant().ok_or_else(|| text::no_offset("instant", text))?;
-        // The offset may carry a year of four digits beyond them, and what is printed in UTC must be read back.
-        if (Self::FIRST..=Self::LAST).contains(&instant) {
-            return Ok(instant);
-        }
-        Err(text::outside("instant", text))
+        Self::read("instant", text)
     }
 }
 

@@ -2,8 +2,8 @@
 //!
 //! The rules are T1 to T10 of docs/semantics.md, whose last table says which cases answer otherwise than APScheduler, and why.
 //!
-//! `EM_CORPUS` names another folder with files of the same names. Some of them may be missing there, but a folder that
-//! holds no case at all fails every test. The firing rules (`rules.jsonl`) concern a scheduler and are tested there;
+//! `EM_CORPUS` names another folder with files of the same names. A file that is missing there, or holds no case, fails its
+//! tests by its path. The firing rules (`rules.jsonl`) concern a scheduler and are tested there;
 //! here their triggers must compile.
 
 #![expect(clippy::unwrap_used, reason = "a malformed corpus fails the test")]
@@ -19,65 +19,58 @@ struct Line {
     said: Value,
 }
 
-/// The files of a corpus.
-const FILES: [&str; 9] = [
-    "cron.jsonl",
-    "interval.jsonl",
-    "date.jsonl",
-    "dst.jsonl",
-    "once.jsonl",
-    "oddities.jsonl",
-    "invalid.jsonl",
-    "jitter.jsonl",
-    "rules.jsonl",
-];
-
-/// Whether a folder holds at least one case in a file of a known name.
-fn has_a_case(folder: &Path) -> bool {
-    FILES.iter().any(|file| {
-        std::fs::read_to_string(folder.join(file))
-            .is_ok_and(|text| text.lines().any(|line| !line.trim().is_empty()))
-    })
+/// The folder that is asked for, else our own.
+fn folder() -> PathBuf {
+    let own = || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/corpus");
+    std::env::var_os("EM_CORPUS").map_or_else(own, PathBuf::from)
 }
 
-/// The lines of a file; none if another folder than our own does not have it.
-fn lines(file: &str) -> Vec<Value> {
-    let own = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/corpus");
-    let other = std::env::var_os("EM_CORPUS").map(PathBuf::from);
-    let is_other = other.is_some();
-    let folder = other.unwrap_or(own);
-    assert!(
-        has_a_case(&folder),
-        "the folder {} (EM_CORPUS) has no case in any of the files {}",
-        folder.display(),
-        FILES.join(", ")
-    );
-    let path = folder.join(file);
-    if is_other && !path.exists() {
-        return Vec::new();
+/// The lines of a file of a corpus, at least one, or what is wrong with it.
+fn read(path: &Path) -> Result<Vec<Value>, String> {
+    let wrong = |problem: String| format!("{}: {problem}", path.display());
+    let text = std::fs::read_to_string(path).map_err(|error| wrong(error.to_string()))?;
+    let numbered = text.lines().zip(1..).filter(|(line, _)| !line.trim().is_empty());
+    let lines: Vec<Value> = numbered
+        .map(|(line, number)| {
+            serde_json::from_str(line).map_err(|error| wrong(format!("line {number}: {error}")))
+        })
+        .collect::<Result<_, _>>()?;
+    if lines.is_empty() {
+        return Err(wrong("it has no case".to_owned()));
     }
-    let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    let lines: Vec<Value> = text
-        .lines()
-        .filter(|line| !line.trim().is_empty())
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect();
-    assert!(is_other || !lines.is_empty(), "{} has no case", path.display());
-    lines
+    Ok(lines)
+}
+
+fn lines(file: &str) -> Vec<Value> {
+    read(&folder().join(file)).unwrap_or_else(|error| panic!("{error}"))
 }
 
 #[test]
-fn a_folder_without_a_case_is_no_corpus() {
+fn a_file_without_a_case_is_no_corpus() {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("no-corpus");
     std::fs::create_dir_all(&folder).unwrap();
-    assert!(!has_a_case(&folder));
-    std::fs::write(folder.join("cron.json"), "{}\n").unwrap();
-    std::fs::write(folder.join("cron.jsonl"), "\n \n").unwrap();
-    assert!(!has_a_case(&folder), "a wrong name, and blank lines");
-    assert!(!has_a_case(&folder.join("missing")));
-    assert!(has_a_case(
-        &Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus")
-    ));
+    let path = folder.join("cron.jsonl");
+    let refused = || read(&path).unwrap_err();
+    let _ = std::fs::remove_file(&path);
+    assert!(
+        refused().starts_with(&format!("{}: ", path.display())),
+        "{}",
+        refused()
+    );
+    for (text, problem) in [
+        ("", "it has no case"),
+        ("\n \n", "it has no case"),
+        ("{}\n\n{", "line 3: "),
+    ] {
+        std::fs::write(&path, text).unwrap();
+        assert!(
+            refused().starts_with(&format!("{}: {problem}", path.display())),
+            "{}",
+            refused()
+        );
+    }
+    std::fs::write(&path, "{}\n\n{}").unwrap();
+    assert_eq!(read(&path).map(|lines| lines.len()), Ok(2));
 }
 
 fn cases(file: &str) -> Vec<Line> {

@@ -7,14 +7,18 @@
 use super::Fields;
 use super::clock::Clock;
 use super::days::Days;
+use super::expression::lone_number;
 use super::field::Field;
 use super::pattern::Pattern;
-use super::sets::{Bits, MonthDays, Span, Years, add_steps, all};
+use super::sets::{Bits, MonthDays, Span, add_steps, all};
+use super::years::Years;
 use crate::error::{TextAt, TriggerError};
-use serde::{Deserialize, Serialize};
+use crate::object;
+use serde::{Deserialize, Deserializer, Serialize};
+use std::str::FromStr;
 
 /// How a crontab line is read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Dialect {
     /// `minute hour day month day_of_week` in the grammar of the single fields: 0 = Monday, all fields must match,
@@ -22,6 +26,31 @@ pub enum Dialect {
     ApsCrontab,
     /// What `crontab(5)` means: 0 and 7 = Sunday, day *or* weekday when neither begins with `*`, names, `@daily`.
     Crontab,
+}
+
+const DIALECTS: &str = "aps-crontab, crontab";
+
+impl FromStr for Dialect {
+    type Err = TriggerError;
+
+    fn from_str(text: &str) -> Result<Self, TriggerError> {
+        match text {
+            "aps-crontab" => Ok(Self::ApsCrontab),
+            "crontab" => Ok(Self::Crontab),
+            other => Err(TriggerError::no_such(
+                "dialect",
+                other,
+                "there is no such dialect",
+                DIALECTS,
+            )),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Dialect {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        object::named(deserializer, "dialect", DIALECTS)
+    }
 }
 
 const APS_ALLOWED: &str = "five fields: minute hour day month day_of_week (0 = Monday); \
@@ -185,11 +214,23 @@ struct Part<'a> {
 impl Part<'_> {
     /// Bits of the values; of weekdays bit 0 and bit 7 are Sunday.
     fn values(&self) -> Result<Bits, TriggerError> {
+        let (least, greatest) = self.bounds();
         let mut bits = 0;
         let mut at = 0;
-        for item in self.text.split(',') {
-            add_steps(&mut bits, self.span(item, at)?);
-            at += item.len() + 1;
+        // Behind the last item `at` is one past the end, behind a comma at the end it is the end: an empty item.
+        while let Some(rest) = self.text.get(at..) {
+            let length = match lone_number(rest.as_bytes()) {
+                Some((value, length)) if (least..=greatest).contains(&value) => {
+                    bits |= 1 << value;
+                    length
+                }
+                _ => {
+                    let item = rest.split(',').next().unwrap_or(rest);
+                    add_steps(&mut bits, self.span(item, at)?);
+                    item.len()
+                }
+            };
+            at += length + 1;
         }
         Ok(bits)
     }

@@ -1,8 +1,10 @@
 //! Which days match: year, month, day, ISO week and weekday, joined month by month into one set of bits.
 
 use super::field::Field;
-use super::sets::{Bits, MonthDays, Years, all};
+use super::sets::{Bits, MonthDays, all};
+use super::years::Years;
 use crate::civil::{CYCLE_DAYS, LAST_DAY, date_from_1970, day_number, is_leap, month_length, weekday};
+use std::ops::RangeInclusive;
 
 /// Years in which the calendar passes through all it can be.
 const CYCLE_YEARS: u16 = 400;
@@ -74,7 +76,7 @@ impl Days {
             month,
             first: day - i64::from(of_month) + 1,
         };
-        self.years.next(year) == Some(year)
+        self.years.has(year)
             && self.months >> month & 1 == 1
             && self.of_month(this) >> (of_month - 1) & 1 == 1
     }
@@ -89,7 +91,7 @@ impl Days {
             return Some(day);
         }
         let (year, month, of_month) = date_from_1970(day as u32);
-        if self.years.next(year) == Some(year) && self.months >> month & 1 == 1 {
+        if self.years.has(year) && self.months >> month & 1 == 1 {
             let this = Month {
                 year,
                 month,
@@ -112,7 +114,7 @@ impl Days {
         };
         let mut later = self.months & !1 & (u64::MAX << (month + 1));
         let mut year = year;
-        if self.years.next(year) != Some(year) {
+        if !self.years.has(year) {
             later = 0;
         }
         loop {
@@ -147,7 +149,7 @@ impl Days {
         // The days up to the one asked for, in the first month looked at only.
         let mut within = (1 << of_month) - 1;
         let mut earlier = self.months & ((1 << (month + 1)) - 1);
-        if self.years.previous(year) != Some(year) {
+        if !self.years.has(year) {
             earlier = 0;
         }
         loop {
@@ -195,7 +197,7 @@ impl Days {
         let (mut year, month, _) = date_from_1970(from as u32);
         let mut later = self.months & (u64::MAX << month);
         loop {
-            if self.years.next(year) != Some(year) {
+            if !self.years.has(year) {
                 later = 0;
             }
             while later != 0 {
@@ -224,20 +226,36 @@ impl Days {
         }
     }
 
+    /// Whether a month has none of the days of the month in at least one of the years, among the months that reach into
+    /// a range of days, from 1970 on. Neither weekdays nor weeks are looked at.
+    pub(crate) fn lacks_in_some_year(&self, month: u32, range: RangeInclusive<i64>) -> bool {
+        if range.is_empty() {
+            return false;
+        }
+        let year_of = |day: i64| date_from_1970(day as u32).0;
+        let (first, last) = (year_of(*range.start()), year_of(*range.end()));
+        // All that a month can be it is within a cycle of years.
+        let most = if self.years == Years::All {
+            first + CYCLE_YEARS
+        } else {
+            last
+        };
+        let years = std::iter::successors(self.years.next(first), |year| self.years.next(year + 1));
+        years.take_while(|year| *year <= last.min(most)).any(|year| {
+            let this = Month::new(year, month);
+            let length = month_length(i64::from(year), month);
+            let days = self.month_days.of_month(length, weekday(this.first)) & u32::MAX >> (32 - length);
+            days == 0 && this.first <= *range.end() && *range.start() < this.first + i64::from(length)
+        })
+    }
+
     /// The matching days of a month that year and month allow; bit 0 is its first day.
     #[inline]
     fn of_month(&self, this: Month) -> u32 {
         let length = month_length(i64::from(this.year), this.month);
         let starts_on = weekday(this.first);
         let spread = |weekdays: u8| spread(weekdays, starts_on);
-        let mut days = (self.month_days.numbers >> 1) as u32;
-        if self.month_days.has_positions() {
-            for (n, weekdays) in self.month_days.nth.into_iter().enumerate() {
-                days |= spread(weekdays) & (0x7f << (7 * n));
-            }
-            days |= spread(self.month_days.last_weekdays) & (0x7f << (length - 7));
-            days |= u32::from(self.month_days.last_day) << (length - 1);
-        }
+        let mut days = self.month_days.of_month(length, starts_on);
         if self.either {
             days |= spread(self.weekdays);
         } else if self.weekdays != EVERY_WEEKDAY {
@@ -272,6 +290,22 @@ impl Days {
             if thursday >= length {
                 week = 1;
             }
+        }
+        days
+    }
+}
+
+impl MonthDays {
+    /// The days of a month of that length that starts on that weekday; bits beyond its length may be set.
+    #[inline]
+    fn of_month(&self, length: u32, starts_on: u32) -> u32 {
+        let mut days = (self.numbers >> 1) as u32;
+        if self.has_positions() {
+            for (n, weekdays) in self.nth.into_iter().enumerate() {
+                days |= spread(weekdays, starts_on) & (0x7f << (7 * n));
+            }
+            days |= spread(self.last_weekdays, starts_on) & (0x7f << (length - 7));
+            days |= u32::from(self.last_day) << (length - 1);
         }
         days
     }

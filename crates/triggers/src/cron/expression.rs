@@ -133,9 +133,16 @@ pub(crate) fn items(field: Field, text: &str) -> impl Iterator<Item = Result<Ite
     // White space of any kind is trimmed outside, but only blanks may stand round a comma.
     let from = text.len() - text.trim_start().len();
     let end = text.trim_end().len().max(from);
+    let (least, greatest) = field.bounds();
     let mut next = Some(from);
     std::iter::from_fn(move || {
         let start = next?;
+        if let Some((value, length)) = lone_number(&text.as_bytes()[start..end])
+            && (least..=greatest).contains(&value)
+        {
+            next = (start + length < end).then_some(start + length + 1);
+            return Some(Ok(Item::One(value)));
+        }
         let length = text.as_bytes()[start..end].iter().position(|byte| *byte == b',');
         let stop = length.map_or(end, |length| start + length);
         next = length.map(|_| stop + 1);
@@ -151,6 +158,23 @@ pub(crate) fn items(field: Field, text: &str) -> impl Iterator<Item = Result<Ite
         };
         Some(reader.item())
     })
+}
+
+/// The number that a text begins with and its length, if that is an item of its own. It is the commonest item, so lists
+/// are read mostly by this; whatever it does not know is for the grammar.
+#[inline]
+pub(super) fn lone_number(text: &[u8]) -> Option<(u16, usize)> {
+    let (mut value, mut length) = (0, 0);
+    loop {
+        match text.get(length) {
+            None | Some(b',') if length > 0 => return Some((value, length)),
+            Some(digit) if digit.is_ascii_digit() && length < 4 => {
+                value = value * 10 + u16::from(digit - b'0');
+                length += 1;
+            }
+            _ => return None,
+        }
+    }
 }
 
 /// Reads one item.
@@ -181,7 +205,7 @@ impl<'a> Reader<'a> {
 
     /// `n`, `n-n`, `n/n`, `n-n/n`, and the position of a weekday, which starts with a digit too.
     fn numbers(&mut self) -> Result<Item, TriggerError> {
-        let first = self.number();
+        let (first, first_text) = self.number();
         if self.field == Field::Day && self.peek().is_some_and(|byte| byte.is_ascii_alphabetic()) {
             self.pos = 0;
             return self.position();
@@ -193,18 +217,19 @@ impl<'a> Reader<'a> {
         };
         let (least, greatest) = self.field.bounds();
         if first < u32::from(least) {
-            let problem = format!("the first value ({first}) is lower than the minimum value ({least})");
+            let problem = format!("the first value ({first_text}) is lower than the minimum value ({least})");
             return Err(self.error(0, problem));
         }
-        let checked = last.unwrap_or(first);
+        let (checked, text) = last.unwrap_or((first, first_text));
         if checked > u32::from(greatest) {
-            let problem = format!("the last value ({checked}) is higher than the maximum value ({greatest})");
+            let problem = format!("the last value ({text}) is higher than the maximum value ({greatest})");
             return Err(self.error(0, problem));
         }
         if first > checked {
-            return Err(self.error(0, format!("the range goes backwards, from {first} to {checked}")));
+            let problem = format!("the range goes backwards, from {first_text} to {text}");
+            return Err(self.error(0, problem));
         }
-        let (first, last) = (first as u16, last.map(|last| last as u16));
+        let (first, last) = (first as u16, last.map(|(last, _)| last as u16));
         let step = self.step(first, last.unwrap_or(greatest))?;
         self.end(match (last, step) {
             (Some(last), step) => Item::Range { first, last, step },
@@ -224,6 +249,20 @@ impl<'a> Reader<'a> {
         let first = self.name()?;
         if !self.take(b'-') {
             return self.end(Item::One(first));
+        }
+        match self.peek() {
+            None => {
+                let problem = format!("a {} is missing after \"-\"", self.named());
+                return Err(self.error(self.pos, problem));
+            }
+            Some(byte) if byte.is_ascii_digit() => {
+                let problem = format!(
+                    "a range from the name of a {0} ends in the name of a {0}",
+                    self.named()
+                );
+                return Err(self.error(self.pos, problem));
+            }
+            Some(_) => {}
         }
         let last = self.name()?;
         if first > last {
@@ -281,38 +320,44 @@ impl<'a> Reader<'a> {
         found
     }
 
-    /// A run of digits; a number too large for any field stays too large.
-    fn number(&mut self) -> u32 {
+    /// A run of digits, as a number and as written; one too large for any field stays too large.
+    fn number(&mut self) -> (u32, &'a str) {
+        let from = self.pos;
         let mut value: u32 = 0;
         while let Some(digit) = self.peek().filter(u8::is_ascii_digit) {
             value = value.saturating_mul(10).saturating_add(u32::from(digit - b'0'));
             self.pos += 1;
         }
-        value
+        (value, &self.item[from..self.pos])
     }
 
-    fn number_after(&mut self, what: &str) -> Result<u32, TriggerError> {
+    fn number_after(&mut self, what: &str) -> Result<(u32, &'a str), TriggerError> {
         if self.peek().is_some_and(|byte| byte.is_ascii_digit()) {
             return Ok(self.number());
         }
         Err(self.error(self.pos, format!("a number is missing after \"{what}\"")))
     }
 
-    /// A run of letters as the value it names.
-    fn name(&mut self) -> Result<u16, TriggerError> {
-        let from = self.pos;
-        while self.peek().is_some_and(|byte| byte.is_ascii_alphabetic()) {
-            self.pos += 1;
-        }
-        let name = &self.item[from..self.pos];
-        let what = if self.field == Field::Month {
+    /// What the names of the field stand for.
+    fn named(&self) -> &'static str {
+        if self.field == Field::Month {
             "month"
         } else {
             "weekday"
-        };
-        self.field
-            .value_of(name)
-            .ok_or_else(|| self.error(from, format!("there is no {what} \"{name}\"")))
+        }
+    }
+
+    /// A run of letters as the value it names.
+    fn name(&mut self) -> Result<u16, TriggerError> {
+        let rest = &self.item[self.pos..];
+        let length = rest.find(|c: char| !c.is_alphabetic()).unwrap_or(rest.len());
+        let (at, name) = (self.pos, &rest[..length]);
+        self.pos += length;
+        match self.field.value_of(name) {
+            Some(value) => Ok(value),
+            None if name.is_empty() => Err(self.error(at, "not an expression of this field")),
+            None => Err(self.error(at, format!("there is no {} \"{name}\"", self.named()))),
+        }
     }
 
     /// The step, if there is one. It must reach a second value.
@@ -321,13 +366,13 @@ impl<'a> Reader<'a> {
         if !self.take(b'/') {
             return Ok(None);
         }
-        let step = self.number_after("/")?;
+        let (step, text) = self.number_after("/")?;
         if step == 0 {
             return Err(self.error(at, "the step must be higher than 0"));
         }
         let range = last - first;
         if step > u32::from(range) {
-            let problem = format!("the step ({step}) is higher than the range it divides ({range})");
+            let problem = format!("the step ({text}) is higher than the range it divides ({range})");
             return Err(self.error(at, problem));
         }
         Ok(Some(step as u16))

@@ -1,6 +1,6 @@
 //! Cron triggers: eight fields, all of which must match, on the wall clock of a zone.
 //!
-//! `field` and `expression` are the grammar, `sets`, `clock`, `days` and `pattern` the plain calendar, `search`
+//! `field` and `expression` are the grammar, `sets`, `years`, `clock`, `days` and `pattern` the plain calendar, `search`
 //! and `count` lay it over a zone; `crontab` reads the two crontab dialects,
 //! `words` and `hazards` tell people about it. Nothing in here reads definitions or
 //! knows of intervals: that is `definition` and `trigger`.
@@ -17,6 +17,7 @@ mod search;
 mod sets;
 mod shape;
 mod words;
+mod years;
 
 pub use crontab::Dialect;
 pub use expression::{Expression, Item, Nth};
@@ -32,8 +33,9 @@ use clock::Clock;
 use days::Days;
 use pattern::Pattern;
 use search::{FIRST_SECOND, LAST_SECOND};
-use sets::{Bits, MonthDays, Years, all, values};
+use sets::{Bits, MonthDays, all, values};
 use std::ops::Range;
+use years::Years;
 
 /// A cron trigger, compiled.
 #[derive(Clone, Debug, PartialEq, Eq)]

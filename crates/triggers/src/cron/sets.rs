@@ -1,4 +1,4 @@
-//! The values of a field as sets: bits for small fields, spans for years.
+//! The values of a field as sets of bits; the years, which are many, are in `years`.
 //!
 //! Built from items once, when a trigger is read; the search only asks.
 
@@ -40,7 +40,7 @@ pub(crate) struct Span {
 }
 
 /// What an item spans in its field; nothing for those that only the field `day` has.
-fn span(field: Field, item: Item) -> Option<Span> {
+pub(crate) fn span(field: Field, item: Item) -> Option<Span> {
     let (least, greatest) = field.bounds();
     let (first, last, step) = match item {
         Item::All { step } => (least, greatest, step.unwrap_or(1)),
@@ -117,63 +117,5 @@ impl MonthDays {
     /// Whether days are meant by anything but their number.
     pub(crate) fn has_positions(&self) -> bool {
         self.nth != [0; 5] || self.last_weekdays != 0 || self.last_day
-    }
-}
-
-/// A set of years.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Years {
-    /// 1970 to 9999.
-    All,
-    /// The union of these.
-    Of(Box<[Span]>),
-}
-
-impl Years {
-    pub(crate) fn read(text: &str) -> Result<Self, TriggerError> {
-        if text == "*" {
-            return Ok(Self::All);
-        }
-        let (least, greatest) = Field::Year.bounds();
-        let everything = Span {
-            first: least,
-            last: greatest,
-            step: 1,
-        };
-        let spans: Box<[Span]> = items(Field::Year, text)
-            .filter_map(|item| item.map(|item| span(Field::Year, item)).transpose())
-            .collect::<Result<_, _>>()?;
-        Ok(if spans.contains(&everything) {
-            Self::All
-        } else {
-            Self::Of(spans)
-        })
-    }
-
-    /// The first year of the set at or after `year`.
-    pub(crate) fn next(&self, year: u16) -> Option<u16> {
-        let spans = match self {
-            Self::All => return Some(year.max(Field::Year.bounds().0)).filter(|year| *year <= 9999),
-            Self::Of(spans) => spans,
-        };
-        let in_span = |span: &Span| {
-            let past = year.saturating_sub(span.first);
-            let found = u32::from(span.first) + u32::from(past.div_ceil(span.step)) * u32::from(span.step);
-            (found <= u32::from(span.last)).then_some(found as u16)
-        };
-        spans.iter().filter_map(in_span).min()
-    }
-
-    /// The last year of the set at or before `year`.
-    pub(crate) fn previous(&self, year: u16) -> Option<u16> {
-        let spans = match self {
-            Self::All => return Some(year.min(9999)).filter(|year| *year >= Field::Year.bounds().0),
-            Self::Of(spans) => spans,
-        };
-        let in_span = |span: &Span| {
-            let past = year.min(span.last).checked_sub(span.first)?;
-            Some(span.first + past / span.step * span.step)
-        };
-        spans.iter().filter_map(in_span).max()
     }
 }

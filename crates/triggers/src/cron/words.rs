@@ -7,8 +7,9 @@ use super::Cron;
 use super::clock::Clock;
 use super::days::Days;
 use super::field::Field;
-use super::sets::{Bits, Span, Years};
+use super::sets::{Bits, Span};
 use super::shape::{Shape, members, shape};
+use super::years::Years;
 use crate::words::{listed, zone_words};
 
 const WEEKDAYS: [&str; 7] = [
@@ -230,7 +231,9 @@ fn ordinal_ending(number: u32) -> &'static str {
 }
 
 fn years(years: &Years) -> Option<String> {
-    let Years::Of(spans) = years else { return None };
+    let Years::Of(listed_years) = years else {
+        return None;
+    };
     let words = |span: &Span| match (span.first, span.last, span.step) {
         (first, last, _) if first == last => first.to_string(),
         (first, last, 1) => format!("{first} to {last}"),
@@ -242,5 +245,5 @@ fn years(years: &Years) -> Option<String> {
             )
         }
     };
-    Some(listed(spans.iter().map(words).collect(), "and"))
+    Some(listed(listed_years.items().iter().map(words).collect(), "and"))
 }

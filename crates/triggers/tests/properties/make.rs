@@ -314,12 +314,14 @@ pub(crate) fn by_days() -> impl Strategy<Value = Recipe> {
     })
 }
 
-/// A cron of a few fixed times around a change of its own zone, often with bounds close by, and that change (a second).
+/// A cron of a few fixed times around a change of its own zone, or of every hour, often with bounds close by, and that
+/// change (a second).
 pub(crate) fn at_a_change() -> impl Strategy<Value = (Recipe, i64)> {
     // Behind a gap of one hour the same minutes return; these gaps have other lengths.
     const ODD: [&str; 3] = ["Australia/Lord_Howe", "Antarctica/Troll", "Antarctica/Casey"];
     let changing = prop_oneof![select(ZONES[1..].to_vec()), select(ODD.to_vec())];
-    let hours = proptest::collection::btree_set(0_u32..4, 1..=4);
+    let few = proptest::collection::btree_set(0_u32..4, 1..=4);
+    let hours = prop_oneof![4 => few, 1 => Just((0_u32..24).collect::<BTreeSet<_>>())];
     let minutes = proptest::collection::btree_set(0_u32..60, 1..5);
     // Quarters of a second from the change.
     let bound = || proptest::option::of(-2_000_i64..16_000);

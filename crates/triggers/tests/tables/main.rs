@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a row that cannot be asked fails the test")]
 
 mod changes;
+mod hazards;
 mod refusals;
 
 use triggers::cron::Setting;

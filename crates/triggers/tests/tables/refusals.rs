@@ -54,6 +54,57 @@ fn errors_say_field_text_position_and_what_is_allowed() {
             "é",
             "year \"é\": not an expression of this field (at character 1)",
         ),
+        // Numbers stand there as they were written, however large.
+        (
+            "minute",
+            "1,99999999999",
+            "minute \"1,99999999999\": the last value (99999999999) is higher than the maximum value (59) (at character 3)",
+        ),
+        (
+            "minute",
+            "0-4294967296/2",
+            "minute \"0-4294967296/2\": the last value (4294967296) is higher than the maximum value (59) (at character 1)",
+        ),
+        (
+            "hour",
+            "99999999999-3",
+            "hour \"99999999999-3\": the range goes backwards, from 99999999999 to 3 (at character 1)",
+        ),
+        (
+            "second",
+            "*/99999999999",
+            "second \"*/99999999999\": the step (99999999999) is higher than the range it divides (59) (at character 2)",
+        ),
+        (
+            "month",
+            "00",
+            "month \"00\": the first value (00) is lower than the minimum value (1) (at character 1)",
+        ),
+        (
+            "day_of_week",
+            "mon-0",
+            "day_of_week \"mon-0\": a range from the name of a weekday ends in the name of a weekday (at character 5)",
+        ),
+        (
+            "month",
+            "1,jan-",
+            "month \"1,jan-\": a month is missing after \"-\" (at character 7)",
+        ),
+        (
+            "day_of_week",
+            "fri-!",
+            "day_of_week \"fri-!\": not an expression of this field (at character 5)",
+        ),
+        (
+            "day_of_week",
+            "mön",
+            "day_of_week \"mön\": there is no weekday \"mön\" (at character 1)",
+        ),
+        (
+            "month",
+            "?",
+            "month \"?\": not an expression of this field (at character 1)",
+        ),
     ];
     for (field, text, expected) in rows {
         let error = compile(field, text);
@@ -160,6 +211,16 @@ fn errors_of_a_crontab_line_say_where_in_the_line() {
         ),
         (
             Dialect::ApsCrontab,
+            "0 0 * * mon-0",
+            "crontab \"0 0 * * mon-0\": day_of_week \"mon-0\": a range from the name of a weekday ends in the name of a weekday (at character 13); allowed: ",
+        ),
+        (
+            Dialect::Crontab,
+            "99999999999 0 * * *",
+            "crontab \"99999999999 0 * * *\": minute \"99999999999\": the value (99999999999) is higher than the maximum value (59) (at character 1); allowed: ",
+        ),
+        (
+            Dialect::ApsCrontab,
             "@daily",
             "crontab \"@daily\": it has 1 of 5 fields: the hour is missing (at character 7); allowed: five fields",
         ),
@@ -214,6 +275,136 @@ fn json_that_means_something_else_is_refused() {
         assert_eq!(serde_json::to_string(&definition).unwrap(), text);
     }
     assert!(triggers::Case::parse(r#"{"kind":"cron","fields":null}"#).is_ok());
+}
+
+/// Members of a definition, which are those of a case as well.
+#[test]
+fn a_wrong_member_is_named_with_its_value_and_what_is_allowed() {
+    let dates = "YYYY-MM-DD, or YYYY-MM-DD HH:MM:SS[.ffffff] with an optional Z or +HH:MM";
+    let rows = [
+        (
+            r#"{"kind":"cron","dst":"both"}"#,
+            "dst \"both\": there is no such policy; allowed: literal, once",
+        ),
+        (
+            r#"{"kind":"cron","dst":3}"#,
+            "dst 3: it is not a text; allowed: literal, once",
+        ),
+        (
+            r#"{"kind":"cron","crontab":"* * * * *","dialect":"quartz"}"#,
+            "dialect \"quartz\": there is no such dialect; allowed: aps-crontab, crontab",
+        ),
+        (
+            r#"{"kind":"cron","dialect":[]}"#,
+            "dialect []: it is not a text; allowed: aps-crontab, crontab",
+        ),
+        (
+            r#"{"kind":"Cron"}"#,
+            "kind \"Cron\": there is no such kind of trigger; allowed: cron, interval, date",
+        ),
+        (
+            r#"{"kind":1}"#,
+            "kind 1: it is not a text; allowed: cron, interval, date",
+        ),
+        (
+            r#"{"kind":null}"#,
+            "the member \"kind\" is missing; allowed: cron, interval, date",
+        ),
+        (
+            r#"{}"#,
+            "the member \"kind\" is missing; allowed: cron, interval, date",
+        ),
+        (
+            r#"{"kind":"cron","crontab":5}"#,
+            "crontab 5: it is not a text; allowed: five fields in a text",
+        ),
+        (
+            r#"{"kind":"cron","tz":5}"#,
+            "tz 5: it is not a text; allowed: an IANA name",
+        ),
+        (
+            r#"{"kind":"cron","start":2024}"#,
+            &format!("start 2024: it is not a text; allowed: {dates}"),
+        ),
+        (
+            r#"{"kind":"cron","end":{}}"#,
+            &format!("end {{}}: it is not a text; allowed: {dates}"),
+        ),
+        (
+            r#"{"kind":"cron","jitter":"5"}"#,
+            "jitter \"5\": it is not a number; allowed: seconds, not negative",
+        ),
+    ];
+    for (text, expected) in rows {
+        let definition = serde_json::from_str::<Definition>(text).unwrap_err().to_string();
+        assert!(definition.starts_with(expected), "{text}: {definition}");
+        let case = triggers::Case::parse(text).unwrap_err().to_string();
+        assert!(
+            case.starts_with(&format!("not a case: {expected}")),
+            "{text}: {case}"
+        );
+    }
+}
+
+#[test]
+fn a_wrong_member_of_a_case_is_named_too() {
+    let instants = "allowed: YYYY-MM-DDTHH:MM:SS[.ffffff] and Z or +HH:MM";
+    let rows = [
+        (
+            r#""n":-1"#,
+            "n -1: it is no number of fires; allowed: a whole number, 0 to 1000000".to_owned(),
+        ),
+        (
+            r#""n":"5""#,
+            "n \"5\": it is no number of fires; allowed: a whole number".to_owned(),
+        ),
+        (
+            r#""id":5"#,
+            "id 5: it is not a text; allowed: any text".to_owned(),
+        ),
+        (r#""from":5"#, format!("from 5: it is not a text; {instants}")),
+        (
+            r#""prev":"x""#,
+            "prev \"x\": expected a year of four digits (at character 1); allowed: ".to_owned(),
+        ),
+        (
+            r#""created":"2024-01-01""#,
+            format!("created \"2024-01-01\": the offset from UTC is missing (at character 11); {instants}"),
+        ),
+        (
+            r#""from":"9999-12-31T23:59:59-01:00""#,
+            "from \"9999-12-31T23:59:59-01:00\": in UTC its year is outside of 0001 to 9999".to_owned(),
+        ),
+        (
+            r#""dst":"both""#,
+            "dst \"both\": there is no such policy; allowed: literal, once (at line 1, ".to_owned(),
+        ),
+        (
+            r#""dst":[]"#,
+            "dst []: it is not a text; allowed: literal, once".to_owned(),
+        ),
+    ];
+    for (member, expected) in rows {
+        let error = triggers::Case::parse(&format!(r#"{{"kind":"cron",{member}}}"#))
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.starts_with(&format!("not a case: {expected}")),
+            "{member}: {error}"
+        );
+    }
+    let many = triggers::Case::parse(r#"{"kind":"cron","n":1000001}"#).unwrap();
+    let error = many.answer(DstPolicy::Once).unwrap_err().to_string();
+    assert_eq!(
+        error,
+        "n 1000001: it is too large; allowed: a whole number, 0 to 1000000"
+    );
+    for mark in ["true", "false", "null", "\"once\""] {
+        assert!(
+            triggers::Case::parse(&format!(r#"{{"kind":"cron","dst":{mark}}}"#)).is_ok(),
+            "{mark}"
+        );
+    }
 }
 
 #[test]

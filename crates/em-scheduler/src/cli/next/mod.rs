@@ -7,7 +7,7 @@ mod trigger;
 use std::io::{self, Write};
 
 use clap::Args;
-use triggers::{Context, Hazard, UtcMicros, WallMicros, Zone};
+use triggers::{Context, Dialect, Hazard, UtcMicros, WallMicros, Zone};
 
 use super::Usage;
 use crate::clock::{Clock, SystemClock};
@@ -37,7 +37,7 @@ pub(super) struct Arguments {
     /// How a crontab line is read: aps-crontab (Monday is 0, day and weekday must both match) or crontab (Sunday is 0, day or
     /// weekday, @daily) [default: aps-crontab].
     #[arg(long, value_name = "DIALECT")]
-    dialect: Option<trigger::DialectName>,
+    dialect: Option<Dialect>,
     /// The time zone, by IANA name [env: EM_SCHEDULER_TIMEZONE] [default: the system's].
     #[arg(
         long,

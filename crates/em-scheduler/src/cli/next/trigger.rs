@@ -1,33 +1,17 @@
 //! The trigger that the flags of `next` describe.
 
-use std::str::FromStr;
-
 use serde_json::{Number, Value};
-use triggers::{Definition, Dialect, Kind};
+use triggers::{Definition, Kind};
 
 use super::Arguments;
 use crate::cli::Usage;
-
-/// A dialect by its name in a definition.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct DialectName(Dialect);
-
-impl FromStr for DialectName {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        serde_json::from_value(Value::from(text))
-            .map(Self)
-            .map_err(|_| "the dialects are aps-crontab and crontab".into())
-    }
-}
 
 pub(super) fn definition(arguments: &Arguments) -> Result<Definition, Usage> {
     let asked = &arguments.asked;
     let mut definition = if let Some(line) = &asked.crontab {
         Definition {
             crontab: Some(line.clone()),
-            dialect: arguments.dialect.map(|name| name.0),
+            dialect: arguments.dialect,
             ..Definition::new(Kind::Cron)
         }
     } else if let Some(text) = &asked.interval {
