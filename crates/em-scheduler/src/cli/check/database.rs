@@ -13,7 +13,7 @@ use super::{Finding, Level};
 use crate::cli::database::{self, Opened};
 use crate::config::{Config, DatabaseUrl};
 use crate::model::{ScheduleRules, TaskRow, jobs_of};
-use crate::store::{Store, StoreError, SyncPlan, SyncTask};
+use crate::store::{Store, StoreError, SyncPlan, SyncRange, SyncTask};
 
 const SUBJECT: &str = "database";
 /// A larger file is not copied.
@@ -200,7 +200,7 @@ async fn schedules(store: &dyn Store, rules: &ScheduleRules) -> Result<(usize, V
     let mut after = None;
     loop {
         after = store
-            .sync_page(now, after, PAGE, Arc::clone(&plan) as _)
+            .sync_page(now, SyncRange::After(after, PAGE), Arc::clone(&plan) as _)
             .await?
             .last;
         if after.is_none() {
