@@ -28,6 +28,7 @@ mod store {
     mod columns;
     mod decide;
     mod decide_edges;
+    mod differing;
     mod existing;
     mod fixture;
     mod harness;

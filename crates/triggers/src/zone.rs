@@ -100,6 +100,25 @@ impl Zone {
         WallMicros::new(instant.get().saturating_add(offset * MICROS))
     }
 
+    /// How far ahead of UTC a wall clock of this zone is at an instant, in microseconds, and the first instant from
+    /// which on that changes; none where it never does.
+    ///
+    /// ```
+    /// use triggers::{UtcMicros, Zone};
+    ///
+    /// let instant: UtcMicros = "2024-01-01T00:00:00Z".parse()?;
+    /// let (offset, until) = Zone::named("America/New_York")?.steady(instant);
+    /// assert_eq!(offset, -5 * 3_600_000_000);
+    /// assert_eq!(until.map(|until| until.to_string()), Some("2024-03-10T07:00:00Z".into()));
+    /// # Ok::<(), triggers::TriggerError>(())
+    /// ```
+    #[must_use]
+    pub fn steady(&self, instant: UtcMicros) -> (i64, Option<UtcMicros>) {
+        let stretch = self.stretch(instant.second_down());
+        let until = stretch.end.checked_mul(MICROS).map(UtcMicros::new);
+        (stretch.offset * MICROS, until)
+    }
+
     /// The instant at which a wall clock of this zone shows a time.
     ///
     /// A time that occurs twice is taken at its first pass. A time that the clock skips is moved forward by the

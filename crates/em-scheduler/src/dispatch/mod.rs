@@ -208,6 +208,11 @@ impl Dispatcher {
         self.0.desk().remembered()
     }
 
+    /// How many there are of them. While it changes, runs come and go.
+    pub fn at_hand(&self) -> usize {
+        self.0.desk().known().len()
+    }
+
     /// Notes that a write failed in a way that may have left rows nobody here knows of.
     pub fn report_astray(&self) {
         self.0.report_astray();

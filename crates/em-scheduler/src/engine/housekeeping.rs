@@ -10,6 +10,7 @@ use super::Engine;
 use super::plan::is_late;
 use super::publish::Publisher;
 use super::sync::Pass;
+use super::syncing::Syncing;
 use crate::clock::Stopwatch;
 use crate::instance::Place;
 use crate::model::{Delivery, JobKind, OpenRun, SendableRun, Settled, TaskId};
@@ -27,8 +28,6 @@ const LEASE: i64 = 10 * SECOND;
 const RENEW_EVERY: i64 = 2 * SECOND;
 const TAKE_OVER_EVERY: i64 = 5 * SECOND;
 const RETENTION_EVERY: i64 = 600 * SECOND;
-/// Tasks synchronised in one step.
-const PAGE: usize = 1_000;
 /// Final runs removed in one step.
 const OLD_RUNS: usize = 5_000;
 
@@ -45,10 +44,9 @@ pub(super) struct Chores {
     sync_at: Option<UtcMicros>,
     /// The last time seen: a clock that shows less was set back.
     seen: UtcMicros,
-    /// A pass under way: the last task done.
-    pass: Option<(Arc<Pass>, Option<TaskId>, usize)>,
-    /// A step of it that failed is tried again then.
-    pass_at: i64,
+    syncing: Option<Syncing>,
+    /// Its next step: at once, or where one has failed after a pause.
+    sync_step_at: i64,
     publisher: Publisher,
     sync_times: Trigger,
     leases: Leases,
@@ -91,8 +89,8 @@ impl Chores {
             retention_at: 60 * SECOND,
             sync_at: None,
             seen: engine.store.now(),
-            pass: None,
-            pass_at: 0,
+            syncing: None,
+            sync_step_at: 0,
             publisher: Publisher::default(),
             sync_times: sync_times(engine),
             leases: Leases::default(),
@@ -107,6 +105,14 @@ impl Chores {
     /// Ends what goes on beside the loop.
     pub(super) async fn end(&mut self) {
         self.publisher.end().await;
+        self.end_pass().await;
+    }
+
+    /// Gives up the pass under way, if there is one.
+    async fn end_pass(&mut self) {
+        if let Some(syncing) = self.syncing.take() {
+            syncing.end().await;
+        }
     }
 
     /// Whether the lease must be renewed before anything else: a process that was stopped for long may have been
@@ -124,17 +130,16 @@ impl Chores {
     pub(super) fn put_off(&mut self) {
         let later = self.running.micros() + SECOND;
         self.publisher.put_off(later);
-        self.pass_at = self.pass_at.max(later);
+        self.sync_step_at = self.sync_step_at.max(later);
     }
 
     /// In how many microseconds the loop must come back for a chore at the latest.
     pub(super) fn next_in(&self) -> i64 {
-        let next = match self.publisher.wants() {
-            _ if self.pass.is_some() => self.pass_at,
-            Some(publishing) => publishing,
-            None => return SECOND,
-        };
-        (next - self.running.micros()).clamp(0, SECOND)
+        let now = self.running.micros();
+        let syncing = self.syncing.as_ref().filter(|syncing| syncing.has_page());
+        let syncing = syncing.map(|_| self.sync_step_at);
+        let next = syncing.into_iter().chain(self.publisher.wants()).min();
+        next.map_or(SECOND, |next| (next - now).clamp(0, SECOND))
     }
 
     /// The minute of `job_sync` has come. After the clock was set back its next minute is found anew.
@@ -143,7 +148,7 @@ impl Chores {
             self.sync_at = self.sync_times.next_fire(None, now);
         }
         self.seen = now;
-        self.pass.is_none() && self.sync_at.is_some_and(|at| at <= now)
+        self.syncing.is_none() && self.sync_at.is_some_and(|at| at <= now)
     }
 }
 
@@ -164,11 +169,12 @@ impl Engine {
         }
         self.take_over_dead(chores).await?;
         self.start_pass(chores, self.store.now()).await?;
-        while chores.pass.is_some() {
+        while chores.syncing.is_some() {
             if chores.lease_is_old() {
                 self.renew_lease(chores).await?;
             }
-            self.sync_step(chores).await?;
+            // There is nothing else to do, but what is to be found out may take longer than the lease.
+            self.sync_step(chores, RENEW_EVERY).await?;
         }
         Ok(())
     }
@@ -180,7 +186,7 @@ impl Engine {
         let stopped = self.control.is_stopped();
         if stopped {
             // Nobody goes on with it, and the loop must not come back for it.
-            chores.pass = None;
+            chores.end_pass().await;
         }
         let look_at_once = chores.astray_again_at <= passed && self.dispatcher.take_astray();
         if look_at_once || chores.find_astray_at <= passed {
@@ -192,12 +198,12 @@ impl Engine {
         if chores.take_over_at <= passed && !stopped {
             self.take_over_dead(chores).await?;
         }
-        chores.publisher.look(passed, &self.store).await;
+        chores.publisher.look(passed, &self.store, &self.dispatcher).await;
         if chores.sync_is_due(now) && !stopped {
             self.start_pass(chores, now).await?;
         }
-        if chores.pass.is_some() && chores.pass_at <= passed && !stopped {
-            self.sync_step(chores).await?;
+        if chores.syncing.is_some() && chores.sync_step_at <= passed && !stopped {
+            self.sync_step(chores, 0).await?;
         }
         if chores.retention_at <= passed {
             self.retention_step(chores, now).await?;
@@ -283,54 +289,31 @@ impl Engine {
     }
 
     async fn start_pass(&self, chores: &mut Chores, now: UtcMicros) -> Result<()> {
-        let first_ever = !self.store.synced_before().await?;
+        chores.end_pass().await;
         let pass = Pass {
             now,
             rules: self.settings.rules.clone(),
             grace: self.settings.firing.grace,
-            first_ever,
+            first_ever: !self.store.synced_before().await?,
         };
-        chores.pass = Some((Arc::new(pass), None, 0));
+        chores.syncing = Some(Syncing::begin(pass, &self.store));
         chores.sync_at = chores.sync_times.next_fire(None, now.saturating_add(1));
         Ok(())
     }
 
-    async fn sync_step(&self, chores: &mut Chores) -> Result<()> {
-        let Some((pass, after, changed)) = chores.pass.take() else {
+    async fn sync_step(&self, chores: &mut Chores, longest_wait: i64) -> Result<()> {
+        let Some(syncing) = &mut chores.syncing else {
             return Ok(());
         };
-        let planner = Arc::clone(&pass);
-        let page = self
-            .store
-            .sync_page(
-                self.store.now(),
-                after,
-                PAGE,
-                Arc::new(move |task| planner.plan(task)),
-            )
-            .await;
-        match page {
-            Ok(page) if page.last.is_some() => {
-                chores.pass = Some((pass, page.last, changed + page.changed));
-                Ok(())
-            }
-            Ok(page) => {
-                let changed = changed + page.changed;
-                if changed > 0 {
-                    tracing::info!(tasks = changed, "job_sync brought tasks and jobs in line");
-                }
-                if pass.first_ever {
-                    self.store.set_synced(self.store.now()).await
-                } else {
-                    Ok(())
-                }
-            }
+        match syncing.step(&self.store, longest_wait).await {
+            Ok(true) => chores.syncing = None,
+            Ok(false) => {}
             Err(error) => {
-                chores.pass = Some((pass, after, changed));
-                chores.pass_at = chores.running.micros() + SECOND;
-                Err(error)
+                chores.sync_step_at = chores.running.micros() + SECOND;
+                return Err(error);
             }
         }
+        Ok(())
     }
 
     async fn retention_step(&self, chores: &mut Chores, now: UtcMicros) -> Result<()> {

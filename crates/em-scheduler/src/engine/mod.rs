@@ -1,15 +1,17 @@
 //! The engine: decides what is due, and nothing else. One loop on a thread of its own.
 //!
-//! [`plan`] is the firing rule, pure; `tick` is one round (decide, commit, hand over); `run` is the loop; `sync` and
-//! `housekeeping` are the chores beside it, `publish` works beside the loop. It never sends a request itself (dispatch does) and never meets the API:
-//! both work on the store, and the bell tells the loop to look.
+//! [`plan`] is the firing rule, pure; `tick` is one round (decide, commit, hand over); `run` is the loop; `housekeeping`
+//! are the chores in its pauses, of which `sync` says what `job_sync` changes and `syncing` goes through the tasks step
+//! by step; `publish` works beside the loop. It never sends a request itself (dispatch does) and never meets the API: both
+//! work on the store, and the bell tells the loop to look.
 
 mod compiled;
 mod housekeeping;
 pub mod plan;
 mod publish;
 mod run;
-mod sync;
+pub mod sync;
+mod syncing;
 mod tick;
 
 use std::sync::Arc;

@@ -2,34 +2,68 @@
 //!
 //! An update of `task` is dear (em_web has 38 indexes on it, and each gets a new entry: some 100 µs), and a task that
 //! fires each second is one update a second. In the loop a page of them made every run late that came due meanwhile.
-//! Here they are written in a task of their own, which rests four times as long as it works: firing comes first. So
-//! each is published within a second while there are some 2,000 a second to write; beyond that they come later.
+//! Here they are written in a task of their own, which rests four times as long as it works while runs come and go:
+//! firing comes first. So each is published within a second while there are some 2,000 a second to write. Beyond that,
+//! and after a burst until its last run has ended, they come later; then there is no rest.
+//!
+//! A round takes no longer than a second, and what it has not come to goes into the next. There tasks that fire seldom
+//! have half of each page: what is written for them stays true for long, and they wait for nobody.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::task::JoinHandle;
 
 use crate::clock::Stopwatch;
+use crate::dispatch::Dispatcher;
 use crate::model::TaskId;
 use crate::store::Store;
 
 /// Microseconds from one beginning to the next.
 const EVERY: i64 = 1_000_000;
+/// A round begins no page after so many microseconds.
+const ROUND: i64 = 900_000;
+/// One that has not ended by its time is looked at again so soon.
+const AGAIN: i64 = 20_000;
 /// Tasks published in one transaction.
 const PAGE: usize = 200;
-/// After a page the publisher rests for so many times what the page took.
+/// After a page the publisher rests for so many times what the page took, while runs come and go.
 const REST: u32 = 4;
+/// What was published fires seldom if it was not published before in one or two times so many microseconds.
+const SELDOM: i64 = 30_000_000;
 
 /// The tasks whose next run may have changed, and those being written just now.
 #[derive(Debug, Default)]
 pub(super) struct Publisher {
     waiting: BTreeSet<TaskId>,
+    /// What the last round did not come to, or could not write.
+    left: VecDeque<TaskId>,
     /// By the time that has passed, as the chores count it.
     at: i64,
-    /// Answers the tasks it could not write.
-    at_work: Option<JoinHandle<Vec<TaskId>>>,
+    at_work: Option<JoinHandle<VecDeque<TaskId>>>,
+    lately: Lately,
+}
+
+/// The tasks published lately: since the last turn, and between the last two.
+#[derive(Debug, Default)]
+struct Lately {
+    since: BTreeSet<TaskId>,
+    before: BTreeSet<TaskId>,
+    turn_at: i64,
+}
+
+impl Lately {
+    fn has(&self, task: TaskId) -> bool {
+        self.since.contains(&task) || self.before.contains(&task)
+    }
+
+    fn turn(&mut self, passed: i64) {
+        if self.turn_at <= passed {
+            self.turn_at = passed + SELDOM;
+            self.before = std::mem::take(&mut self.since);
+        }
+    }
 }
 
 impl Publisher {
@@ -40,7 +74,8 @@ impl Publisher {
 
     /// When it wants to be looked at, unless there is nothing to do.
     pub(super) fn wants(&self) -> Option<i64> {
-        (self.at_work.is_some() || !self.waiting.is_empty()).then_some(self.at)
+        let something = self.at_work.is_some() || !self.waiting.is_empty() || !self.left.is_empty();
+        something.then_some(self.at)
     }
 
     /// It wants nothing before then.
@@ -57,36 +92,113 @@ impl Publisher {
         }
     }
 
-    /// Takes back what the last round could not write, and begins the next if its time has come.
-    pub(super) async fn look(&mut self, passed: i64, store: &Arc<dyn Store>) {
+    /// Takes back what the last round did not write, and begins the next if its time has come.
+    pub(super) async fn look(&mut self, passed: i64, store: &Arc<dyn Store>, dispatcher: &Dispatcher) {
         if self.wants().is_none_or(|at| at > passed) {
             return;
         }
-        self.at = passed + EVERY;
-        if let Some(ended) = self.at_work.take_if(|work| work.is_finished()) {
+        if let Some(work) = self.at_work.take() {
+            if !work.is_finished() {
+                self.at_work = Some(work);
+                self.at = passed + AGAIN;
+                return;
+            }
             // A panic in it has been reported by its hook; job_sync will find what it left.
-            self.waiting.extend(ended.await.unwrap_or_default());
+            self.left = work.await.unwrap_or_default();
         }
-        if self.at_work.is_none() && !self.waiting.is_empty() {
-            let tasks = std::mem::take(&mut self.waiting).into_iter().collect();
-            self.at_work = Some(tokio::spawn(publish(Arc::clone(store), tasks)));
+        self.at = passed + EVERY;
+        let round = self.round(passed);
+        if !round.is_empty() {
+            self.at_work = Some(tokio::spawn(publish(
+                Arc::clone(store),
+                dispatcher.clone(),
+                round,
+            )));
         }
+    }
+
+    /// What is to be published, in this order.
+    fn round(&mut self, passed: i64) -> VecDeque<TaskId> {
+        self.lately.turn(passed);
+        let waiting = std::mem::take(&mut self.waiting);
+        let left = std::mem::take(&mut self.left);
+        let known: BTreeSet<TaskId> = left.iter().copied().collect();
+        let (often, seldom): (Vec<TaskId>, Vec<TaskId>) = waiting
+            .into_iter()
+            .filter(|task| !known.contains(task))
+            .partition(|task| self.lately.has(*task));
+        self.lately.since.extend(&seldom);
+        self.lately.since.extend(&often);
+        let mut seldom = VecDeque::from(seldom);
+        let mut others: VecDeque<TaskId> = left.into_iter().chain(often).collect();
+        let mut round = VecDeque::with_capacity(seldom.len() + others.len());
+        while !seldom.is_empty() && !others.is_empty() {
+            for half in [&mut seldom, &mut others] {
+                round.extend(half.drain(..half.len().min(PAGE / 2)));
+            }
+        }
+        round.extend(seldom.into_iter().chain(others));
+        round
     }
 }
 
-async fn publish(store: Arc<dyn Store>, tasks: Vec<TaskId>) -> Vec<TaskId> {
-    let mut left = Vec::new();
-    for (place, page) in tasks.chunks(PAGE).enumerate() {
+/// Publishes these tasks; answers those it could not write, or had no time for.
+async fn publish(
+    store: Arc<dyn Store>,
+    dispatcher: Dispatcher,
+    mut tasks: VecDeque<TaskId>,
+) -> VecDeque<TaskId> {
+    let began = Stopwatch::start();
+    let mut all_held = Vec::new();
+    while !tasks.is_empty() && began.micros() < ROUND {
+        let runs = dispatcher.at_hand();
         let took = Stopwatch::start();
-        match store.publish_next_runs(store.now(), page.to_vec()).await {
-            Ok(held) => left.extend(held),
+        let page = tasks.iter().take(PAGE).copied().collect();
+        match store.publish_next_runs(store.now(), page).await {
+            Ok(held) => all_held.extend(held),
             Err(error) => {
                 tracing::warn!(%error, "next runs could not be published; it is tried again");
-                left.extend_from_slice(&tasks[place * PAGE..]);
                 break;
             }
         }
-        tokio::time::sleep(REST * Duration::from_micros(took.micros().unsigned_abs())).await;
+        tasks.drain(..tasks.len().min(PAGE));
+        if dispatcher.at_hand() != runs {
+            tokio::time::sleep(REST * Duration::from_micros(took.micros().unsigned_abs())).await;
+        }
     }
-    left
+    tasks.extend(all_held);
+    tasks
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_fires_seldom_waits_for_nobody() {
+        let mut publisher = Publisher::default();
+        publisher.note((1..=1_000).collect());
+        assert_eq!(publisher.round(0).len(), 1_000);
+        // Of the burst half is left when one more comes, beside some that have been published just now.
+        publisher.left = (501..=1_000).collect();
+        publisher.note(vec![2_000, 3, 600, 4]);
+        let round: Vec<TaskId> = publisher.round(EVERY).into();
+        assert_eq!(round[..2], [2_000, 501]);
+        assert_eq!(round[500..], [1_000, 3, 4]);
+        // Two turns later those of the burst fire seldom again.
+        publisher.round(SELDOM);
+        publisher.left = VecDeque::from([7]);
+        publisher.note(vec![600]);
+        assert_eq!(publisher.round(2 * SELDOM + EVERY), [600, 7]);
+    }
+
+    #[test]
+    fn a_round_has_each_task_once_and_forgets_none() {
+        let mut publisher = Publisher::default();
+        publisher.left = (1..=700).collect();
+        publisher.note((500..=1_300).collect());
+        let mut round: Vec<TaskId> = publisher.round(0).into();
+        round.sort_unstable();
+        assert_eq!(round, (1..=1_300).collect::<Vec<_>>());
+    }
 }

@@ -9,17 +9,20 @@ use crate::store::{SyncPlan, SyncTask};
 
 /// What a pass knows beside the rows.
 #[derive(Debug, Clone)]
-pub(super) struct Pass {
-    pub(super) now: UtcMicros,
-    pub(super) rules: ScheduleRules,
+pub struct Pass {
+    /// What is added is added now.
+    pub now: UtcMicros,
+    /// Zone and policy at clock changes.
+    pub rules: ScheduleRules,
     /// Microseconds of grace.
-    pub(super) grace: i64,
+    pub grace: i64,
     /// No pass has ever gone through on this database: somebody else scheduled these tasks before us.
-    pub(super) first_ever: bool,
+    pub first_ever: bool,
 }
 
 impl Pass {
-    pub(super) fn plan(&self, stored: &SyncTask) -> SyncPlan {
+    /// The changes to one task.
+    pub fn plan(&self, stored: &SyncTask) -> SyncPlan {
         match &stored.task {
             Err(reason) => report(stored, reason.clone(), reason),
             Ok(task) if task.enabled => self.enabled(task, stored),

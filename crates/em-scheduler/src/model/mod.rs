@@ -10,5 +10,8 @@ mod task;
 pub use event::{Event, RunIdColumn};
 pub use job::{DueJob, JobKind, ListedJob, NewJob, Next, Outcome, Plan, SkipReason, StoredJob, Verdict};
 pub use run::{Delivery, OpenRun, RunKey, RunState, SendableRun, Settled, Settlement};
-pub use schedule::{InvalidSchedule, ScheduleRules, WantedJob, delayed_job, jobs_of, manual_job_id};
+pub use schedule::{
+    InvalidSchedule, ScheduleRules, WantedJob, definitions_of, delayed_job, display_prefix, jobs_of,
+    manual_job_id,
+};
 pub use task::{ProjectRow, TaskId, TaskRow};

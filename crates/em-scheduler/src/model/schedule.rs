@@ -73,33 +73,48 @@ pub fn jobs_of(task: &TaskRow, rules: &ScheduleRules) -> Result<Vec<WantedJob>, 
     let Some(project) = &task.project else {
         return Err(InvalidSchedule(format!("task {} has no project", task.id)));
     };
-    let mut wanted = Vec::new();
-    let mut want = |id: String, kind: JobKind, parsed: Definition| {
-        wanted.push(WantedJob {
-            id,
-            kind,
-            name: display_name(project, task),
-            definition: definition_text(&parsed),
-            task_id: task.id,
-            project_id: project.id,
-            parsed,
-        });
-    };
+    let name = display_name(project, task);
+    let wanted = triggers_of(project, rules)?.into_iter();
+    let wanted = wanted.map(|(kind, parsed)| WantedJob {
+        id: job_id(project, task.id, kind),
+        kind,
+        name: name.clone(),
+        definition: definition_text(&parsed),
+        task_id: task.id,
+        project_id: project.id,
+        parsed,
+    });
+    Ok(wanted.collect())
+}
+
+/// The definitions that the jobs of any task of this project have, by kind, as text.
+///
+/// # Errors
+/// As for [`jobs_of`].
+pub fn definitions_of(
+    project: &ProjectRow,
+    rules: &ScheduleRules,
+) -> Result<Vec<(JobKind, String)>, InvalidSchedule> {
+    let triggers = triggers_of(project, rules)?.into_iter();
+    Ok(triggers
+        .map(|(kind, parsed)| (kind, definition_text(&parsed)))
+        .collect())
+}
+
+/// The active triggers of a project, at most one of each kind.
+fn triggers_of(
+    project: &ProjectRow,
+    rules: &ScheduleRules,
+) -> Result<Vec<(JobKind, Definition)>, InvalidSchedule> {
+    let mut triggers = Vec::new();
     if project.cron {
         let fields = CRON_FIELDS
             .iter()
             .zip(project.cron_fields)
             .filter_map(|(name, value)| Some(((*name).to_owned(), Value::from(value?))));
-        want(
-            format!("{}-{}-cron", project.id, task.id),
-            JobKind::Cron,
-            definition(
-                Kind::Cron,
-                fields.collect(),
-                rules,
-                [project.cron_start, project.cron_end],
-            ),
-        );
+        let dates = [project.cron_start, project.cron_end];
+        let cron = definition(Kind::Cron, fields.collect(), rules, dates);
+        triggers.push((JobKind::Cron, cron));
     }
     if project.interval {
         let kind = project.interval_type.as_deref();
@@ -115,16 +130,9 @@ pub fn jobs_of(task: &TaskRow, rules: &ScheduleRules) -> Result<Vec<WantedJob>, 
             Some(value) => value,
         };
         let fields = BTreeMap::from([((*unit).to_owned(), Value::from(value))]);
-        want(
-            format!("{}-{}-intv", project.id, task.id),
-            JobKind::Interval,
-            definition(
-                Kind::Interval,
-                fields,
-                rules,
-                [project.interval_start, project.interval_end],
-            ),
-        );
+        let dates = [project.interval_start, project.interval_end];
+        let interval = definition(Kind::Interval, fields, rules, dates);
+        triggers.push((JobKind::Interval, interval));
     }
     if project.one_off {
         let Some(date) = project.one_off_date else {
@@ -134,18 +142,20 @@ pub fn jobs_of(task: &TaskRow, rules: &ScheduleRules) -> Result<Vec<WantedJob>, 
             )));
         };
         let fields = BTreeMap::from([("run_date".to_owned(), Value::from(date.to_string()))]);
-        want(
-            format!(
-                "{}-{}-{}",
-                project.id,
-                task.id,
-                one_off_digits(project.id, task.id, date)
-            ),
-            JobKind::OneOff,
-            definition(Kind::Date, fields, rules, [None, None]),
-        );
+        let one_off = definition(Kind::Date, fields, rules, [None, None]);
+        triggers.push((JobKind::OneOff, one_off));
     }
-    Ok(wanted)
+    Ok(triggers)
+}
+
+/// The id of the job that a trigger of the project asks for (spec §2).
+fn job_id(project: &ProjectRow, task: TaskId, kind: JobKind) -> String {
+    let last = match (kind, project.one_off_date) {
+        (JobKind::Cron, _) => "cron".to_owned(),
+        (JobKind::OneOff, Some(date)) => one_off_digits(project.id, task, date),
+        _ => "intv".to_owned(),
+    };
+    format!("{}-{task}-{last}", project.id)
 }
 
 impl WantedJob {
@@ -220,11 +230,12 @@ pub fn manual_job_id(task: &TaskRow, digits: &str) -> String {
 }
 
 fn display_name(project: &ProjectRow, task: &TaskRow) -> String {
-    format!(
-        "{}: {}",
-        project.name.as_deref().unwrap_or(""),
-        task.name.as_deref().unwrap_or("")
-    )
+    display_prefix(project) + task.name.as_deref().unwrap_or("")
+}
+
+/// What stands before the name of the task in the names of its jobs.
+pub fn display_prefix(project: &ProjectRow) -> String {
+    format!("{}: ", project.name.as_deref().unwrap_or(""))
 }
 
 /// Zone and policy are part of a definition only where they mean something: an interval without dates is absolute

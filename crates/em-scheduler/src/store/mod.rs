@@ -26,7 +26,8 @@ pub use migrations::Standing;
 pub use pages::{ListLimits, Pages};
 
 use crate::model::{
-    DueJob, ListedJob, NewJob, OpenRun, Plan, RunKey, SendableRun, Settlement, StoredJob, TaskId, TaskRow,
+    DueJob, ListedJob, NewJob, OpenRun, Plan, RunKey, ScheduleRules, SendableRun, Settlement, StoredJob,
+    TaskId, TaskRow,
 };
 
 /// Thinks inside the transaction that decides.
@@ -139,10 +140,19 @@ pub struct NextRun {
 /// Thinks inside the transaction that synchronises one page of tasks.
 pub type SyncPlanner = Arc<dyn Fn(&SyncTask) -> SyncPlan + Send + Sync>;
 
+/// The tasks of one page of `job_sync`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SyncRange {
+    /// So many tasks after this one, in order of id.
+    After(Option<TaskId>, usize),
+    /// These, in order of id.
+    Of(Vec<TaskId>),
+}
+
 /// What one page of `job_sync` did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SyncedPage {
-    /// The last task of the page; none: there are no more tasks.
+    /// The last task of the range; none: there are no more tasks.
     pub last: Option<TaskId>,
     /// How many tasks were changed.
     pub changed: usize,
@@ -254,15 +264,12 @@ pub trait Store: Send + Sync {
     /// write because somebody else holds their rows: to be tried again.
     async fn publish_next_runs(&self, now: UtcMicros, tasks: Vec<TaskId>) -> Result<Vec<TaskId>>;
 
-    /// One page of `job_sync`, tasks after `after` in order of id. Each task is compared and changed in one transaction,
-    /// a page in as many as it takes.
-    async fn sync_page(
-        &self,
-        now: UtcMicros,
-        after: Option<TaskId>,
-        limit: usize,
-        plan: SyncPlanner,
-    ) -> Result<SyncedPage>;
+    /// One page of `job_sync`. Each task is compared and changed in one transaction, a page in as many as it takes.
+    async fn sync_page(&self, now: UtcMicros, range: SyncRange, plan: SyncPlanner) -> Result<SyncedPage>;
+
+    /// The tasks that `job_sync` may have to change, by these rules, in order of id: every one that differs from what
+    /// is stored for it, and perhaps others. None where to find them out is not cheaper than to go through all.
+    async fn find_differing(&self, now: UtcMicros, rules: ScheduleRules) -> Result<Option<Vec<TaskId>>>;
 
     /// Whether `job_sync` has ever gone through on this database.
     async fn synced_before(&self) -> Result<bool>;

@@ -8,10 +8,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use em_scheduler::model::{ListedJob, RunKey, SendableRun, Settlement, TaskId, TaskRow};
+use em_scheduler::model::{ListedJob, RunKey, ScheduleRules, SendableRun, Settlement, TaskId, TaskRow};
 use em_scheduler::store::{
     Decided, Decider, Instance, JobNamer, JobPlanner, NextRun, Pages, Replaced, Result, Store, StoreError,
-    SyncPlanner, SyncedPage, TakeOverJudge,
+    SyncPlanner, SyncRange, SyncedPage, TakeOverJudge,
 };
 use triggers::UtcMicros;
 
@@ -308,15 +308,16 @@ impl Store for FaultyStore {
         .await
     }
 
-    async fn sync_page(
-        &self,
-        now: UtcMicros,
-        after: Option<TaskId>,
-        limit: usize,
-        plan: SyncPlanner,
-    ) -> Result<SyncedPage> {
+    async fn sync_page(&self, now: UtcMicros, range: SyncRange, plan: SyncPlanner) -> Result<SyncedPage> {
         self.step(Op::Sync, async {
-            real!(self, inner => inner.sync_page(now, after, limit, plan))
+            real!(self, inner => inner.sync_page(now, range, plan))
+        })
+        .await
+    }
+
+    async fn find_differing(&self, now: UtcMicros, rules: ScheduleRules) -> Result<Option<Vec<TaskId>>> {
+        self.step(Op::Read("differing"), async {
+            real!(self, inner => inner.find_differing(now, rules))
         })
         .await
     }

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use em_scheduler::clock::SystemClock;
 use em_scheduler::model::{DueJob, OpenRun, Settled, TaskRow};
 use em_scheduler::store::postgres::{PostgresOptions, PostgresStore};
-use em_scheduler::store::{JobPlanner, Result, Store, SyncPlan, SyncTask, TakeOver};
+use em_scheduler::store::{JobPlanner, Result, Store, SyncPlan, SyncRange, SyncTask, TakeOver};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
@@ -189,7 +189,11 @@ fn where_begin_is_refused_nothing_is_written() {
             clear_estimate: true,
             ..SyncPlan::default()
         };
-        let sync = async || store.sync_page(now, None, 100, Arc::new(plan)).await;
+        let sync = async || {
+            store
+                .sync_page(now, SyncRange::After(None, 100), Arc::new(plan))
+                .await
+        };
         all_or_nothing(h, proxy, "sync_page", sync).await;
         let adopt = || Arc::new(|_: &OpenRun| TakeOver::Adopt) as _;
         let take_over = async || store.take_over(now, vec!["gone".into()], false, adopt()).await;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use em_scheduler::model::{Next, Settled, Settlement};
-use em_scheduler::store::{SyncPlan, SyncTask};
+use em_scheduler::store::{SyncPlan, SyncRange, SyncTask};
 
 use super::decide::{send_and, send_then};
 use super::fixture::job;
@@ -71,7 +71,7 @@ async fn everything(h: &Harness) {
         ..SyncPlan::default()
     };
     h.store
-        .sync_page(after(3), None, 9, Arc::new(plan))
+        .sync_page(after(3), SyncRange::After(None, 9), Arc::new(plan))
         .await
         .unwrap();
     h.decide(after(60), |job| Ok(send_and(job, Next::Finished))).await;

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
 use em_scheduler::model::JobKind;
-use em_scheduler::store::{SyncPlan, SyncTask, SyncedPage};
+use em_scheduler::store::{SyncPlan, SyncRange, SyncTask, SyncedPage};
 
 use super::fixture::job;
 use super::harness::{Harness, NOW, after, at};
@@ -35,7 +35,11 @@ async fn pages_go_through_all_tasks(h: Harness) {
                 ..SyncPlan::default()
             }
         });
-        let page = h.store.sync_page(at(NOW), after, 2, plan).await.unwrap();
+        let page = h
+            .store
+            .sync_page(at(NOW), SyncRange::After(after, 2), plan)
+            .await
+            .unwrap();
         pages += 1;
         let Some(last) = page.last else { break };
         assert_eq!(page.changed, usize::from(last == 8));
@@ -94,7 +98,11 @@ async fn the_planner_sees_what_is_stored(h: Harness) {
         );
         SyncPlan::default()
     });
-    let page = h.store.sync_page(at(NOW), None, 100, plan).await.unwrap();
+    let page = h
+        .store
+        .sync_page(at(NOW), SyncRange::After(None, 100), plan)
+        .await
+        .unwrap();
     assert_eq!(
         page,
         SyncedPage {
@@ -106,7 +114,7 @@ async fn the_planner_sees_what_is_stored(h: Harness) {
 
 async fn page(h: &Harness, plan: impl Fn(&SyncTask) -> SyncPlan + Send + Sync + 'static) -> usize {
     h.store
-        .sync_page(after(1), None, 100, Arc::new(plan))
+        .sync_page(after(1), SyncRange::After(None, 100), Arc::new(plan))
         .await
         .unwrap()
         .changed

@@ -20,7 +20,7 @@ use crate::instance::Place;
 use crate::model::{ScheduleRules, TaskRow, jobs_of};
 use crate::store::postgres::{PostgresOptions, PostgresStore};
 use crate::store::sqlite::SqliteStore;
-use crate::store::{Standing, Store, StoreError, SyncPlan, SyncTask};
+use crate::store::{Standing, Store, StoreError, SyncPlan, SyncRange, SyncTask};
 
 const SUBJECT: &str = "database";
 /// A larger file is not copied.
@@ -277,7 +277,7 @@ async fn schedules(store: &dyn Store, rules: &ScheduleRules) -> Result<(usize, V
     let mut after = None;
     loop {
         after = store
-            .sync_page(now, after, PAGE, Arc::clone(&plan) as _)
+            .sync_page(now, SyncRange::After(after, PAGE), Arc::clone(&plan) as _)
             .await?
             .last;
         if after.is_none() {

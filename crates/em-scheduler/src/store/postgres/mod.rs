@@ -5,6 +5,7 @@
 //!  url ─▶ connect (pool, session, tls) ─▶ link ─▶ schema (create, verify, migrate)
 //!                                          tx      one transaction: statements, locks, events
 //!          jobs  sync      what the API and job_sync change
+//!          compare         what job_sync may have to change
 //!          lists           what goes through all jobs, row by row
 //!          firing  runs    what the engine decides and settles
 //!          tasks  debts    what is written into em_web's task
@@ -15,6 +16,7 @@
 //! not move between two statements is locked (see `tx`).
 
 mod clock;
+mod compare;
 mod connect;
 mod debts;
 mod error;
@@ -51,10 +53,10 @@ use self::tx::{Guard, Scope, Tx};
 use self::url::Target;
 use super::{
     Decided, Decider, Instance, JobNamer, JobPlanner, ListLimits, NextRun, Pages, Replaced, Result, Standing,
-    Store, SyncPlanner, SyncedPage, TakeOverJudge, codec, pages,
+    Store, SyncPlanner, SyncRange, SyncedPage, TakeOverJudge, codec, pages,
 };
 use crate::clock::Clock;
-use crate::model::{ListedJob, RunKey, SendableRun, Settlement, TaskId, TaskRow};
+use crate::model::{ListedJob, RunKey, ScheduleRules, SendableRun, Settlement, TaskId, TaskRow};
 
 /// Names in `scheduler_state`.
 const PAUSED: &str = "paused";
@@ -407,17 +409,20 @@ impl Store for PostgresStore {
         .await
     }
 
-    async fn sync_page(
-        &self,
-        now: UtcMicros,
-        after: Option<TaskId>,
-        limit: usize,
-        plan: SyncPlanner,
-    ) -> Result<SyncedPage> {
+    async fn sync_page(&self, now: UtcMicros, range: SyncRange, plan: SyncPlanner) -> Result<SyncedPage> {
         self.write_much(now, move |tx| {
-            Box::pin(async move { sync::sync_page(tx, (after, limit), &plan).await })
+            Box::pin(async move { sync::sync_page(tx, &range, &plan).await })
         })
         .await
+    }
+
+    async fn find_differing(&self, now: UtcMicros, rules: ScheduleRules) -> Result<Option<Vec<TaskId>>> {
+        let found = self
+            .write_much(now, move |tx| {
+                Box::pin(async move { compare::find_differing(tx, &rules).await })
+            })
+            .await?;
+        Ok(Some(found))
     }
 
     async fn synced_before(&self) -> Result<bool> {

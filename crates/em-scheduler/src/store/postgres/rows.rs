@@ -10,13 +10,29 @@ use super::wall::Wall;
 use crate::model::{ProjectRow, TaskId, TaskRow};
 use crate::store::{Result, StoreError};
 
-/// The columns of a task and its project, in the order [`task_row`] reads them; `t` and `p` are the tables. The casts
-/// make one type of what differs between databases: small and big integers, text of any length.
-pub(super) const TASK_COLUMNS: &str = "t.id::int8, t.name::text, t.enabled::int8, t.next_run, \
-     t.est_duration IS NOT NULL, p.id::int8, p.name::text, p.cron::int8, p.cron_year::int8, p.cron_month::int8, \
-     p.cron_week::int8, p.cron_day::int8, p.cron_week_day::int8, p.cron_hour::int8, p.cron_min::int8, \
-     p.cron_sec::int8, p.cron_start_date, p.cron_end_date, p.intv::int8, p.intv_type::text, p.intv_value::int8, \
-     p.intv_start_date, p.intv_end_date, p.ooff::int8, p.ooff_date";
+/// The columns of a project `p`. The casts make one type of what differs between databases: small and big integers,
+/// text of any length.
+macro_rules! project_columns {
+    () => {
+        "p.id::int8, p.name::text, p.cron::int8, p.cron_year::int8, p.cron_month::int8, p.cron_week::int8, \
+         p.cron_day::int8, p.cron_week_day::int8, p.cron_hour::int8, p.cron_min::int8, p.cron_sec::int8, \
+         p.cron_start_date, p.cron_end_date, p.intv::int8, p.intv_type::text, p.intv_value::int8, p.intv_start_date, \
+         p.intv_end_date, p.ooff::int8, p.ooff_date"
+    };
+}
+
+/// The columns of a task `t` and its project `p`, in the order [`task_row`] reads them.
+pub(super) const TASK_COLUMNS: &str = concat!(
+    "t.id::int8, t.name::text, t.enabled::int8, t.next_run, t.est_duration IS NOT NULL, ",
+    project_columns!()
+);
+
+/// The next projects in order of id, as [`project_row`] reads them.
+pub(super) const NEXT_PROJECTS: &str = concat!(
+    "SELECT ",
+    project_columns!(),
+    " FROM project p WHERE p.id > $1::int8 ORDER BY p.id LIMIT $2::int8"
+);
 
 /// A task with its project, by id.
 pub(super) static ONE_TASK: LazyLock<String> = LazyLock::new(|| {
@@ -27,7 +43,11 @@ pub(super) static ONE_TASK: LazyLock<String> = LazyLock::new(|| {
 
 /// The id of the row's task.
 pub(super) fn task_id(row: &Row) -> Result<TaskId> {
-    let id: i64 = row.try_get(0)?;
+    fitting(row.try_get(0)?)
+}
+
+/// The id of a task as the scheduler counts.
+pub(super) fn fitting(id: i64) -> Result<TaskId> {
     TaskId::try_from(id).map_err(|_| StoreError::Corrupt {
         table: "task",
         row: id.to_string(),
@@ -38,7 +58,11 @@ pub(super) fn task_id(row: &Row) -> Result<TaskId> {
 
 pub(super) fn task_row(row: &Row) -> Result<TaskRow> {
     let id = task_id(row)?;
-    let cells = Cells { row, id };
+    let cells = Cells {
+        row,
+        of: Owner::Task(id),
+        project: 5,
+    };
     let project = match row.try_get::<_, Option<i64>>(5)? {
         None => None,
         Some(project) => Some(cells.project(i32::try_from(project).unwrap_or(i32::MAX))?),
@@ -53,31 +77,50 @@ pub(super) fn task_row(row: &Row) -> Result<TaskRow> {
     })
 }
 
+/// A row of [`NEXT_PROJECTS`], whose id is small enough.
+pub(super) fn project_row(row: &Row, id: i32) -> Result<ProjectRow> {
+    let cells = Cells {
+        row,
+        of: Owner::Project(id),
+        project: 0,
+    };
+    cells.project(id)
+}
+
+/// Whose row an odd value is in.
+enum Owner {
+    Task(TaskId),
+    Project(i32),
+}
+
 struct Cells<'row> {
     row: &'row Row,
-    id: TaskId,
+    of: Owner,
+    /// Where the columns of the project begin.
+    project: usize,
 }
 
 impl Cells<'_> {
     fn project(&self, id: i32) -> Result<ProjectRow> {
+        let place = |column: usize| self.project + column;
         let mut cron_fields = [None; 8];
-        for (place, field) in cron_fields.iter_mut().enumerate() {
-            *field = self.row.try_get(8 + place)?;
+        for (column, field) in cron_fields.iter_mut().enumerate() {
+            *field = self.row.try_get(place(3 + column))?;
         }
         Ok(ProjectRow {
             id,
-            name: self.row.try_get(6)?,
-            cron: self.flag(7)?,
+            name: self.row.try_get(place(1))?,
+            cron: self.flag(place(2))?,
             cron_fields,
-            cron_start: self.wall(16, "project", "cron_start_date")?,
-            cron_end: self.wall(17, "project", "cron_end_date")?,
-            interval: self.flag(18)?,
-            interval_type: self.row.try_get(19)?,
-            interval_value: self.row.try_get(20)?,
-            interval_start: self.wall(21, "project", "intv_start_date")?,
-            interval_end: self.wall(22, "project", "intv_end_date")?,
-            one_off: self.flag(23)?,
-            one_off_date: self.wall(24, "project", "ooff_date")?,
+            cron_start: self.wall(place(11), "project", "cron_start_date")?,
+            cron_end: self.wall(place(12), "project", "cron_end_date")?,
+            interval: self.flag(place(13))?,
+            interval_type: self.row.try_get(place(14))?,
+            interval_value: self.row.try_get(place(15))?,
+            interval_start: self.wall(place(16), "project", "intv_start_date")?,
+            interval_end: self.wall(place(17), "project", "intv_end_date")?,
+            one_off: self.flag(place(18))?,
+            one_off_date: self.wall(place(19), "project", "ooff_date")?,
         })
     }
 
@@ -91,7 +134,10 @@ impl Cells<'_> {
         };
         wall.finite().map(Some).map_err(|found| StoreError::Corrupt {
             table,
-            row: format!("of task {}", self.id),
+            row: match self.of {
+                Owner::Task(id) => format!("of task {id}"),
+                Owner::Project(id) => id.to_string(),
+            },
             column,
             found,
         })

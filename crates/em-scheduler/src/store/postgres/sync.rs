@@ -9,20 +9,23 @@ use triggers::UtcMicros;
 use super::jobs::{added, insert_all};
 use super::rows::{self, TASK_COLUMNS};
 use super::tasks;
-use super::tx::{GUARD, Guard, HOLD, Tx, storable};
+use super::tx::{GUARD, Guard, HOLD, Params, Tx, storable};
 use crate::model::{Event, NewJob, StoredJob, TaskId};
-use crate::store::{Result, SyncPlan, SyncPlanner, SyncTask, SyncedPage, codec};
+use crate::store::{Result, SyncPlan, SyncPlanner, SyncRange, SyncTask, SyncedPage, codec};
 
-pub(super) async fn sync_page(
-    tx: &Tx<'_>,
-    (after, limit): (Option<TaskId>, usize),
-    plan: &SyncPlanner,
-) -> Result<SyncedPage> {
+pub(super) async fn sync_page(tx: &Tx<'_>, range: &SyncRange, plan: &SyncPlanner) -> Result<SyncedPage> {
     // Nobody stores or removes jobs between what is read here and what is written. The engine has better to do than
     // to wait long for somebody who does: the step is tried again.
     tx.later("SET LOCAL lock_timeout = '1s'", Vec::new());
     tx.later(HOLD, vec![Box::new(GUARD), Box::new(Guard::Jobs as i32)]);
-    let tasks = sync_tasks(tx, after, limit).await?;
+    let tasks = match range {
+        SyncRange::After(after, limit) => {
+            let limit = i64::try_from(*limit).unwrap_or(i64::MAX);
+            let page = "t.id > $1::int4 ORDER BY t.id LIMIT $2";
+            sync_tasks(tx, page, &[&after.unwrap_or(TaskId::MIN), &limit]).await?
+        }
+        SyncRange::Of(tasks) => sync_tasks(tx, "t.id = ANY($1::int4[]) ORDER BY t.id", &[tasks]).await?,
+    };
     let plans: Vec<(TaskId, SyncPlan)> = tasks
         .iter()
         .map(|task| (task.task_id, plan(task)))
@@ -32,7 +35,10 @@ pub(super) async fn sync_page(
         apply(tx, &plans).await?;
     }
     Ok(SyncedPage {
-        last: tasks.last().map(|task| task.task_id),
+        last: match range {
+            SyncRange::After(..) => tasks.last().map(|task| task.task_id),
+            SyncRange::Of(tasks) => tasks.last().copied(),
+        },
         changed: plans.len(),
     })
 }
@@ -159,14 +165,13 @@ fn chosen(plans: &[(TaskId, SyncPlan)], which: impl Fn(&SyncPlan) -> bool) -> Ve
         .collect()
 }
 
-async fn sync_tasks(tx: &Tx<'_>, after: Option<TaskId>, limit: usize) -> Result<Vec<SyncTask>> {
+/// The tasks that the condition chooses, with what is stored for them.
+async fn sync_tasks(tx: &Tx<'_>, chosen: &str, params: Params<'_>) -> Result<Vec<SyncTask>> {
     let page = format!(
-        "SELECT {TASK_COLUMNS} FROM task t LEFT JOIN project p ON p.id = t.project_id
-         WHERE t.id > $1::int4 ORDER BY t.id LIMIT $2"
+        "SELECT {TASK_COLUMNS} FROM task t LEFT JOIN project p ON p.id = t.project_id WHERE {chosen}"
     );
-    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     let mut tasks = Vec::new();
-    for row in tx.rows(&page, &[&after.unwrap_or(TaskId::MIN), &limit]).await? {
+    for row in tx.rows(&page, params).await? {
         tasks.push(SyncTask {
             task_id: rows::task_id(&row)?,
             task: rows::task_row(&row).map_err(|error| error.to_string()),
@@ -174,10 +179,10 @@ async fn sync_tasks(tx: &Tx<'_>, after: Option<TaskId>, limit: usize) -> Result<
             reported: None,
         });
     }
-    let (Some(first), Some(last)) = (tasks.first(), tasks.last()) else {
+    if tasks.is_empty() {
         return Ok(tasks);
-    };
-    let (first, last) = (first.task_id, last.task_id);
+    }
+    let ids: Vec<TaskId> = tasks.iter().map(|task| task.task_id).collect();
     let place =
         |tasks: &[SyncTask], task: TaskId| tasks.binary_search_by_key(&task, |entry| entry.task_id).ok();
     let [stored, reported] = tx
@@ -185,12 +190,12 @@ async fn sync_tasks(tx: &Tx<'_>, after: Option<TaskId>, limit: usize) -> Result<
             (
                 "SELECT j.task_id, j.id, j.kind, j.definition, j.name, d.next_run_at, j.listed = 1
                  FROM scheduler_job j LEFT JOIN scheduler_due d ON d.job_key = j.key
-                 WHERE j.task_id BETWEEN $1 AND $2 ORDER BY j.key",
-                &[&first, &last],
+                 WHERE j.task_id = ANY($1::int4[]) ORDER BY j.key",
+                &[&ids],
             ),
             (
-                "SELECT task_id, definition FROM scheduler_reported WHERE task_id BETWEEN $1 AND $2",
-                &[&first, &last],
+                "SELECT task_id, definition FROM scheduler_reported WHERE task_id = ANY($1::int4[])",
+                &[&ids],
             ),
         ])
         .await?;

@@ -29,10 +29,10 @@ use super::em_web::STATUS_SCHEDULER;
 use super::pages::{self, PageWriter};
 use super::{
     Decided, Decider, Instance, JobNamer, JobPlanner, ListLimits, NextRun, Pages, Replaced, Result, Standing,
-    Store, StoreError, SyncPlanner, SyncedPage, TakeOverJudge,
+    Store, StoreError, SyncPlanner, SyncRange, SyncedPage, TakeOverJudge,
 };
 use crate::clock::Clock;
-use crate::model::{Event, ListedJob, RunKey, SendableRun, Settlement, TaskId, TaskRow};
+use crate::model::{Event, ListedJob, RunKey, ScheduleRules, SendableRun, Settlement, TaskId, TaskRow};
 
 /// What the writer keeps of the file in memory.
 const WRITER_CACHE_KB: i64 = 32 * 1024;
@@ -164,6 +164,30 @@ impl SqliteStore {
         reading
             .await
             .map_err(|error| StoreError::Other(format!("a read panicked: {error}")))?
+    }
+
+    /// Those of the next page of tasks that the plan would change, and the last task of the page. Mostly nothing is to
+    /// be changed, so the looking is done beside the writer, and by two.
+    async fn differing_after(
+        &self,
+        after: Option<TaskId>,
+        limit: usize,
+        plan: &SyncPlanner,
+    ) -> Result<(Vec<TaskId>, Option<TaskId>)> {
+        let page = self
+            .read(move |connection| jobs::page(connection, after, limit))
+            .await?;
+        let look = async |half: usize| match page.get(half).copied() {
+            Some(range) => {
+                let plan = Arc::clone(plan);
+                self.read(move |connection| jobs::differing(connection, range, &plan))
+                    .await
+            }
+            None => Ok(Vec::new()),
+        };
+        let (mut tasks, more) = tokio::try_join!(look(0), look(1))?;
+        tasks.extend(more);
+        Ok((tasks, page.last().map(|(_, last)| *last)))
     }
 
     /// Reads a list within one transaction, so that its pages fit together.
@@ -335,27 +359,14 @@ impl Store for SqliteStore {
         .await
     }
 
-    async fn sync_page(
-        &self,
-        now: UtcMicros,
-        after: Option<TaskId>,
-        limit: usize,
-        plan: SyncPlanner,
-    ) -> Result<SyncedPage> {
-        let page = self
-            .read(move |connection| jobs::page(connection, after, limit))
-            .await?;
-        // Mostly nothing is to be changed, so the looking is done beside the writer, and by two.
-        let look = async |half: usize| match page.get(half).copied() {
-            Some(range) => {
-                let plan = Arc::clone(&plan);
-                self.read(move |connection| jobs::differing(connection, range, &plan))
-                    .await
+    async fn sync_page(&self, now: UtcMicros, range: SyncRange, plan: SyncPlanner) -> Result<SyncedPage> {
+        let (tasks, last) = match range {
+            SyncRange::After(after, limit) => self.differing_after(after, limit, &plan).await?,
+            SyncRange::Of(tasks) => {
+                let last = tasks.last().copied();
+                (tasks, last)
             }
-            None => Ok(Vec::new()),
         };
-        let (mut tasks, more) = tokio::try_join!(look(0), look(1))?;
-        tasks.extend(more);
         let mut changed = 0;
         for tasks in tasks.chunks(SYNCED_AT_ONCE) {
             let (tasks, plan) = (tasks.to_vec(), Arc::clone(&plan));
@@ -364,8 +375,12 @@ impl Store for SqliteStore {
             };
             changed += self.write(now, sync).await?;
         }
-        let last = page.last().map(|(_, last)| *last);
         Ok(SyncedPage { last, changed })
+    }
+
+    /// To look at all tasks takes little longer than to read them, so nothing is gained by two ways.
+    async fn find_differing(&self, _: UtcMicros, _: ScheduleRules) -> Result<Option<Vec<TaskId>>> {
+        Ok(None)
     }
 
     async fn synced_before(&self) -> Result<bool> {
