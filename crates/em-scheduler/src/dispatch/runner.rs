@@ -75,7 +75,10 @@ impl Default for RunnerTimeouts {
 const LONGEST_IDLE_MICROS: i64 = 1_000_000;
 /// No more than this of an answer's body is read.
 const BODY_LIMIT: usize = 64 * 1024;
-/// And it is waited for no longer than this.
+/// What is read ahead of an answer: its head must fit in here. Of a runner that sends without end hyper would else keep up to
+/// 400 KB for each request.
+const READ_AHEAD: usize = 16 * 1024;
+/// And the body is waited for no longer than this.
 const BODY_WITHIN: Duration = Duration::from_secs(5);
 const AGENT: HeaderValue = HeaderValue::from_static(concat!("em-scheduler/", env!("CARGO_PKG_VERSION")));
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
@@ -352,7 +355,9 @@ async fn handshake<S>(stream: S) -> Result<Sender, String>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let (sender, connection) = http1::handshake(TokioIo::new(stream))
+    let (sender, connection) = http1::Builder::new()
+        .max_buf_size(READ_AHEAD)
+        .handshake(TokioIo::new(stream))
         .await
         .map_err(|error| error.to_string())?;
     // The connection is driven until it ends; how it ended is told to whoever waits on the sender.

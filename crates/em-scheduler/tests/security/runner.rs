@@ -63,6 +63,25 @@ async fn no_redirect_is_followed() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_head_must_not_be_long() {
+    for (length, accepted) in [(8_000, true), (40_000, false)] {
+        let runner = evil(move |mut stream| async move {
+            let fill = "x".repeat(length);
+            let answer = format!("HTTP/1.1 200 OK\r\nX-Fill: {fill}\r\nContent-Length: 0\r\n\r\n");
+            // Whoever has read enough closes the connection.
+            let _ = stream.write_all(answer.as_bytes()).await;
+        });
+        let world = world_with(&runner.await).await;
+        let answer = world.get("/api/run/1").await;
+        assert_eq!(
+            answer.body.starts_with("{\"message\""),
+            accepted,
+            "{length}: {answer:?}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_an_endless_answer_little_is_read() {
     let poured = Arc::new(AtomicUsize::new(0));
     for length in ["Content-Length: 10000000000\r\n", "Connection: close\r\n"] {
