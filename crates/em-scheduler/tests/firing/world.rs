@@ -13,7 +13,7 @@ use em_scheduler::instance::Place;
 use em_scheduler::model::{Delivery, JobKind, NewJob, ScheduleRules};
 use em_scheduler::store::postgres::{PostgresOptions, PostgresStore};
 use em_scheduler::store::sqlite::{SqliteOptions, SqliteStore};
-use em_scheduler::store::{Replaced, Store};
+use em_scheduler::store::{Replaced, Store, StoreError};
 use em_scheduler::wakeup::Bell;
 use triggers::{DstPolicy, UtcMicros, Zone};
 
@@ -146,7 +146,7 @@ impl World {
                     instance,
                     place,
                 };
-                Arc::new(SqliteStore::open(options).unwrap())
+                Arc::new(sqlite(options).await)
             }
             Database::Postgres(_) | Database::Server(_) => {
                 let options = PostgresOptions {
@@ -306,12 +306,25 @@ impl Scheduler {
         self.dispatcher.stop();
         assert_eq!(self.dispatcher.drained(Duration::from_secs(30)).await, 0);
         self.engine.stop().await;
-        // The database is free for the next when the last loop has let go of it.
+        // The database is free for the next when the last loop has let go of it, or a moment later (`sqlite`).
         let store = Arc::downgrade(&self.store);
         drop((self.store, self.dispatcher));
         let mut looks = tokio::time::interval(Duration::from_millis(5));
         while store.strong_count() > 0 {
             looks.tick().await;
+        }
+    }
+}
+
+/// Opens a file. That nothing counts as a holder of the store any more comes before its last holder, on a thread of its own, has
+/// taken it down and let go of the file's lock.
+async fn sqlite(options: SqliteOptions) -> SqliteStore {
+    let mut looks = tokio::time::interval(Duration::from_millis(5));
+    loop {
+        looks.tick().await;
+        match SqliteStore::open(options.clone()) {
+            Err(StoreError::Held(_)) => {}
+            opened => return opened.unwrap(),
         }
     }
 }
