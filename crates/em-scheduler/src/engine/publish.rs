@@ -11,6 +11,7 @@
 
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use tokio::task::JoinHandle;
@@ -30,6 +31,8 @@ const AGAIN: i64 = 20_000;
 const PAGE: usize = 200;
 /// After a page the publisher rests for so many times what the page took, while runs come and go.
 const REST: u32 = 4;
+/// Runs come and go if one was decided so many microseconds ago, or if dispatch has got or ended one during a page.
+const QUIET: i64 = 250_000;
 /// What was published fires seldom if it was not published before in one or two times so many microseconds.
 const SELDOM: i64 = 30_000_000;
 
@@ -43,6 +46,33 @@ pub(super) struct Publisher {
     at: i64,
     at_work: Option<JoinHandle<VecDeque<TaskId>>>,
     lately: Lately,
+    decided: Arc<Decided>,
+}
+
+/// When something was decided last, in microseconds of our own time.
+#[derive(Debug)]
+struct Decided {
+    running: Stopwatch,
+    last: AtomicI64,
+}
+
+impl Default for Decided {
+    fn default() -> Self {
+        Self {
+            running: Stopwatch::start(),
+            last: AtomicI64::new(-QUIET),
+        }
+    }
+}
+
+impl Decided {
+    fn now(&self) {
+        self.last.store(self.running.micros(), Ordering::Relaxed);
+    }
+
+    fn lately(&self) -> bool {
+        self.running.micros() - self.last.load(Ordering::Relaxed) < QUIET
+    }
 }
 
 /// The tasks published lately: since the last turn, and between the last two.
@@ -69,6 +99,9 @@ impl Lately {
 impl Publisher {
     /// Notes tasks whose next run is to be published.
     pub(super) fn note(&mut self, tasks: Vec<TaskId>) {
+        if !tasks.is_empty() {
+            self.decided.now();
+        }
         self.waiting.extend(tasks);
     }
 
@@ -111,7 +144,7 @@ impl Publisher {
         if !round.is_empty() {
             self.at_work = Some(tokio::spawn(publish(
                 Arc::clone(store),
-                dispatcher.clone(),
+                (dispatcher.clone(), Arc::clone(&self.decided)),
                 round,
             )));
         }
@@ -145,7 +178,7 @@ impl Publisher {
 /// Publishes these tasks; answers those it could not write, or had no time for.
 async fn publish(
     store: Arc<dyn Store>,
-    dispatcher: Dispatcher,
+    (dispatcher, decided): (Dispatcher, Arc<Decided>),
     mut tasks: VecDeque<TaskId>,
 ) -> VecDeque<TaskId> {
     let began = Stopwatch::start();
@@ -162,7 +195,7 @@ async fn publish(
             }
         }
         tasks.drain(..tasks.len().min(PAGE));
-        if dispatcher.at_hand() != runs {
+        if decided.lately() || dispatcher.at_hand() != runs {
             tokio::time::sleep(REST * Duration::from_micros(took.micros().unsigned_abs())).await;
         }
     }
@@ -193,9 +226,20 @@ mod tests {
     }
 
     #[test]
-    fn a_round_has_each_task_once_and_forgets_none() {
+    fn runs_come_and_go_from_the_first_decision_on() {
         let mut publisher = Publisher::default();
-        publisher.left = (1..=700).collect();
+        publisher.note(Vec::new());
+        assert!(!publisher.decided.lately());
+        publisher.note(vec![7]);
+        assert!(publisher.decided.lately());
+    }
+
+    #[test]
+    fn a_round_has_each_task_once_and_forgets_none() {
+        let mut publisher = Publisher {
+            left: (1..=700).collect(),
+            ..Publisher::default()
+        };
         publisher.note((500..=1_300).collect());
         let mut round: Vec<TaskId> = publisher.round(0).into();
         round.sort_unstable();
