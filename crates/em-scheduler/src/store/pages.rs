@@ -154,6 +154,11 @@ impl<T> PageWriter<T> {
         (self.page.len() == SIZE).then(|| std::mem::take(&mut self.page))
     }
 
+    /// How long the whole list may take.
+    pub(super) fn whole(&self) -> Duration {
+        self.limits.whole
+    }
+
     /// How long the next page may wait to be taken.
     fn limit(&self) -> Duration {
         let passed = Duration::from_micros(self.began.micros().unsigned_abs());

@@ -1,11 +1,15 @@
 //! PostgreSQL as others leave it: rows that em_web holds, a clock that is not ours, a server that refuses.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use em_scheduler::clock::SystemClock;
 use em_scheduler::model::{SendableRun, Settled, Settlement};
-use em_scheduler::store::StoreError;
+use em_scheduler::store::postgres::{PostgresOptions, PostgresStore};
+use em_scheduler::store::{ListLimits, Store, StoreError};
+use triggers::Zone;
 
-use super::harness::{Harness, Place, after, client, on_postgres};
+use super::harness::{Harness, ME, Place, ZONE, after, client, on_postgres};
 
 /// Somebody else at work on the same database.
 async fn em_web(h: &Harness) -> tokio_postgres::Client {
@@ -13,6 +17,37 @@ async fn em_web(h: &Harness) -> tokio_postgres::Client {
         unreachable!()
     };
     client(database.url()).await
+}
+
+/// Not by that of a statement of the engine, which would cut a list that is read for longer.
+#[test]
+fn a_list_is_limited_by_a_time_of_its_own() {
+    on_postgres(async |h| {
+        let Place::Postgres { database, .. } = &h.place else {
+            unreachable!()
+        };
+        let options = PostgresOptions {
+            url: database.url().to_owned(),
+            zone: Zone::named(ZONE).unwrap(),
+            clock: Arc::new(SystemClock),
+            instance: ME.to_owned(),
+            place: "here".to_owned(),
+        };
+        let limits = ListLimits {
+            page: Duration::from_secs(3_600),
+            whole: Duration::from_millis(200),
+        };
+        let store = PostgresStore::connect(options).await.unwrap();
+        let store = store.with_list_limits(limits);
+        let em_web = em_web(&h).await;
+        em_web
+            .batch_execute("BEGIN; LOCK TABLE scheduler_job IN ACCESS EXCLUSIVE MODE")
+            .await
+            .unwrap();
+        // Sooner than the session's own limits, for locks and for statements, would end it.
+        let error = store.list_jobs(false).await.unwrap_err().to_string();
+        assert!(error.contains("57014"), "{error}");
+    });
 }
 
 #[test]

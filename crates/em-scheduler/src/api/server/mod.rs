@@ -30,8 +30,8 @@ pub use self::socket::Socket;
 const HEAD_LIMIT: usize = 64 * 1024;
 /// How long requests may go on once the server is to end.
 const GRACE: Duration = Duration::from_secs(5);
-/// How long a connection without a request may go on then: an answer may still be on its way. One that is long goes on while it
-/// is read.
+/// How long a connection without a request may go on then: an answer may still be on its way. One that is long goes on within
+/// the grace while it is read.
 const PARTING: Duration = Duration::from_secs(1);
 
 /// The limits of one listener.

@@ -41,7 +41,15 @@ pub(super) fn read<T: Send + 'static>(
 }
 
 async fn rows<T>(client: &Object, sql: &str, reading: Reading<T>, writer: &mut PageWriter<T>) -> Result<()> {
-    client.batch_execute(&format!("BEGIN READ ONLY; {WIDE}")).await?;
+    // The session's limit is for a statement of the engine; this one goes on for as long as it is read.
+    let millis = i32::try_from(writer.whole().as_millis())
+        .unwrap_or(i32::MAX)
+        .max(1);
+    client
+        .batch_execute(&format!(
+            "BEGIN READ ONLY; {WIDE}; SET LOCAL statement_timeout = {millis}"
+        ))
+        .await?;
     within(client, sql, reading, writer).await?;
     Ok(client.batch_execute("ROLLBACK").await?)
 }
