@@ -246,6 +246,10 @@ fn a_postgres_database_is_left_as_it_is() {
     let drop = "SELECT 'DROP TABLE \"' || tablename || '\" CASCADE;' FROM pg_tables WHERE tablename LIKE 'scheduler%'";
     let drop = database.run_sql(drop).unwrap();
     database.run_sql(&drop).unwrap();
+    // A site may have made its ids wider.
+    database
+        .run_sql("ALTER TABLE task ALTER COLUMN id TYPE bigint")
+        .unwrap();
     let found = checked(&home, &database);
     has(
         &found,

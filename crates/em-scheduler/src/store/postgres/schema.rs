@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::rows;
 use super::tx::{Guard, Tx};
 use crate::model::TaskId;
 use crate::store::em_web::{self, Dialect};
@@ -67,10 +68,10 @@ pub(super) async fn standing(tx: &Tx<'_>) -> Result<(Standing, bool)> {
 
 /// The ids of the enabled tasks, where our own tables may not be there yet.
 pub(super) async fn enabled_tasks(tx: &Tx<'_>) -> Result<Vec<TaskId>> {
-    let rows = tx
-        .rows("SELECT id FROM task WHERE enabled = 1 ORDER BY id", &[])
+    let found = tx
+        .rows("SELECT id::int8 FROM task WHERE enabled = 1 ORDER BY id", &[])
         .await?;
-    rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
+    found.iter().map(rows::task_id).collect()
 }
 
 /// Whether the table of versions is there.
