@@ -12,7 +12,7 @@ use triggers::{Context, Definition, Kind, Trigger, UtcMicros, Zone};
 /// What was not used for so many microseconds is forgotten, at the latest after twice as long. A job that fires less often may
 /// as well be compiled each time.
 const REMEMBERED: i64 = 300_000_000;
-/// Beyond so many texts it is forgotten sooner.
+/// Beyond so many texts in use it is forgotten sooner; with those of the time before there are at most twice as many.
 const MOST: usize = 20_000;
 
 /// Compiled triggers by the text they are stored as. Many jobs share a text, and a text never changes its meaning while the
@@ -63,7 +63,7 @@ impl Compiled {
 impl Generations {
     /// Forgets the older ones when their time is over, or when there are too many. A clock set back counts as time passed.
     fn age(&mut self, now: UtcMicros) {
-        if !(0..REMEMBERED).contains(&now.since(self.since)) || self.recent.len() >= MOST / 2 {
+        if !(0..REMEMBERED).contains(&now.since(self.since)) || self.recent.len() >= MOST {
             self.older = std::mem::take(&mut self.recent);
             self.since = now;
         }
@@ -116,11 +116,11 @@ mod tests {
     }
 
     #[test]
-    fn there_are_never_more_than_the_most() {
+    fn there_are_never_more_than_twice_the_most() {
         let compiled = Compiled::default();
-        for seconds in 1..30_000 {
+        for seconds in 1..50_000 {
             compiled.get(&interval(seconds), START, START).unwrap();
         }
-        assert!(len(&compiled) <= MOST, "{}", len(&compiled));
+        assert!(len(&compiled) <= 2 * MOST, "{}", len(&compiled));
     }
 }
