@@ -133,7 +133,9 @@ proptest! {
             .flat_map(|date| noon(&zone, date))
             .collect();
         let start = UtcMicros::new(zone.to_ambiguous_timestamp(from.at(0, 0, 0, 0)).compatible().unwrap().as_microsecond());
-        let year_9999 = UtcMicros::new("9998-12-31T23:00:00Z".parse::<Timestamp>().unwrap().as_microsecond());
+        // On the walls of the zone, as the dates are.
+        let year_9999 = zone.to_ambiguous_timestamp(Date::constant(9999, 1, 1).at(0, 0, 0, 0)).compatible().unwrap();
+        let year_9999 = UtcMicros::new(year_9999.as_microsecond());
         let got: Vec<UtcMicros> = trigger
             .fires(None, start)
             .take(FIRES + usize::from(complete))
