@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Mutex, PoisonError};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
@@ -49,6 +50,8 @@ pub struct Service {
     address: SocketAddr,
     /// Behind a lock, so that several threads may look at one service.
     ready: Mutex<Receiver<SocketAddr>>,
+    /// Writes its log down.
+    log: Option<JoinHandle<()>>,
     watch: Stopwatch,
     /// Seconds from the start of the process to its word that it is ready.
     pub start_up: f64,
@@ -130,10 +133,12 @@ impl Service {
             process,
             address: SocketAddr::from(([127, 0, 0, 1], 0)),
             ready: Mutex::new(channel().1),
+            log: None,
             watch,
             start_up: 0.0,
         };
-        service.ready = Mutex::new(listen(stderr, log.transpose()?)?);
+        let (ready, log) = listen(stderr, log.transpose()?)?;
+        (service.ready, service.log) = (Mutex::new(ready), Some(log));
         Ok(service)
     }
 
@@ -152,12 +157,18 @@ impl Service {
         Ok(())
     }
 
-    /// How it ended, if it has.
+    /// How it ended, if it has. All of its log is written down by then.
     ///
     /// # Errors
     /// What the system refused.
     pub fn ended(&mut self) -> anyhow::Result<Option<ExitStatus>> {
-        Ok(self.process.try_wait()?)
+        let status = self.process.try_wait()?;
+        if status.is_some()
+            && let Some(log) = self.log.take()
+        {
+            log.join().ok().context("the thread of the log panicked")?;
+        }
+        Ok(status)
     }
 
     /// Waits until it has ended; nothing where it has not within the limit.
@@ -248,9 +259,9 @@ impl Drop for Service {
 
 /// Reads the service's log to its end: the address when it is ready, warnings and errors on to our own unless there is
 /// a file for it.
-fn listen(stderr: ChildStderr, log: Option<File>) -> anyhow::Result<Receiver<SocketAddr>> {
+fn listen(stderr: ChildStderr, log: Option<File>) -> anyhow::Result<(Receiver<SocketAddr>, JoinHandle<()>)> {
     let (tell, told) = channel();
-    std::thread::Builder::new().name("log".into()).spawn(move || {
+    let reading = std::thread::Builder::new().name("log".into()).spawn(move || {
         let mut log = log;
         for line in BufReader::new(stderr).lines().map_while(Result::ok) {
             // A log that cannot be written is no reason to leave the service with a full pipe.
@@ -258,7 +269,7 @@ fn listen(stderr: ChildStderr, log: Option<File>) -> anyhow::Result<Receiver<Soc
             hear((&line, kept), &tell);
         }
     })?;
-    Ok(told)
+    Ok((told, reading))
 }
 
 fn hear((line, kept): (&str, bool), tell: &Sender<SocketAddr>) {
