@@ -161,22 +161,26 @@ fn sync_times(engine: &Engine) -> Trigger {
 }
 
 impl Engine {
-    /// Before the first decision: the lease, the runs of dead processes, one whole `job_sync`.
-    pub(super) async fn begin(&self, chores: &mut Chores) -> Result<()> {
-        self.renew_lease(chores).await?;
-        if self.store.paused().await? {
-            self.dispatcher.pause();
-        }
-        self.take_over_dead(chores).await?;
-        self.start_pass(chores, self.store.now()).await?;
-        while chores.syncing.is_some() {
-            if chores.lease_is_old() {
-                self.renew_lease(chores).await?;
+    /// Before the first decision, a step at a time: the lease, the runs of dead processes, one whole `job_sync`, which a
+    /// scheduler that was stopped does without. Answers whether all of it is done; what fails begins anew.
+    pub(super) async fn begin(&self, chores: &mut Chores) -> Result<bool> {
+        if chores.syncing.is_none() {
+            self.renew_lease(chores).await?;
+            if self.store.paused().await? {
+                self.dispatcher.pause();
             }
-            // There is nothing else to do, but what is to be found out may take longer than the lease.
-            self.sync_step(chores, RENEW_EVERY).await?;
+            self.take_over_dead(chores).await?;
+            self.start_pass(chores, self.store.now()).await?;
+        } else if chores.lease_is_old() {
+            self.renew_lease(chores).await?;
         }
-        Ok(())
+        if self.control.is_stopped() {
+            chores.end_pass().await;
+        } else if let Err(error) = self.sync_step(chores).await {
+            chores.end_pass().await;
+            return Err(error);
+        }
+        Ok(chores.syncing.is_none())
     }
 
     /// The chores that are due, one step of each.
@@ -203,7 +207,7 @@ impl Engine {
             self.start_pass(chores, now).await?;
         }
         if chores.syncing.is_some() && chores.sync_step_at <= passed && !stopped {
-            self.sync_step(chores, 0).await?;
+            self.sync_step(chores).await?;
         }
         if chores.retention_at <= passed {
             self.retention_step(chores, now).await?;
@@ -296,16 +300,16 @@ impl Engine {
             grace: self.settings.firing.grace,
             first_ever: !self.store.synced_before().await?,
         };
-        chores.syncing = Some(Syncing::begin(pass, &self.store));
+        chores.syncing = Some(Syncing::begin(pass, &self.store, self.bell()));
         chores.sync_at = chores.sync_times.next_fire(None, now.saturating_add(1));
         Ok(())
     }
 
-    async fn sync_step(&self, chores: &mut Chores, longest_wait: i64) -> Result<()> {
+    async fn sync_step(&self, chores: &mut Chores) -> Result<()> {
         let Some(syncing) = &mut chores.syncing else {
             return Ok(());
         };
-        match syncing.step(&self.store, longest_wait).await {
+        match syncing.step(&self.store).await {
             Ok(true) => chores.syncing = None,
             Ok(false) => {}
             Err(error) => {

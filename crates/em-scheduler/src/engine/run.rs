@@ -30,10 +30,12 @@ impl Engine {
         loop {
             let began = Stopwatch::start();
             let sleep = match self.round(&mut chores, &mut ready).await {
-                Ok(ticked) => {
+                Ok(Some(ticked)) => {
                     trouble.over(&self);
                     self.sleep_until(&chores, &ticked, began)
                 }
+                // The bell tells when there is more to begin with, and the lease must not grow old meanwhile.
+                Ok(None) => Duration::from_micros(chores.next_in().unsigned_abs()),
                 Err(error) => trouble.because(&self, &error),
             };
             tokio::select! {
@@ -47,18 +49,20 @@ impl Engine {
         self.end_lease().await;
     }
 
+    /// One round; nothing is looked for until all is done that comes before the first decision.
     async fn round(
         &self,
         chores: &mut Chores,
         ready: &mut Option<oneshot::Sender<()>>,
-    ) -> Result<Ticked, StoreError> {
-        if let Some(tell) = ready.take() {
-            if let Err(error) = self.begin(chores).await {
-                *ready = Some(tell);
-                return Err(error);
+    ) -> Result<Option<Ticked>, StoreError> {
+        if ready.is_some() {
+            if !self.begin(chores).await? {
+                return Ok(None);
             }
-            // Whoever started the engine may not care.
-            let _ = tell.send(());
+            if let Some(tell) = ready.take() {
+                // Whoever started the engine may not care.
+                let _ = tell.send(());
+            }
         }
         if chores.lease_is_old() {
             self.renew_lease(chores).await?;
@@ -70,7 +74,7 @@ impl Engine {
         if !ticked.more || chores.urgent() {
             self.chores(chores).await;
         }
-        Ok(ticked)
+        Ok(Some(ticked))
     }
 
     /// A chore that fails is tried again; no run waits for it.

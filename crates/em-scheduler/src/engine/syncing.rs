@@ -3,13 +3,13 @@
 //! through all tasks.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use tokio::task::{JoinError, JoinHandle};
+use tokio::task::JoinHandle;
 
 use super::sync::Pass;
 use crate::model::TaskId;
-use crate::store::{Result, Store, StoreError, SyncRange};
+use crate::store::{Result, Store, SyncRange};
+use crate::wakeup::Bell;
 
 /// Tasks compared and changed in one step.
 const PAGE: usize = 1_000;
@@ -36,10 +36,10 @@ enum Left {
 type Found = Result<Option<Vec<TaskId>>>;
 
 impl Syncing {
-    /// Begins a pass.
-    pub(super) fn begin(pass: Pass, store: &Arc<dyn Store>) -> Self {
+    /// Begins a pass. The bell is rung when there is something to do.
+    pub(super) fn begin(pass: Pass, store: &Arc<dyn Store>, bell: Bell) -> Self {
         Self {
-            left: find(&pass, store),
+            left: find(&pass, store, bell),
             pass: Arc::new(pass),
             changed: 0,
         }
@@ -50,24 +50,20 @@ impl Syncing {
         !matches!(&self.left, Left::Finding(finding) if !finding.is_finished())
     }
 
-    /// The next page, or, while it is being found out, nothing after so many microseconds. Answers whether the pass has
-    /// ended.
+    /// The next page, or nothing while it is being found out. Answers whether the pass has ended.
     ///
     /// # Errors
     /// What failed is done again by the next step.
-    pub(super) async fn step(&mut self, store: &Arc<dyn Store>, longest_wait: i64) -> Result<bool> {
+    pub(super) async fn step(&mut self, store: &Arc<dyn Store>) -> Result<bool> {
+        if !self.has_page() {
+            return Ok(false);
+        }
         if let Left::Finding(finding) = &mut self.left {
-            let longest = Duration::from_micros(longest_wait.unsigned_abs());
-            let Ok(found) = tokio::time::timeout(longest, finding).await else {
-                return Ok(false);
-            };
-            self.left = match found.unwrap_or_else(|panic| Err(panicked(&panic))) {
-                Ok(Some(tasks)) => Left::Of(tasks, 0),
-                Ok(None) => Left::After(None),
-                Err(error) => {
-                    self.left = find(&self.pass, store);
-                    return Err(error);
-                }
+            self.left = match finding.await {
+                Ok(Ok(Some(tasks))) => Left::Of(tasks, 0),
+                Ok(Ok(None)) => Left::After(None),
+                Ok(Err(error)) => all_instead(&error),
+                Err(panic) => all_instead(&panic),
             };
         }
         let range = match &self.left {
@@ -110,13 +106,26 @@ impl Syncing {
     }
 }
 
-fn find(pass: &Pass, store: &Arc<dyn Store>) -> Left {
+fn find(pass: &Pass, store: &Arc<dyn Store>, bell: Bell) -> Left {
     let (store, rules) = (Arc::clone(store), pass.rules.clone());
+    // Rung when this has ended, however it ends.
+    let ring = RingAtEnd(bell);
     Left::Finding(tokio::spawn(async move {
+        let _ring = ring;
         store.find_differing(store.now(), rules).await
     }))
 }
 
-fn panicked(error: &JoinError) -> StoreError {
-    StoreError::Other(format!("job_sync could not find out what differs: {error}"))
+struct RingAtEnd(Bell);
+
+impl Drop for RingAtEnd {
+    fn drop(&mut self) {
+        self.0.ring();
+    }
+}
+
+/// Where the database is away altogether, the first page will tell.
+fn all_instead(error: &dyn std::fmt::Display) -> Left {
+    tracing::warn!(%error, "job_sync could not find out which tasks differ; it goes through all of them");
+    Left::After(None)
 }

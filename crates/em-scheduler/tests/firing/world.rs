@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use em_scheduler::chance;
 use em_scheduler::clock::SystemClock;
+use em_scheduler::control::Control;
 use em_scheduler::dispatch::{Dispatcher, Policy, RunnerClient, RunnerTimeouts};
 use em_scheduler::engine::{Engine, EngineHandle, EngineSettings, FiringRules};
 use em_scheduler::instance::Place;
@@ -71,6 +72,7 @@ pub struct Scheduler {
     pub store: Arc<dyn Store>,
     pub dispatcher: Dispatcher,
     pub bell: Bell,
+    pub control: Control,
     engine: EngineHandle,
 }
 
@@ -166,6 +168,13 @@ impl World {
     }
 
     pub async fn start_with(&self, settings: Settings) -> Scheduler {
+        let mut scheduler = self.begin_to_start(settings).await;
+        scheduler.ready().await;
+        scheduler
+    }
+
+    /// Starts without waiting for what comes before the first decision.
+    pub async fn begin_to_start(&self, settings: Settings) -> Scheduler {
         let instance = chance::instance_id();
         let store = self.open(&instance).await;
         let client = RunnerClient::new(self.runner.url().parse().unwrap(), settings.timeouts).unwrap();
@@ -193,14 +202,13 @@ impl World {
                 instance,
             },
         );
-        let bell = engine.bell();
-        let mut engine = engine.spawn().unwrap();
-        engine.ready().await;
+        let (bell, control) = (engine.bell(), engine.control());
         Scheduler {
             store,
             dispatcher,
             bell,
-            engine,
+            control,
+            engine: engine.spawn().unwrap(),
         }
     }
 
@@ -299,6 +307,11 @@ impl Scheduler {
     /// So many microseconds from now.
     pub fn in_micros(&self, micros: i64) -> UtcMicros {
         self.store.now().saturating_add(micros)
+    }
+
+    /// Waits for what comes before the first decision.
+    pub async fn ready(&mut self) {
+        self.engine.ready().await;
     }
 
     /// Ends as SIGTERM would: nothing new leaves, what is in flight ends, the rest stays queued.

@@ -4,14 +4,14 @@
 //! A failure after it: it took effect, and the caller is told that it did not. The operation itself is the real one,
 //! carried out at one instant.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use em_scheduler::model::{ListedJob, RunKey, ScheduleRules, SendableRun, Settlement, TaskId, TaskRow};
 use em_scheduler::store::{
     Decided, Decider, Instance, JobNamer, JobPlanner, NextRun, Pages, Replaced, Result, Store, StoreError,
-    SyncPlanner, SyncRange, SyncedPage, TakeOverJudge,
+    SyncPlan, SyncPlanner, SyncRange, SyncTask, SyncedPage, TakeOverJudge,
 };
 use triggers::UtcMicros;
 
@@ -48,6 +48,14 @@ enum Fault {
     Die,
 }
 
+/// Calls the real store.
+macro_rules! real {
+    ($self:ident, $inner:ident => $call:expr) => {{
+        let $inner = Arc::clone(&$self.inner.0);
+        $self.real(async move { $call.await })
+    }};
+}
+
 impl FaultyStore {
     pub fn new(inner: Opened, life: Arc<Life>, saboteur: Option<Saboteur>) -> Self {
         Self {
@@ -78,6 +86,18 @@ impl FaultyStore {
         }
     }
 
+    fn all_tasks(&self, now: UtcMicros) -> Result<Vec<TaskId>> {
+        let all: Arc<Mutex<Vec<TaskId>>> = Arc::default();
+        let tell = Arc::clone(&all);
+        let plan = Arc::new(move |task: &SyncTask| {
+            tell.lock().unwrap().push(task.task_id);
+            SyncPlan::default()
+        });
+        real!(self, inner => inner.sync_page(now, SyncRange::After(None, 10_000), plan))?;
+        let mut all = all.lock().unwrap();
+        Ok(std::mem::take(&mut *all))
+    }
+
     fn carried_out<T>(&self, op: &Op, outcome: &Result<T>) {
         let mut core = self.life.world.core();
         core.carried_out(&self.life.name, op, self.life.clock.passed());
@@ -95,7 +115,10 @@ impl FaultyStore {
             self.life.world.core().hold(Err(Violation::new("I8", what)));
             self.life.go_on().await;
         }
-        let fault = self.life.fault(side);
+        self.meet(self.life.fault(side), side, op).await
+    }
+
+    async fn meet(&self, fault: Fault, side: Side, op: &Op) -> Result<()> {
         if fault != Fault::None {
             self.life.world.core().figures.faults += 1;
             self.life.note(format_args!("{fault:?} {side:?} {op}"));
@@ -137,6 +160,19 @@ impl Life {
         }
     }
 
+    /// What happens to a statement that takes long, which meets more than others.
+    fn long_fault(&self) -> Fault {
+        let mut core = self.world.core();
+        match core.health {
+            Health::Flaky => match core.random.below(10) {
+                0 | 1 => Fault::Fail,
+                2..6 => Fault::Stall(core.random.between(1_000_000, 15_000_000)),
+                _ => Fault::None,
+            },
+            _ => Fault::None,
+        }
+    }
+
     /// A point between two transactions of a sabotage, where the process may die.
     pub async fn between(&self, op: &Op) {
         let dies = {
@@ -157,14 +193,6 @@ impl Life {
             self.go_on().await;
         }
     }
-}
-
-/// Calls the real store.
-macro_rules! real {
-    ($self:ident, $inner:ident => $call:expr) => {{
-        let $inner = Arc::clone(&$self.inner.0);
-        $self.real(async move { $call.await })
-    }};
 }
 
 #[async_trait]
@@ -316,8 +344,15 @@ impl Store for FaultyStore {
     }
 
     async fn find_differing(&self, now: UtcMicros, rules: ScheduleRules) -> Result<Option<Vec<TaskId>>> {
-        self.step(Op::Read("differing"), async {
-            real!(self, inner => inner.find_differing(now, rules))
+        let op = Op::Read("differing");
+        self.meet(self.life.long_fault(), Side::Before, &op).await?;
+        self.step(op, async {
+            let found = real!(self, inner => inner.find_differing(now, rules))?;
+            // More than what differs may be answered; where the real store never says, this is how the engine meets it.
+            if self.life.world.core().random.chance(500) {
+                return self.all_tasks(now).map(Some);
+            }
+            Ok(found)
         })
         .await
     }

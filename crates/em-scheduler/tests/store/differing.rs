@@ -6,10 +6,11 @@ use std::sync::{Arc, Mutex};
 
 use em_scheduler::engine::sync::Pass;
 use em_scheduler::model::{ScheduleRules, TaskId};
+use em_scheduler::store::postgres::{Portions, PostgresStore};
 use em_scheduler::store::{SyncPlan, SyncRange, SyncTask};
 use triggers::{DstPolicy, Zone};
 
-use super::harness::{Harness, ZONE, after};
+use super::harness::{Harness, ME, Place, ZONE, after, client, on_postgres, postgres_options};
 
 on_both!(
     whatever_differs_is_found,
@@ -17,8 +18,14 @@ on_both!(
     a_range_of_some_tasks_changes_these,
 );
 
-const PROJECTS: u64 = 30;
-const TASKS: u64 = 90;
+/// The ids are some below nothing and some above.
+const FIRST_PROJECT: i64 = -10;
+const FIRST_TASK: i64 = -20;
+/// Borders between the projects compared at once, and between those read at once.
+const PORTIONS: Portions = Portions { compared: 7, read: 3 };
+
+const PROJECTS: usize = 30;
+const TASKS: usize = 90;
 const ROUNDS: u64 = 40;
 const CHANGES: u64 = 25;
 
@@ -31,6 +38,11 @@ impl Chance {
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
         (self.0 >> 11) % limit
+    }
+
+    /// One of so many ids.
+    fn id(&mut self, first: i64, count: usize) -> i64 {
+        first + i64::try_from(self.below(count as u64)).unwrap()
     }
 
     fn one<'a>(&mut self, of: &[&'a str]) -> &'a str {
@@ -78,14 +90,24 @@ async fn carry_out(h: &Harness, pass: &Pass, found: Option<Vec<TaskId>>) {
 }
 
 async fn find(h: &Harness, pass: &Pass) -> Option<Vec<TaskId>> {
-    h.store
+    let usual = h
+        .store
         .find_differing(after(0), pass.rules.clone())
         .await
-        .unwrap()
+        .unwrap();
+    if let Place::Postgres { database, .. } = &h.place {
+        let store = PostgresStore::connect(postgres_options(database.url(), ME))
+            .await
+            .unwrap();
+        let rules = pass.rules.clone();
+        let in_portions = store.find_differing_in(after(0), rules, PORTIONS).await.unwrap();
+        assert_eq!(Some(in_portions), usual, "in portions");
+    }
+    usual
 }
 
 /// A project written anew.
-fn project(chance: &mut Chance, id: u64, valid: bool) -> String {
+fn project(chance: &mut Chance, id: i64, valid: bool) -> String {
     let odd = |value: &'static str, usual: &'static str| if valid { usual } else { value };
     let columns = [
         ("name", chance.one(&["'P'", "NULL", "'Q''s {\"x\"}'", "'Ü'"])),
@@ -120,6 +142,7 @@ fn project(chance: &mut Chance, id: u64, valid: bool) -> String {
             "ooff_date",
             chance.one(&[
                 "'2027-07-01 12:00:00'",
+                "'2028-02-29 02:02:02.000007'",
                 "'2020-01-01 00:00:00'",
                 odd("NULL", "'2056-05-05 05:05:05'"),
             ]),
@@ -135,8 +158,8 @@ fn project(chance: &mut Chance, id: u64, valid: bool) -> String {
 /// Something that em_web, a crash, a hand or an older program may have left.
 fn change(chance: &mut Chance, infinite: bool) -> String {
     let (task, other, shift) = (
-        1 + chance.below(TASKS),
-        1 + chance.below(PROJECTS),
+        chance.id(FIRST_TASK, TASKS),
+        chance.id(FIRST_PROJECT, PROJECTS),
         chance.below(3),
     );
     let of_task = format!("(SELECT min(key) FROM scheduler_job WHERE task_id = {task})");
@@ -192,12 +215,12 @@ fn change(chance: &mut Chance, infinite: bool) -> String {
 
 async fn fill(h: &Harness, chance: &mut Chance, valid: bool) {
     let mut sql = String::new();
-    for id in 1..=PROJECTS {
+    for id in (FIRST_PROJECT..).take(PROJECTS) {
         sql += &format!("INSERT INTO project (id) VALUES ({id});");
         sql += &project(chance, id, valid);
     }
-    for id in 1..=TASKS {
-        let (project, enabled) = (1 + chance.below(PROJECTS), chance.below(5).min(1));
+    for id in (FIRST_TASK..).take(TASKS) {
+        let (project, enabled) = (chance.id(FIRST_PROJECT, PROJECTS), chance.below(5).min(1));
         sql += &format!(
             "INSERT INTO task (id, name, project_id, enabled) VALUES ({id}, 'Task {id}', {project}, {enabled});"
         );
@@ -222,7 +245,7 @@ async fn whatever_differs_is_found(h: Harness) {
                 let found: BTreeSet<TaskId> = found.into_iter().collect();
                 let missed: Vec<&TaskId> = wanted.difference(&found).collect();
                 assert!(missed.is_empty(), "round {round}: {missed:?}");
-                passed_over += usize::try_from(TASKS).unwrap() - found.range(..=90).count();
+                passed_over += TASKS.saturating_sub(found.len());
             }
         }
         carry_out(&h, &ours, find(&h, &ours).await).await;
@@ -276,4 +299,72 @@ async fn a_range_of_some_tasks_changes_these(h: Harness) {
         .lines("SELECT id FROM task WHERE est_duration IS NULL ORDER BY id")
         .await;
     assert_eq!(cleared, ["2", "3", "5"]);
+}
+
+#[test]
+fn a_comparison_given_up_keeps_nobody_waiting() {
+    on_postgres(async |h| {
+        fill(&h, &mut Chance(0xbeef), true).await;
+        let Place::Postgres { database, .. } = &h.place else {
+            unreachable!()
+        };
+        let em_web = client(database.url()).await;
+        em_web.batch_execute("BEGIN; LOCK TABLE project").await.unwrap();
+        let waiting = "SELECT count(*) FROM pg_stat_activity
+            WHERE datname = current_database() AND wait_event_type = 'Lock'";
+        let store = Arc::clone(&h.store);
+        let comparing = tokio::spawn(async move {
+            store
+                .find_differing(after(0), pass(ZONE, DstPolicy::Once).rules)
+                .await
+        });
+        h.place.until(waiting, "1").await;
+        comparing.abort();
+        assert!(comparing.await.unwrap_err().is_cancelled());
+        // Before the server's own patience of 5 s with a lock ends it.
+        let soon = std::time::Duration::from_secs(3);
+        let next = tokio::time::timeout(soon, async {
+            h.store.synced_before().await.unwrap();
+            h.place.until(waiting, "0").await;
+        });
+        assert!(
+            next.await.is_ok(),
+            "the next caller waits behind what was given up"
+        );
+    });
+}
+
+#[test]
+fn a_task_with_an_id_larger_than_em_webs_stops_no_pass() {
+    on_postgres(async |h| {
+        h.place.run("ALTER TABLE task ALTER COLUMN id TYPE bigint").await;
+        let h = Harness {
+            store: h.place.open(ME).await.unwrap(),
+            place: h.place,
+        };
+        fill(&h, &mut Chance(0xb16), true).await;
+        h.place
+            .run("INSERT INTO task (id, name, enabled, est_duration) VALUES (2147483648, 'large', 0, 1), (3, 'three', 0, 1)
+                  ON CONFLICT (id) DO UPDATE SET enabled = 0, est_duration = 1")
+            .await;
+        let ours = pass(ZONE, DstPolicy::Once);
+        let found = find(&h, &ours).await;
+        assert!(
+            found.as_ref().is_some_and(|found| found.contains(&3)),
+            "{found:?}"
+        );
+        carry_out(&h, &ours, found).await;
+        carry_out(&h, &ours, None).await;
+        // The page after the last, which tells of it.
+        let none = SyncRange::After(Some(TaskId::MAX), 10);
+        let page = h
+            .store
+            .sync_page(after(0), none, Arc::new(|_: &SyncTask| SyncPlan::default()));
+        assert_eq!(page.await.unwrap().last, None);
+        let left = h
+            .place
+            .lines("SELECT id FROM task WHERE est_duration IS NOT NULL")
+            .await;
+        assert_eq!(left, ["2147483648"]);
+    });
 }

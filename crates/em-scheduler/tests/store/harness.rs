@@ -104,6 +104,17 @@ pub(crate) async fn client(url: &str) -> tokio_postgres::Client {
     client
 }
 
+/// How a process of that id is told of a PostgreSQL database.
+pub(crate) fn postgres_options(url: &str, instance: &str) -> PostgresOptions {
+    PostgresOptions {
+        url: url.to_owned(),
+        zone: Zone::named(ZONE).unwrap(),
+        clock: Arc::new(SystemClock),
+        instance: instance.to_owned(),
+        place: "here".to_owned(),
+    }
+}
+
 impl Place {
     /// Opens a store as the process of that id.
     pub(crate) async fn open(&self, instance: &str) -> Result<Arc<dyn Store>> {
@@ -121,14 +132,7 @@ impl Place {
                 Ok(Arc::new(SqliteStore::open(options)?))
             }
             Self::Postgres { database, .. } => {
-                let (url, clock) = (database.url().to_owned(), Arc::new(SystemClock));
-                let options = PostgresOptions {
-                    url,
-                    zone,
-                    clock,
-                    instance,
-                    place,
-                };
+                let options = postgres_options(database.url(), &instance);
                 Ok(Arc::new(PostgresStore::connect(options).await?))
             }
         }
@@ -172,6 +176,14 @@ impl Place {
                 cells.join("|")
             })
             .collect()
+    }
+
+    /// Looks until a query answers this one value.
+    pub(crate) async fn until(&self, sql: &str, expected: &str) {
+        let mut looks = tokio::time::interval(Duration::from_millis(10));
+        while self.lines(sql).await != [expected] {
+            looks.tick().await;
+        }
     }
 
     /// An expression for a naive time in the form SQLite stores.

@@ -12,8 +12,25 @@ use super::tx::{Tx, storable};
 use crate::model::{JobKind, ProjectRow, ScheduleRules, TaskId, definitions_of, display_prefix};
 use crate::store::Result;
 
-/// Projects compared by one statement: what they ask for is held in memory meanwhile.
-const PROJECTS: i64 = 50_000;
+/// In what portions projects are gone through.
+#[derive(Debug, Clone, Copy)]
+pub struct Portions {
+    /// Projects compared by one statement: what they ask for is held in memory meanwhile. Each statement may go through
+    /// the whole of `task`, of which em_web has no index by project.
+    pub compared: usize,
+    /// Projects read by one statement. The engine's loop has its turn while the server is asked, so working out what they
+    /// ask for must be short.
+    pub read: usize,
+}
+
+impl Default for Portions {
+    fn default() -> Self {
+        Self {
+            compared: 50_000,
+            read: 500,
+        }
+    }
+}
 
 /// Microseconds before and after now for which the offsets of the zone are sent along: a year and twenty.
 const PAST: i64 = 366 * 86_400_000_000;
@@ -25,13 +42,31 @@ const SETTINGS: &str =
     "SELECT set_config('statement_timeout', '280s', true), set_config('work_mem', '64MB', true),
      set_config('parallel_tuple_cost', '0', true)";
 
+/// An instant on the walls of the zone, by its offsets and the instants from which on they hold.
+macro_rules! on_the_wall {
+    ($instant:literal, $from:literal, $offsets:literal) => {
+        concat!(
+            "timestamp '1970-01-01' + (",
+            $instant,
+            " + (",
+            $offsets,
+            "::int8[])[width_bucket(",
+            $instant,
+            ", ",
+            $from,
+            "::int8[])]) * interval '1 microsecond'"
+        )
+    };
+}
+
 /// The tasks of a range of projects (after `$1` to `$2`, those without project with the last), each row with one of its
 /// jobs, that are not in order: what the null of a comparison leaves open is not in order either. The projects are
 /// `$3` ids, `$4` whether it can be read, `$5` how many triggers it has (null: they are invalid), `$6` the beginning of
 /// the names of its jobs, `$7` to `$9` their definitions; `$10` and `$11` are the offsets of the zone from an instant on.
 ///
 /// Of a task with several jobs the next run is left to [`SEVERAL`].
-const ONE_BY_ONE: &str = "
+const ONE_BY_ONE: &str = concat!(
+    "
     SELECT array_agg(t.id::int8) FROM task t
     LEFT JOIN unnest($3::int8[], $4::bool[], $5::int8[], $6::text[], $7::text[], $8::text[], $9::text[])
          AS p (id, readable, triggers, prefix, cron, intv, one_off) ON p.id = t.project_id
@@ -40,55 +75,50 @@ const ONE_BY_ONE: &str = "
     WHERE ($1::int8 IS NULL OR t.project_id > $1::int8 OR ($2::int8 IS NULL AND t.project_id IS NULL))
       AND ($2::int8 IS NULL OR t.project_id <= $2::int8)
       AND (CASE
-        WHEN t.id > 2147483647 OR isfinite(t.next_run) IS FALSE OR p.readable IS FALSE THEN false
+        WHEN t.id NOT BETWEEN -2147483648 AND 2147483647 THEN false
+        WHEN isfinite(t.next_run) IS FALSE OR p.readable IS FALSE THEN false
         WHEN t.enabled = 1 THEN CASE
           WHEN j.key IS NULL THEN p.triggers = 0
           ELSE j.project_id = p.id
             AND CASE j.kind WHEN 'cron' THEN p.cron WHEN 'interval' THEN p.intv WHEN 'one_off' THEN p.one_off END
                 = j.definition COLLATE \"C\"
             AND p.prefix || coalesce(t.name, '') = j.name COLLATE \"C\"
-            AND (p.triggers > 1 OR d.next_run_at IS NULL OR t.next_run = timestamp '1970-01-01'
-                 + (d.next_run_at + ($11::int8[])[width_bucket(d.next_run_at, $10::int8[])]) * interval '1 microsecond')
+            AND (p.triggers > 1 OR d.next_run_at IS NULL OR t.next_run = ",
+    on_the_wall!("d.next_run_at", "$10", "$11"),
+    ")
           END
         ELSE j.key IS NULL AND t.next_run IS NULL AND t.est_duration IS NULL
-      END) IS NOT TRUE";
+      END) IS NOT TRUE"
+);
 
 /// The enabled tasks of those projects that have several triggers, `$1` with their number `$2`, which lack a job, or
 /// whose next run is not the earliest of their jobs'; `$3` and `$4` are the offsets of the zone.
-const SEVERAL: &str = "
+const SEVERAL: &str = concat!(
+    "
     SELECT array_agg(f.id) FROM (
       SELECT t.id::int8 AS id FROM unnest($1::int8[], $2::int8[]) AS p (id, triggers)
       JOIN task t ON t.project_id = p.id
       LEFT JOIN scheduler_job j ON j.task_id = t.id
       LEFT JOIN scheduler_due d ON d.job_key = j.key
       WHERE t.enabled = 1 GROUP BY t.id, t.next_run, p.triggers
-      HAVING (count(j.key) = p.triggers AND (min(d.next_run_at) IS NULL OR t.next_run = timestamp '1970-01-01'
-        + (min(d.next_run_at) + ($4::int8[])[width_bucket(min(d.next_run_at), $3::int8[])]) * interval '1 microsecond'
-      )) IS NOT TRUE
-    ) AS f";
+      HAVING (count(j.key) = p.triggers AND (min(d.next_run_at) IS NULL OR t.next_run = ",
+    on_the_wall!("min(d.next_run_at)", "$3", "$4"),
+    ")) IS NOT TRUE
+    ) AS f"
+);
 
-pub(super) async fn find_differing(tx: &Tx<'_>, rules: &ScheduleRules) -> Result<Vec<TaskId>> {
+pub(super) async fn find_differing(
+    tx: &Tx<'_>,
+    rules: &ScheduleRules,
+    portions: Portions,
+) -> Result<Vec<TaskId>> {
     tx.wide();
     tx.later(SETTINGS, Vec::new());
     let (from, offsets) = offsets(&rules.zone, tx.now);
     let mut found: Vec<i64> = Vec::new();
     let mut after: Option<i64> = None;
     loop {
-        let rows = tx
-            .rows(rows::NEXT_PROJECTS, &[&after.unwrap_or(i64::MIN), &PROJECTS])
-            .await?;
-        let mut asked = Asked::default();
-        for row in &rows {
-            let id: i64 = row.try_get(0)?;
-            // An id that is too large for em_web is the planner's business, like every project not named here.
-            if let Ok(id) = i32::try_from(id) {
-                asked.take(id, rows::project_row(row, id), rules);
-            }
-        }
-        let last = match rows.last() {
-            Some(row) if i64::try_from(rows.len()) == Ok(PROJECTS) => Some(row.try_get(0)?),
-            _ => None,
-        };
+        let (asked, last) = read(tx, after, (rules, portions)).await?;
         let Asked {
             ids,
             readable,
@@ -125,7 +155,42 @@ pub(super) async fn find_differing(tx: &Tx<'_>, rules: &ScheduleRules) -> Result
     collect(&tx.rows(reported, &[]).await?, &mut found)?;
     found.sort_unstable();
     found.dedup();
-    found.into_iter().map(rows::fitting).collect()
+    let (fitting, others): (Vec<i64>, Vec<i64>) =
+        found.into_iter().partition(|id| TaskId::try_from(*id).is_ok());
+    if let Some(first) = others.first() {
+        rows::left_alone(others.len(), *first);
+    }
+    fitting.into_iter().map(rows::fitting).collect()
+}
+
+/// What the next projects ask for, and the last of them if there may be more.
+async fn read(
+    tx: &Tx<'_>,
+    after: Option<i64>,
+    (rules, portions): (&ScheduleRules, Portions),
+) -> Result<(Asked, Option<i64>)> {
+    let mut asked = Asked::default();
+    let (mut last, mut left) = (after, portions.compared);
+    while left > 0 {
+        let limit = left.min(portions.read);
+        let most = i64::try_from(limit).unwrap_or(i64::MAX);
+        let rows = tx
+            .rows(rows::NEXT_PROJECTS, &[&last.unwrap_or(i64::MIN), &most])
+            .await?;
+        for row in &rows {
+            let id: i64 = row.try_get(0)?;
+            // An id that is too large for em_web is the planner's business, like every project not named here.
+            if let Ok(id) = i32::try_from(id) {
+                asked.take(id, rows::project_row(row, id), rules);
+            }
+            last = Some(id);
+        }
+        if rows.len() < limit {
+            return Ok((asked, None));
+        }
+        left -= limit;
+    }
+    Ok((asked, last))
 }
 
 fn collect(answer: &[tokio_postgres::Row], found: &mut Vec<i64>) -> Result<()> {

@@ -14,7 +14,6 @@ use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Config, Error};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use super::tls;
 use super::url::{Target, TlsMode};
 use crate::store::{Result, StoreError};
 
@@ -48,10 +47,10 @@ type Connecting<'a> = Pin<Box<dyn Future<Output = Result<(Client, JoinHandle<()>
 /// A pool of connections to the target. Connects to nobody yet.
 ///
 /// # Errors
-/// The roots to trust cannot be read.
-pub(super) fn pool(target: &Target) -> Result<Pool> {
+/// The pool cannot be built.
+pub(super) fn pool(target: &Target, tls: MakeRustlsConnect) -> Result<Pool> {
     let dialer = Dialer {
-        tls: tls::connector(target)?,
+        tls,
         attempts: attempts(target),
         runtime: Handle::current(),
     };

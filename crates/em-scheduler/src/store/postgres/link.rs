@@ -4,12 +4,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use deadpool_postgres::{Object, Pool};
+use tokio::runtime::Handle;
 use tokio_postgres::Row;
+use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::clock::DatabaseClock;
 use super::tx::Params;
 use super::url::Target;
-use super::{connect, error};
+use super::{connect, error, tls};
 use crate::store::{Result, StoreError};
 
 /// How long an operation may take before its connection is given up. The server limits each statement, but a server
@@ -41,6 +43,9 @@ const WORN: usize = 20_000;
 /// Shared between the store and the task that watches the clock.
 pub(super) struct Link {
     pool: Pool,
+    tls: MakeRustlsConnect,
+    /// What is cancelled is cancelled here, whoever asked for it.
+    runtime: Handle,
     /// Due times moved since the last cleaning.
     moved: AtomicUsize,
     pub(super) target: Target,
@@ -53,28 +58,29 @@ impl Link {
     /// # Errors
     /// The roots to trust cannot be read.
     pub(super) fn new(target: Target) -> Result<Self> {
+        let tls = tls::connector(&target)?;
         Ok(Self {
-            pool: connect::pool(&target)?,
+            pool: connect::pool(&target, tls.clone())?,
+            tls,
+            runtime: Handle::current(),
             moved: AtomicUsize::new(0),
             target,
             clock: DatabaseClock::new(),
         })
     }
 
-    /// Lends a connection. One that does not answer in time is not used again.
+    /// Lends a connection. One that does not answer in time is not used again, nor is one whose work was given up by
+    /// its caller: the next would wait until the server has done that work.
     pub(super) async fn lend<T, F>(&self, patience: Patience, work: F) -> Result<T>
     where
         F: AsyncFnOnce(&Object) -> Result<T>,
     {
-        let client = self.pool.get().await;
-        let client = client.map_err(|failure| error::connecting(failure, &self.target))?;
-        match tokio::time::timeout(patience.limit(), work(&client)).await {
-            Ok(outcome) => outcome,
-            Err(_) => {
-                drop(Object::take(client));
-                Err(self.silent())
-            }
+        let lent = self.get().await?;
+        let outcome = tokio::time::timeout(patience.limit(), work(lent.client())).await;
+        if outcome.is_ok() {
+            lent.give_back();
         }
+        outcome.unwrap_or_else(|_| Err(self.silent()))
     }
 
     /// The same, but a connection on which the work failed is given up: there may be an open transaction on it, or an
@@ -83,13 +89,21 @@ impl Link {
     where
         F: AsyncFnOnce(&Object) -> Result<()>,
     {
-        let client = self.pool.get().await;
-        let client = client.map_err(|failure| error::connecting(failure, &self.target))?;
-        let outcome = tokio::time::timeout(patience.limit(), work(&client)).await;
-        if !matches!(outcome, Ok(Ok(()))) {
-            drop(Object::take(client));
+        let lent = self.get().await?;
+        let outcome = tokio::time::timeout(patience.limit(), work(lent.client())).await;
+        if matches!(outcome, Ok(Ok(()))) {
+            lent.give_back();
         }
         outcome.unwrap_or_else(|_| Err(self.silent()))
+    }
+
+    async fn get(&self) -> Result<Lent<'_>> {
+        let client = self.pool.get().await;
+        let client = client.map_err(|failure| error::connecting(failure, &self.target))?;
+        Ok(Lent {
+            client: Some(client),
+            link: self,
+        })
     }
 
     fn silent(&self) -> StoreError {
@@ -149,5 +163,39 @@ impl Link {
             }
             error => error,
         }
+    }
+}
+
+/// A connection while somebody works on it. Unless it is given back it leaves the pool, and the server is asked to end
+/// what it is doing for it.
+struct Lent<'l> {
+    client: Option<Object>,
+    link: &'l Link,
+}
+
+impl Lent<'_> {
+    fn client(&self) -> &Object {
+        self.client.as_ref().expect("only the end takes it out")
+    }
+
+    fn give_back(mut self) {
+        self.client = None;
+    }
+}
+
+impl Drop for Lent<'_> {
+    fn drop(&mut self) {
+        let Some(client) = self.client.take() else {
+            return;
+        };
+        let (token, tls) = (client.cancel_token(), self.link.tls.clone());
+        drop(Object::take(client));
+        // The connection ends when its work has ended; where the server does not hear of it, by its own time limits.
+        self.link.runtime.spawn(async move {
+            let cancelling = token.cancel_query(tls);
+            if let Ok(Err(error)) = tokio::time::timeout(connect::PATIENCE, cancelling).await {
+                tracing::debug!(%error, "what was given up could not be cancelled on PostgreSQL");
+            }
+        });
     }
 }

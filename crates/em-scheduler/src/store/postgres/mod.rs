@@ -47,6 +47,7 @@ use tokio::task::JoinHandle;
 use tokio_postgres::Row;
 use triggers::{UtcMicros, Zone};
 
+pub use self::compare::Portions;
 use self::debts::Debts;
 use self::link::{Link, Patience};
 use self::tx::{Guard, Scope, Tx};
@@ -138,6 +139,22 @@ impl PostgresStore {
             .await;
         let (standing, may_create) = looked.map_err(|error| store.link.naming(error))?;
         Ok((store, standing, may_create))
+    }
+
+    /// [`Store::find_differing`], with projects gone through in other portions than the usual ones.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn find_differing_in(
+        &self,
+        now: UtcMicros,
+        rules: ScheduleRules,
+        portions: Portions,
+    ) -> Result<Vec<TaskId>> {
+        self.write_much(now, move |tx| {
+            Box::pin(async move { compare::find_differing(tx, &rules, portions).await })
+        })
+        .await
     }
 
     /// The ids of the enabled tasks, also of a store that was only inspected.
@@ -417,12 +434,9 @@ impl Store for PostgresStore {
     }
 
     async fn find_differing(&self, now: UtcMicros, rules: ScheduleRules) -> Result<Option<Vec<TaskId>>> {
-        let found = self
-            .write_much(now, move |tx| {
-                Box::pin(async move { compare::find_differing(tx, &rules).await })
-            })
-            .await?;
-        Ok(Some(found))
+        self.find_differing_in(now, rules, Portions::default())
+            .await
+            .map(Some)
     }
 
     async fn synced_before(&self) -> Result<bool> {

@@ -56,6 +56,15 @@ pub(super) fn fitting(id: i64) -> Result<TaskId> {
     })
 }
 
+/// Says that `job_sync` passes over tasks whose ids nobody can store a job for; no others wait for them.
+pub(super) fn left_alone(tasks: usize, first: i64) {
+    tracing::warn!(
+        tasks,
+        first,
+        "job_sync leaves tasks alone whose ids are outside of those of em_web"
+    );
+}
+
 pub(super) fn task_row(row: &Row) -> Result<TaskRow> {
     let id = task_id(row)?;
     let cells = Cells {

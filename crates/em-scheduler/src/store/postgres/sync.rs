@@ -21,8 +21,12 @@ pub(super) async fn sync_page(tx: &Tx<'_>, range: &SyncRange, plan: &SyncPlanner
     let tasks = match range {
         SyncRange::After(after, limit) => {
             let limit = i64::try_from(*limit).unwrap_or(i64::MAX);
-            let page = "t.id > $1::int4 ORDER BY t.id LIMIT $2";
-            sync_tasks(tx, page, &[&after.unwrap_or(TaskId::MIN), &limit]).await?
+            let page = "t.id > $1::int4 AND t.id <= 2147483647 ORDER BY t.id LIMIT $2";
+            let tasks = sync_tasks(tx, page, &[&after.unwrap_or(TaskId::MIN), &limit]).await?;
+            if tasks.is_empty() {
+                tell_of_others(tx).await?;
+            }
+            tasks
         }
         SyncRange::Of(tasks) => sync_tasks(tx, "t.id = ANY($1::int4[]) ORDER BY t.id", &[tasks]).await?,
     };
@@ -41,6 +45,16 @@ pub(super) async fn sync_page(tx: &Tx<'_>, range: &SyncRange, plan: &SyncPlanner
         },
         changed: plans.len(),
     })
+}
+
+/// At the end of a pass.
+async fn tell_of_others(tx: &Tx<'_>) -> Result<()> {
+    let others = "SELECT count(*), min(id)::int8 FROM task WHERE id > 2147483647";
+    let row = tx.row(others, &[]).await?;
+    if let (count @ 1.., Some(first)) = (row.try_get::<_, i64>(0)?, row.try_get(1)?) {
+        rows::left_alone(usize::try_from(count).unwrap_or(usize::MAX), first);
+    }
+    Ok(())
 }
 
 async fn apply(tx: &Tx<'_>, plans: &[(TaskId, SyncPlan)]) -> Result<()> {
