@@ -160,7 +160,8 @@ impl Running {
         self.address
     }
 
-    /// Waits until what an earlier process left is taken over and every enabled task has its jobs.
+    /// Waits until what an earlier process left is taken over and every enabled task has its jobs, or until the scheduler was
+    /// stopped before.
     pub async fn ready(&mut self) {
         self.engine.ready().await;
     }

@@ -161,9 +161,14 @@ fn sync_times(engine: &Engine) -> Trigger {
 }
 
 impl Engine {
-    /// Before the first decision, a step at a time: the lease, the runs of dead processes, one whole `job_sync`, which a
-    /// scheduler that was stopped does without. Answers whether all of it is done; what fails begins anew.
+    /// Before the first decision, a step at a time: the lease, the runs of dead processes, one whole `job_sync`. A scheduler
+    /// that was stopped does without, for nothing will be decided. Answers whether all of it is done; a page that failed is
+    /// done again by the next step.
     pub(super) async fn begin(&self, chores: &mut Chores) -> Result<bool> {
+        if self.control.is_stopped() {
+            chores.end_pass().await;
+            return Ok(true);
+        }
         if chores.syncing.is_none() {
             self.renew_lease(chores).await?;
             if self.store.paused().await? {
@@ -174,12 +179,7 @@ impl Engine {
         } else if chores.lease_is_old() {
             self.renew_lease(chores).await?;
         }
-        if self.control.is_stopped() {
-            chores.end_pass().await;
-        } else if let Err(error) = self.sync_step(chores).await {
-            chores.end_pass().await;
-            return Err(error);
-        }
+        self.sync_step(chores).await?;
         Ok(chores.syncing.is_none())
     }
 
@@ -293,7 +293,6 @@ impl Engine {
     }
 
     async fn start_pass(&self, chores: &mut Chores, now: UtcMicros) -> Result<()> {
-        chores.end_pass().await;
         let pass = Pass {
             now,
             rules: self.settings.rules.clone(),
@@ -306,16 +305,10 @@ impl Engine {
     }
 
     async fn sync_step(&self, chores: &mut Chores) -> Result<()> {
-        let Some(syncing) = &mut chores.syncing else {
-            return Ok(());
-        };
-        match syncing.step(&self.store).await {
-            Ok(true) => chores.syncing = None,
-            Ok(false) => {}
-            Err(error) => {
-                chores.sync_step_at = chores.running.micros() + SECOND;
-                return Err(error);
-            }
+        if let Some(syncing) = &mut chores.syncing
+            && syncing.step(&self.store).await?
+        {
+            chores.syncing = None;
         }
         Ok(())
     }

@@ -113,7 +113,8 @@ impl Engine {
 }
 
 impl EngineHandle {
-    /// Waits until what an earlier process left is taken over and the first `job_sync` is done.
+    /// Waits until what an earlier process left is taken over and the first `job_sync` is done, or until the scheduler was
+    /// stopped before.
     pub async fn ready(&mut self) {
         if let Some(ready) = self.ready.take() {
             // An engine that ended before it was ready will not become so; there is nothing to wait for.

@@ -21,8 +21,8 @@ const BACK_OFF: (u64, u64) = (100, 1_000);
 
 impl Engine {
     /// The loop itself, on the runtime that polls it, until `end` is notified. Tells `ready` when what an earlier
-    /// process left is taken over and the first `job_sync` is done. [`spawn`](Self::spawn) gives it a thread of its
-    /// own.
+    /// process left is taken over and the first `job_sync` is done, or when the scheduler was stopped before.
+    /// [`spawn`](Self::spawn) gives it a thread of its own.
     pub async fn run(self, end: &Notify, ready: oneshot::Sender<()>) {
         let mut chores = Chores::new(&self);
         let mut trouble = Trouble::default();
@@ -35,7 +35,10 @@ impl Engine {
                     self.sleep_until(&chores, &ticked, began)
                 }
                 // The bell tells when there is more to begin with, and the lease must not grow old meanwhile.
-                Ok(None) => Duration::from_micros(chores.next_in().unsigned_abs()),
+                Ok(None) => {
+                    trouble.over(&self);
+                    Duration::from_micros(chores.next_in().unsigned_abs())
+                }
                 Err(error) => trouble.because(&self, &error),
             };
             tokio::select! {

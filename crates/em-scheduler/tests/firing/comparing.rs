@@ -20,14 +20,21 @@ const COMPARING: &str = "SELECT count(*) FROM pg_stat_activity
 async fn where_comparing(does: &str) -> World {
     let world = World::new(Backend::Postgres).await;
     world.tasks(1);
-    world.sql(&format!(
+    let_comparing(&world, does);
+    world.sql(
         "UPDATE project SET intv = 1, intv_type = 's', intv_value = 3600;
          ALTER TABLE project RENAME TO projects;
-         CREATE FUNCTION compared() RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN
-           IF current_query() LIKE '%FROM project p WHERE%' THEN {does}; END IF; RETURN true; END $$;
-         CREATE VIEW project AS SELECT * FROM projects WHERE compared();"
-    ));
+         CREATE VIEW project AS SELECT * FROM projects WHERE compared();",
+    );
     world
+}
+
+/// Makes the comparison do something else from now on.
+fn let_comparing(world: &World, does: &str) {
+    world.sql(&format!(
+        "CREATE OR REPLACE FUNCTION compared() RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN
+           IF current_query() LIKE '%FROM project p WHERE%' THEN {does}; END IF; RETURN true; END $$"
+    ));
 }
 
 /// A scheduler that waits for its comparison.
@@ -54,6 +61,35 @@ async fn where_it_fails_all_tasks_are_gone_through() {
         .await;
     scheduler.once(1, scheduler.in_micros(0)).await;
     world.runner.received(1).await;
+    scheduler.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_page_that_fails_before_the_first_decision_is_done_again_and_not_the_whole_pass() {
+    let world = where_comparing("RAISE EXCEPTION 'no shared memory'").await;
+    let (other, connection) = tokio_postgres::connect(&world.url(), tokio_postgres::NoTls)
+        .await
+        .unwrap();
+    tokio::spawn(connection);
+    // The guard of the set of jobs, which a page takes alone and does not wait for long.
+    let guard = "(x'454d5331'::int, 3)";
+    let hold = format!("SELECT pg_advisory_lock{guard}");
+    other.batch_execute(&hold).await.unwrap();
+    let mut scheduler = world.begin_to_start(Settings::default()).await;
+    let waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted
+                   AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
+    world.until(waiting, &["1"]).await;
+    // A second comparison would not end.
+    let_comparing(&world, "PERFORM pg_sleep(250)");
+    world.until(waiting, &["0"]).await;
+    world.until(waiting, &["1"]).await;
+    let release = format!("SELECT pg_advisory_unlock{guard}");
+    other.batch_execute(&release).await.unwrap();
+    tokio::time::timeout(SOON, scheduler.ready()).await.unwrap();
+    assert_eq!(
+        world.rows("SELECT task_id, kind FROM scheduler_job"),
+        ["1|interval"]
+    );
     scheduler.stop().await;
 }
 

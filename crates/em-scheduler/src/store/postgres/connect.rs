@@ -20,9 +20,9 @@ use crate::store::{Result, StoreError};
 /// Calls of the API that may be at work at a time.
 pub(super) const CALLERS: usize = 4;
 
-/// Theirs, and enough for the engine, its publisher, the two loops of dispatch and the clock, which never wait for a
-/// caller.
-const CONNECTIONS: usize = CALLERS + 5 + super::lists::AT_ONCE;
+/// Theirs, and enough for the engine, its publisher and its comparison, the two loops of dispatch and the clock, which never
+/// wait for a caller.
+const CONNECTIONS: usize = CALLERS + 6 + super::lists::AT_ONCE;
 
 /// A connection that takes longer counts as none.
 pub(super) const PATIENCE: Duration = Duration::from_secs(5);
