@@ -6,7 +6,6 @@
 use crate::config;
 use crate::lines::{Line, line};
 use crate::make::{Meant, by_days, library_zone};
-use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::{AmbiguousOffset, TimeZone};
 use proptest::prelude::*;
