@@ -15,6 +15,9 @@ use crate::sabotage::{Sabotage, Saboteur};
 use crate::scenario::{SECOND, Scenario};
 use crate::world::{Figures, Health, Mood, World};
 
+/// When in the hour `job_sync` comes (spec §6).
+const JOB_SYNC: i64 = 19 * 60 * SECOND;
+
 /// What is played beside the seed's number.
 #[derive(Debug, Clone, Copy)]
 pub struct Play {
@@ -411,6 +414,11 @@ impl Driver {
             .checker
             .caught_up(now - 10 * SECOND, now - 2 * SECOND);
         self.judge(judged)?;
+        // A job_sync in the midst of the end would bring back what is deleted here, as it should, and runs would go on.
+        let into_the_hour = self.world.core().wall.at(self.passed).rem_euclid(3_600 * SECOND);
+        if (JOB_SYNC - 10 * SECOND..=JOB_SYNC).contains(&into_the_hour) {
+            self.pass(15 * SECOND)?;
+        }
         self.ask_all(Asked::DeleteAll);
         self.pass(5 * SECOND)?;
         let judged = self.world.core().checker.all_ended();
