@@ -1,5 +1,5 @@
-//! The bell: rung after each write that may change what is due. A hint only; polling is the truth, so a bell that
-//! is not heard costs at most a second.
+//! What wakes the engine: the bell, rung after each write that may change what is due, and a timer that goes to the
+//! microsecond. The bell is a hint only; polling is the truth, so a bell that is not heard costs at most a second.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,9 +16,96 @@ impl Bell {
         self.0.notify_one();
     }
 
-    /// Waits for the bell, at most so long.
-    pub async fn heard_within(&self, limit: Duration) {
-        // A time-out is the other way to wake, not a failure.
-        let _ = tokio::time::timeout(limit, self.0.notified()).await;
+    /// Waits until it is rung; at once if it was since the last time.
+    pub async fn heard(&self) {
+        self.0.notified().await;
+    }
+}
+
+/// Ends a sleep in time. The runtime's own timers count whole milliseconds and end one or two late, which is most of
+/// what a lone fire would be late by.
+#[derive(Debug)]
+pub enum Timer {
+    /// The runtime's: in virtual time too, and where the system has no other.
+    Runtime,
+    /// The kernel's, read as a file.
+    #[cfg(target_os = "linux")]
+    Kernel(kernel::Timer),
+}
+
+impl Timer {
+    /// The finest there is. To be called on the runtime it is used on.
+    pub fn finest() -> Self {
+        #[cfg(target_os = "linux")]
+        match kernel::Timer::new() {
+            Ok(timer) => return Self::Kernel(timer),
+            Err(error) => tracing::warn!(%error, "no timer of the kernel: runs may be two milliseconds late"),
+        }
+        Self::Runtime
+    }
+
+    /// Sleeps so long.
+    pub async fn sleep(&self, duration: Duration) {
+        match self {
+            Self::Runtime => tokio::time::sleep(duration).await,
+            #[cfg(target_os = "linux")]
+            Self::Kernel(timer) => {
+                if let Err(error) = timer.sleep(duration).await {
+                    tracing::warn!(%error, "the timer of the kernel failed");
+                    tokio::time::sleep(duration).await;
+                }
+            }
+        }
+    }
+}
+
+/// The timer of Linux.
+#[cfg(target_os = "linux")]
+mod kernel {
+    use std::io;
+    use std::os::fd::OwnedFd;
+    use std::time::Duration;
+
+    use rustix::time::{
+        Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create,
+        timerfd_settime,
+    };
+    use tokio::io::Interest;
+    use tokio::io::unix::AsyncFd;
+
+    #[derive(Debug)]
+    pub struct Timer(AsyncFd<OwnedFd>);
+
+    impl Timer {
+        #[expect(
+            deprecated,
+            reason = "unsound only for a type whose descriptor may change; its successor is unsafe to call"
+        )]
+        pub(super) fn new() -> io::Result<Self> {
+            let flags = TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC;
+            let file = timerfd_create(TimerfdClockId::Monotonic, flags)?;
+            AsyncFd::with_interest(file, Interest::READABLE).map(Self)
+        }
+
+        pub(super) async fn sleep(&self, duration: Duration) -> io::Result<()> {
+            let never = Timespec {
+                tv_sec: 0,
+                tv_nsec: 0,
+            };
+            // To set it to nothing would be to stop it.
+            let once = Itimerspec {
+                it_interval: never,
+                it_value: duration.max(Duration::from_nanos(1)).try_into().unwrap_or(never),
+            };
+            timerfd_settime(self.0.get_ref(), TimerfdTimerFlags::empty(), &once)?;
+            // Setting it has emptied it, so what an earlier sleep left to be read is not mistaken for this one's end.
+            let expirations = &mut [0; 8];
+            self.0
+                .async_io(Interest::READABLE, |file| {
+                    Ok(rustix::io::read(file, expirations.as_mut_slice())?)
+                })
+                .await?;
+            Ok(())
+        }
     }
 }

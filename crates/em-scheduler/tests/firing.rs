@@ -19,6 +19,8 @@ mod delivery;
 mod outage;
 #[path = "firing/switches.rs"]
 mod switches;
+#[path = "firing/timer.rs"]
+mod timer;
 
 /// Each test is written once and runs on both databases.
 #[macro_export]

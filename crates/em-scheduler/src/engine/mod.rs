@@ -26,7 +26,7 @@ use crate::control::Control;
 use crate::dispatch::Dispatcher;
 use crate::model::{Delivery, ScheduleRules};
 use crate::store::Store;
-use crate::wakeup::Bell;
+use crate::wakeup::{Bell, Timer};
 
 /// What the engine is told once.
 #[derive(Debug, Clone)]
@@ -101,7 +101,7 @@ impl Engine {
         let ending = Arc::clone(&end);
         let thread = std::thread::Builder::new().name("engine".into()).spawn(move || {
             let _living = living;
-            runtime.block_on(self.run(&ending, tell_ready));
+            runtime.block_on(async { self.run(&ending, &Timer::finest(), tell_ready).await });
         })?;
         Ok(EngineHandle {
             thread: Some(thread),

@@ -9,6 +9,7 @@ use super::housekeeping::Chores;
 use super::tick::Ticked;
 use crate::clock::Stopwatch;
 use crate::store::StoreError;
+use crate::wakeup::Timer;
 
 /// Never longer, so that a stepped clock or a suspended machine is noticed.
 const LONGEST_SLEEP: i64 = 1_000_000;
@@ -23,7 +24,7 @@ impl Engine {
     /// The loop itself, on the runtime that polls it, until `end` is notified. Tells `ready` when what an earlier
     /// process left is taken over and the first `job_sync` is done, or when the scheduler was stopped before.
     /// [`spawn`](Self::spawn) gives it a thread of its own.
-    pub async fn run(self, end: &Notify, ready: oneshot::Sender<()>) {
+    pub async fn run(self, end: &Notify, timer: &Timer, ready: oneshot::Sender<()>) {
         let mut chores = Chores::new(&self);
         let mut trouble = Trouble::default();
         let mut ready = Some(ready);
@@ -44,8 +45,9 @@ impl Engine {
             tokio::select! {
                 biased;
                 () = end.notified() => break,
-                () = self.bell.heard_within(sleep), if !sleep.is_zero() => {}
                 () = std::future::ready(()), if sleep.is_zero() => {}
+                () = self.bell.heard() => {}
+                () = timer.sleep(sleep) => {}
             }
         }
         chores.end().await;

@@ -11,6 +11,7 @@ use em_scheduler::clock::Clock;
 use em_scheduler::dispatch::{Dispatcher, RunnerClient};
 use em_scheduler::engine::Engine;
 use em_scheduler::store::Store;
+use em_scheduler::wakeup::Timer;
 use http_body_util::{BodyExt, Empty};
 use hyper::service::Service;
 use hyper_util::service::TowerToHyperService;
@@ -99,7 +100,7 @@ impl Process {
         runtime.spawn(async move {
             let (tell, _ready) = oneshot::channel();
             // It ends with the process.
-            engine.run(&Notify::new(), tell).await;
+            engine.run(&Notify::new(), &Timer::Runtime, tell).await;
         });
         drop(entered);
         Some(Self {
