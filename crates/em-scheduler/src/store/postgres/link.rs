@@ -75,23 +75,30 @@ impl Link {
     where
         F: AsyncFnOnce(&Object) -> Result<T>,
     {
-        let lent = self.get().await?;
-        let outcome = tokio::time::timeout(patience.limit(), work(lent.client())).await;
-        if outcome.is_ok() {
-            lent.give_back();
-        }
-        outcome.unwrap_or_else(|_| Err(self.silent()))
+        self.lend_checked(patience, work, |_| true).await
     }
 
     /// The same, but a connection on which the work failed is given up: there may be an open transaction on it, or an
     /// answer that nobody has read to its end.
-    pub(super) async fn lend_whole<F>(&self, patience: Patience, work: F) -> Result<()>
+    pub(super) async fn lend_whole<T, F>(&self, patience: Patience, work: F) -> Result<T>
     where
-        F: AsyncFnOnce(&Object) -> Result<()>,
+        F: AsyncFnOnce(&Object) -> Result<T>,
+    {
+        self.lend_checked(patience, work, Result::is_ok).await
+    }
+
+    async fn lend_checked<T, F>(
+        &self,
+        patience: Patience,
+        work: F,
+        reusable: fn(&Result<T>) -> bool,
+    ) -> Result<T>
+    where
+        F: AsyncFnOnce(&Object) -> Result<T>,
     {
         let lent = self.get().await?;
         let outcome = tokio::time::timeout(patience.limit(), work(lent.client())).await;
-        if matches!(outcome, Ok(Ok(()))) {
+        if outcome.as_ref().is_ok_and(reusable) {
             lent.give_back();
         }
         outcome.unwrap_or_else(|_| Err(self.silent()))
