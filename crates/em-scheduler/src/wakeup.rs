@@ -22,8 +22,8 @@ impl Bell {
     }
 }
 
-/// Ends a sleep in time. The runtime's own timers count whole milliseconds and end one or two late, which is most of
-/// what a lone fire would be late by.
+/// Ends a sleep in time. The runtime's own timers count whole milliseconds and end up to two late, which on SQLite is most
+/// of what a lone run would be late by.
 #[derive(Debug)]
 pub enum Timer {
     /// The runtime's: in virtual time too, and where the system has no other.
@@ -34,28 +34,34 @@ pub enum Timer {
 }
 
 impl Timer {
-    /// The finest there is. To be called on the runtime it is used on.
+    /// The finest there is, on the runtime that calls this.
+    ///
+    /// # Panics
+    /// There is no runtime, or it drives no files.
     pub fn finest() -> Self {
         #[cfg(target_os = "linux")]
         match kernel::Timer::new() {
             Ok(timer) => return Self::Kernel(timer),
-            Err(error) => tracing::warn!(%error, "no timer of the kernel: runs may be two milliseconds late"),
+            Err(error) => {
+                tracing::warn!(%error, "the kernel has no timer: runs may be two milliseconds late");
+            }
         }
         Self::Runtime
     }
 
-    /// Sleeps so long.
-    pub async fn sleep(&self, duration: Duration) {
-        match self {
-            Self::Runtime => tokio::time::sleep(duration).await,
-            #[cfg(target_os = "linux")]
-            Self::Kernel(timer) => {
-                if let Err(error) = timer.sleep(duration).await {
-                    tracing::warn!(%error, "the timer of the kernel failed");
-                    tokio::time::sleep(duration).await;
+    /// Sleeps so long. One at a time: to begin a sleep is to give up the one before.
+    pub async fn sleep(&mut self, duration: Duration) {
+        #[cfg(target_os = "linux")]
+        if let Self::Kernel(timer) = self {
+            match timer.sleep(duration).await {
+                Ok(()) => return,
+                Err(error) => {
+                    tracing::warn!(%error, "the kernel's timer failed: runs may be two milliseconds late");
                 }
             }
+            *self = Self::Runtime;
         }
+        tokio::time::sleep(duration).await;
     }
 }
 
@@ -79,7 +85,7 @@ mod kernel {
     impl Timer {
         #[expect(
             deprecated,
-            reason = "unsound only for a type whose descriptor may change; its successor is unsafe to call"
+            reason = "unsound only for what does not own its descriptor as long as it lives, as this does; its successor is unsafe to call"
         )]
         pub(super) fn new() -> io::Result<Self> {
             let flags = TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC;
@@ -87,15 +93,22 @@ mod kernel {
             AsyncFd::with_interest(file, Interest::READABLE).map(Self)
         }
 
-        pub(super) async fn sleep(&self, duration: Duration) -> io::Result<()> {
-            let never = Timespec {
+        pub(super) async fn sleep(&mut self, duration: Duration) -> io::Result<()> {
+            let nothing = Timespec {
                 tv_sec: 0,
+                tv_nsec: 0,
+            };
+            let forever = Timespec {
+                tv_sec: i64::MAX,
                 tv_nsec: 0,
             };
             // To set it to nothing would be to stop it.
             let once = Itimerspec {
-                it_interval: never,
-                it_value: duration.max(Duration::from_nanos(1)).try_into().unwrap_or(never),
+                it_interval: nothing,
+                it_value: duration
+                    .max(Duration::from_nanos(1))
+                    .try_into()
+                    .unwrap_or(forever),
             };
             timerfd_settime(self.0.get_ref(), TimerfdTimerFlags::empty(), &once)?;
             // Setting it has emptied it, so what an earlier sleep left to be read is not mistaken for this one's end.

@@ -101,7 +101,7 @@ impl Engine {
         let ending = Arc::clone(&end);
         let thread = std::thread::Builder::new().name("engine".into()).spawn(move || {
             let _living = living;
-            runtime.block_on(async { self.run(&ending, &Timer::finest(), tell_ready).await });
+            runtime.block_on(async { self.run(&ending, Timer::finest(), tell_ready).await });
         })?;
         Ok(EngineHandle {
             thread: Some(thread),

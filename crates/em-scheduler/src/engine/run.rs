@@ -24,7 +24,7 @@ impl Engine {
     /// The loop itself, on the runtime that polls it, until `end` is notified. Tells `ready` when what an earlier
     /// process left is taken over and the first `job_sync` is done, or when the scheduler was stopped before.
     /// [`spawn`](Self::spawn) gives it a thread of its own.
-    pub async fn run(self, end: &Notify, timer: &Timer, ready: oneshot::Sender<()>) {
+    pub async fn run(self, end: &Notify, mut timer: Timer, ready: oneshot::Sender<()>) {
         let mut chores = Chores::new(&self);
         let mut trouble = Trouble::default();
         let mut ready = Some(ready);

@@ -100,7 +100,7 @@ impl Process {
         runtime.spawn(async move {
             let (tell, _ready) = oneshot::channel();
             // It ends with the process.
-            engine.run(&Notify::new(), &Timer::Runtime, tell).await;
+            engine.run(&Notify::new(), Timer::Runtime, tell).await;
         });
         drop(entered);
         Some(Self {
