@@ -80,13 +80,14 @@ impl Link {
 
     /// The same, but a connection on which the work failed is given up: there may be an open transaction on it, or an
     /// answer that nobody has read to its end.
-    pub(super) async fn lend_whole<T, F>(&self, patience: Patience, work: F) -> Result<T>
+    pub(super) async fn lend_whole<F>(&self, patience: Patience, work: F) -> Result<()>
     where
-        F: AsyncFnOnce(&Object) -> Result<T>,
+        F: AsyncFnOnce(&Object) -> Result<()>,
     {
         self.lend_checked(patience, work, Result::is_ok).await
     }
 
+    /// A connection whose work ended in time is given back if its outcome says that it is `reusable`.
     async fn lend_checked<T, F>(
         &self,
         patience: Patience,
