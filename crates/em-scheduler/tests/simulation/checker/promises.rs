@@ -104,8 +104,7 @@ impl Checker {
     /// The API has answered that it is done.
     pub fn acknowledged(&mut self, asked: Asked, since: usize, (process, passed): (&str, i64)) -> Verdict {
         let promises = &mut self.promises;
-        let unknown = matches!(asked, Asked::Add(task) if promises.gone.contains(&task));
-        if matches!(asked, Asked::List) || unknown {
+        if matches!(asked, Asked::List) {
             return Ok(());
         }
         if asked == Asked::Stop {
@@ -143,7 +142,9 @@ impl Checker {
             Op::Replace(task) => {
                 let new = of_task(task).all(|job| doing.jobs.contains(&job.row.key));
                 let wanted = self.promises.shapes.get(&task).map_or(0, |shape| shape.triggers);
-                (new && of_task(task).count() == wanted).then_some(Asked::Add(task))
+                let done = new && of_task(task).count() == wanted;
+                // Of a task that is gone just then nobody is told an error; it may be back when the answer comes.
+                (done || self.promises.is_gone(task)).then_some(Asked::Add(task))
             }
             Op::Add(task) => (!doing.jobs.is_empty()).then_some(Asked::RunLater(task)),
             Op::Remove(task) => {
