@@ -41,7 +41,9 @@ pub(super) struct Desk {
     last_turn: u64,
     /// Retries that wait for their time.
     later: BTreeMap<(UtcMicros, RunKey), SendableRun>,
-    known: HashSet<RunKey>,
+    /// Each run that is here, and the fence of its newest handle: a run that was taken from us may have come back while an older
+    /// handle waits or is in flight. Only the newest one counts.
+    known: HashMap<RunKey, i64>,
     withdrawn: HashSet<RunKey>,
     paused: bool,
     pauses: u64,
@@ -59,7 +61,7 @@ impl Desk {
             slow_turns: VecDeque::new(),
             last_turn: 0,
             later: BTreeMap::new(),
-            known: HashSet::new(),
+            known: HashMap::new(),
             withdrawn: HashSet::new(),
             paused: false,
             pauses: 0,
@@ -88,7 +90,7 @@ impl Desk {
 
     /// A run that was admitted begins.
     pub(super) fn begin_admitted(&mut self, run: &SendableRun, now: UtcMicros) {
-        self.know(run.key);
+        self.know(run);
         self.permits.begin(run.key, run.task_id, now);
     }
 
@@ -126,8 +128,8 @@ impl Desk {
     }
 
     /// A run begins that needs no permit.
-    pub(super) fn begin_outside(&mut self, key: RunKey) {
-        self.know(key);
+    pub(super) fn begin_outside(&mut self, run: &SendableRun) {
+        self.know(run);
         self.outside += 1;
     }
 
@@ -138,23 +140,33 @@ impl Desk {
 
     // ---- waiting ------------------------------------------------------------------------------------------
 
-    /// Notes a run that does not wait.
-    pub(super) fn know(&mut self, key: RunKey) {
-        self.known.insert(key);
+    /// Notes a run. Answers whether this is its newest handle.
+    pub(super) fn know(&mut self, run: &SendableRun) -> bool {
+        let newest = self.known.entry(run.key).or_insert(run.fence);
+        *newest = run.fence.max(*newest);
+        *newest == run.fence
     }
 
-    pub(super) fn known(&self) -> &HashSet<RunKey> {
-        &self.known
+    pub(super) fn known(&self) -> impl ExactSizeIterator<Item = RunKey> {
+        self.known.keys().copied()
     }
 
-    /// Forgets a run whose outcome is durable.
-    pub(super) fn forget(&mut self, key: RunKey) {
-        self.known.remove(&key);
-        self.withdrawn.remove(&key);
+    /// Forgets a run whose outcome is durable, or that is not ours any more; unless it has come back since.
+    pub(super) fn forget(&mut self, run: &SendableRun) {
+        if self
+            .known
+            .get(&run.key)
+            .is_some_and(|newest| *newest <= run.fence)
+        {
+            self.known.remove(&run.key);
+            self.withdrawn.remove(&run.key);
+        }
     }
 
     pub(super) fn push(&mut self, run: SendableRun) {
-        self.known.insert(run.key);
+        if !self.know(&run) {
+            return;
+        }
         match run.not_before {
             Some(at) => {
                 self.later.insert((at, run.key), run);
@@ -191,11 +203,18 @@ impl Desk {
         let mut ready = Vec::new();
         while ready.len() < limit && self.permits.any_free() && !self.closed() {
             let Some(run) = self.next_in_turn() else { break };
+            if !self.is_newest(&run) {
+                continue;
+            }
             self.permits.take(run.task_id);
             self.permits.begin(run.key, run.task_id, now);
             ready.push(run);
         }
         ready
+    }
+
+    fn is_newest(&self, run: &SendableRun) -> bool {
+        self.known.get(&run.key) == Some(&run.fence)
     }
 
     /// First whoever is within its share; only if nobody is, whoever is first in turn. A task passed over keeps its
@@ -294,6 +313,7 @@ impl Desk {
         let (mut overdue, mut keep): (Vec<_>, Vec<_>) = waiting
             .into_iter()
             .chain(later)
+            .filter(|run| self.is_newest(run))
             .partition(|run| now.since(run.scheduled_for) > grace && !keeps(run));
         let by_time = |run: &SendableRun| (run.scheduled_for, run.key);
         overdue.sort_by_key(by_time);
@@ -327,7 +347,7 @@ impl Desk {
 
     /// Forgets the withdrawn runs that are not here: they had ended before they were withdrawn, or another process has them.
     pub(super) fn forget_strangers(&mut self) {
-        self.withdrawn.retain(|key| self.known.contains(key));
+        self.withdrawn.retain(|key| self.known.contains_key(key));
     }
 
     /// How many entries there are about runs that have not ended.
@@ -510,7 +530,7 @@ mod tests {
     fn a_withdrawn_run_never_begins_even_if_it_is_handed_over_later() {
         let mut desk = Desk::new(10);
         desk.withdraw(&[5]);
-        desk.know(5);
+        desk.know(&run(5, 7));
         assert_eq!(desk.begin(5), Verdict::Withdrawn);
         assert_eq!(desk.begin(6), Verdict::Go);
     }
@@ -518,12 +538,44 @@ mod tests {
     #[test]
     fn of_the_withdrawn_only_those_that_are_here_are_remembered() {
         let mut desk = Desk::new(10);
-        desk.know(5);
+        desk.know(&run(5, 7));
         desk.withdraw(&[5, 6]);
         desk.forget_strangers();
         assert_eq!(desk.begin(5), Verdict::Withdrawn);
         assert_eq!(desk.remembered(), 2);
-        desk.forget(5);
+        desk.forget(&run(5, 7));
+        assert_eq!(desk.remembered(), 0);
+    }
+
+    #[test]
+    fn of_a_run_that_was_taken_and_came_back_only_the_newest_handle_counts() {
+        let mut desk = Desk::new(10);
+        let of_fence = |fence| SendableRun { fence, ..run(5, 7) };
+        let retried = |fence| SendableRun {
+            not_before: Some(UtcMicros::new(2_000_000)),
+            ..of_fence(fence)
+        };
+        // Sent before the process stood still, and asked for again at the end of that.
+        desk.push(of_fence(1));
+        let stuck = desk.take_ready(NOW, 100);
+        desk.push(of_fence(4));
+        assert_eq!(desk.take_ready(NOW, 100), [of_fence(4)]);
+        assert_eq!(desk.in_flight(), 2);
+        // The old request ends: nothing of it is to be done again, and the run is not forgotten.
+        desk.end(&stuck[0]);
+        desk.push(retried(2));
+        desk.forget(&of_fence(2));
+        assert_eq!(
+            (desk.known().collect::<Vec<_>>(), desk.next_retry()),
+            (vec![5], None)
+        );
+        // A retry that waits is overtaken.
+        desk.end(&of_fence(5));
+        desk.push(retried(5));
+        desk.push(of_fence(8));
+        assert_eq!(desk.take_ready(UtcMicros::new(2_000_000), 100), [of_fence(8)]);
+        desk.end(&of_fence(9));
+        desk.forget(&of_fence(9));
         assert_eq!(desk.remembered(), 0);
     }
 }

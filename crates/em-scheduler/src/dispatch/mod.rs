@@ -128,7 +128,7 @@ impl Dispatcher {
     /// The outcome could not be written down within the time a caller waits. It will be, as long as the process
     /// lives.
     pub async fn send_now(&self, run: &SendableRun) -> Result<Answer, StoreError> {
-        self.0.desk().begin_outside(run.key);
+        self.0.desk().begin_outside(run);
         let answer = self.0.client.send(run, || Verdict::Go).await;
         let (written, told) = oneshot::channel();
         let settlement = run.settlement(outcome::manual(&answer));
@@ -200,7 +200,7 @@ impl Dispatcher {
 
     /// The runs this process knows of, from hand-over until their outcome is durable.
     pub fn known(&self) -> HashSet<RunKey> {
-        self.0.desk().known().clone()
+        self.0.desk().known().collect()
     }
 
     /// How much is remembered of runs that have not ended; nothing once all have, or memory would grow with what there once was.

@@ -22,6 +22,8 @@ pub(super) struct Permits {
     /// The requests in flight, and in order of their begin those that have not been noticed to be slow.
     flights: HashMap<RunKey, Flight>,
     fresh: BTreeSet<(UtcMicros, RunKey)>,
+    /// Those of which another of the same run has begun since: the run was taken from us and came back.
+    older: Vec<(RunKey, Flight)>,
     slow: HashSet<TaskId>,
     /// The permits that slow tasks hold.
     slow_in_use: usize,
@@ -40,6 +42,7 @@ impl Permits {
             in_use: 0,
             held: HashMap::new(),
             flights: HashMap::new(),
+            older: Vec::new(),
             fresh: BTreeSet::new(),
             slow: HashSet::new(),
             slow_in_use: 0,
@@ -97,7 +100,9 @@ impl Permits {
 
     /// A request that holds a permit begins.
     pub(super) fn begin(&mut self, key: RunKey, task: TaskId, now: UtcMicros) {
-        self.flights.insert(key, Flight { task, since: now });
+        if let Some(older) = self.flights.insert(key, Flight { task, since: now }) {
+            self.older.push((key, older));
+        }
         self.fresh.insert((now, key));
     }
 
@@ -117,7 +122,12 @@ impl Permits {
 
     /// It has ended, and its permit is free again.
     pub(super) fn end(&mut self, key: RunKey) {
-        if let Some(Flight { task, since }) = self.flights.remove(&key) {
+        let older = self.older.iter().position(|(other, _)| *other == key);
+        let flight = match older {
+            Some(place) => Some(self.older.swap_remove(place).1),
+            None => self.flights.remove(&key),
+        };
+        if let Some(Flight { task, since }) = flight {
             self.fresh.remove(&(since, key));
             self.release(task);
         }

@@ -56,7 +56,7 @@ fn leave(shared: &Arc<Shared>, ready: Vec<SendableRun>, mut begun: Vec<SendableR
                 // Deleted or taken by another instance meanwhile: not ours to send.
                 let mut desk = shared.desk();
                 desk.end(&waiting);
-                desk.forget(waiting.key);
+                desk.forget(&waiting);
                 shared.ended.notify_waiters();
             }
         }
@@ -68,7 +68,7 @@ fn give_up(shared: &Shared, ready: &[SendableRun]) {
     let mut desk = shared.desk();
     for run in ready {
         desk.end(run);
-        desk.forget(run.key);
+        desk.forget(run);
     }
     drop(desk);
     shared.ended.notify_waiters();

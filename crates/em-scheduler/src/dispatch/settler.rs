@@ -128,7 +128,7 @@ fn conclude(shared: &Shared, batch: impl Iterator<Item = Settled>) {
             | model::Settled::Repeat { not_before } => (Some(not_before), run.attempt),
             model::Settled::Requeued { attempted: false, .. } => (None, run.attempt.saturating_sub(1)),
             _ => {
-                desk.forget(run.key);
+                desk.forget(&run);
                 if let Some(written) = written {
                     // Whoever asked for the run may have left.
                     let _ = written.send(());
