@@ -114,6 +114,18 @@ async fn old_final_runs_are_deleted(h: Harness) {
     assert_eq!(h.store.delete_old_runs(before, 100).await.unwrap(), 3);
     assert_eq!(h.store.delete_old_runs(before, 100).await.unwrap(), 0);
     assert_eq!(keys(&h).await, 1);
+    // Once all are old, too, the next run has a key of its own.
+    h.store
+        .delete_old_runs(triggers::UtcMicros::new(30), 100)
+        .await
+        .unwrap();
+    h.place
+        .run(
+            "INSERT INTO scheduler_run (job_id, task_id, kind, scheduled_for, state, decided_at, owner)
+             VALUES ('a', 7, 'cron', 7, 'delivered', 30, 'x')",
+        )
+        .await;
+    assert_eq!(h.place.lines("SELECT max(key) FROM scheduler_run").await, ["7"]);
 }
 
 async fn open_runs_are_never_deleted(h: Harness) {

@@ -440,12 +440,13 @@ fn adopt(connection: &Connection, scope: &Scope, run: SendableRun) -> Result<Opt
 }
 
 pub(super) fn delete_old_runs(connection: &Connection, before: UtcMicros, limit: usize) -> Result<usize> {
-    // Keys grow with time: the oldest rows come first, and no index on the time of decision is needed.
+    // Keys grow with time: the oldest rows come first, and no index on the time of decision is needed. The last row stays, or SQLite
+    // would give its key to the next run.
     let deleted = connection
         .prepare_cached(&format!(
             "DELETE FROM scheduler_run WHERE key IN (
                SELECT key FROM (SELECT key, decided_at, state FROM scheduler_run ORDER BY key LIMIT ?2)
-               WHERE decided_at < ?1 AND NOT {OPEN})"
+               WHERE decided_at < ?1 AND NOT {OPEN}) AND key < (SELECT max(key) FROM scheduler_run)"
         ))?
         .execute((before.get(), i64::try_from(limit).unwrap_or(i64::MAX)))?;
     Ok(deleted)
