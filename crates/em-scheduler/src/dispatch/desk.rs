@@ -147,8 +147,8 @@ impl Desk {
         *newest == run.fence
     }
 
-    pub(super) fn known(&self) -> impl ExactSizeIterator<Item = RunKey> {
-        self.known.keys().copied()
+    pub(super) fn known(&self) -> &HashMap<RunKey, i64> {
+        &self.known
     }
 
     /// Forgets a run whose outcome is durable, or that is not ours any more; unless it has come back since.
@@ -173,6 +173,19 @@ impl Desk {
             }
             None => self.queue(run),
         }
+    }
+
+    /// A run whose request has ended is to be sent again. Answers whether its handle still counts: nobody else may have handed the
+    /// run over, or given it up, meanwhile.
+    pub(super) fn push_again(&mut self, run: SendableRun) -> bool {
+        let counts = self
+            .known
+            .get(&run.key)
+            .is_some_and(|newest| *newest <= run.fence);
+        if counts {
+            self.push(run);
+        }
+        counts
     }
 
     fn queue(&mut self, run: SendableRun) {
@@ -563,19 +576,20 @@ mod tests {
         assert_eq!(desk.in_flight(), 2);
         // The old request ends: nothing of it is to be done again, and the run is not forgotten.
         desk.end(&stuck[0]);
-        desk.push(retried(2));
+        assert!(!desk.push_again(retried(2)));
         desk.forget(&of_fence(2));
-        assert_eq!(
-            (desk.known().collect::<Vec<_>>(), desk.next_retry()),
-            (vec![5], None)
-        );
+        assert_eq!((desk.known().get(&5), desk.next_retry()), (Some(&4), None));
         // A retry that waits is overtaken.
         desk.end(&of_fence(5));
-        desk.push(retried(5));
+        assert!(desk.push_again(retried(5)));
         desk.push(of_fence(8));
         assert_eq!(desk.take_ready(UtcMicros::new(2_000_000), 100), [of_fence(8)]);
         desk.end(&of_fence(9));
         desk.forget(&of_fence(9));
+        assert!(
+            !desk.push_again(retried(7)),
+            "nor does an older one once it is forgotten"
+        );
         assert_eq!(desk.remembered(), 0);
     }
 }

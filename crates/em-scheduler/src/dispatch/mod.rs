@@ -16,7 +16,7 @@ mod runner;
 mod settler;
 mod thread;
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -198,9 +198,9 @@ impl Dispatcher {
         self.0.changed.notify_one();
     }
 
-    /// The runs this process knows of, from hand-over until their outcome is durable.
-    pub fn known(&self) -> HashSet<RunKey> {
-        self.0.desk().known().collect()
+    /// The runs this process knows of, from hand-over until their outcome is durable, and the fence of each when it was handed over.
+    pub fn known(&self) -> HashMap<RunKey, i64> {
+        self.0.desk().known().clone()
     }
 
     /// How much is remembered of runs that have not ended; nothing once all have, or memory would grow with what there once was.

@@ -108,6 +108,7 @@ async fn settle(shared: &Shared, settlements: Vec<Settlement>) -> crate::store::
 
 fn conclude(shared: &Shared, batch: impl Iterator<Item = Settled>) {
     let mut desk = shared.desk();
+    let mut astray = false;
     for Settled {
         settlement,
         run,
@@ -136,14 +137,19 @@ fn conclude(shared: &Shared, batch: impl Iterator<Item = Settled>) {
                 continue;
             }
         };
-        desk.push(SendableRun {
+        let counts = desk.push_again(SendableRun {
             not_before,
             attempt,
             sending: false,
             ..run
         });
+        astray |= !counts;
     }
     drop(desk);
+    if astray {
+        // Somebody took the run; the table says whose it is now.
+        shared.report_astray();
+    }
     shared.changed.notify_one();
     shared.ended.notify_waiters();
 }

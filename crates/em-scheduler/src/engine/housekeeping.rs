@@ -251,7 +251,9 @@ impl Engine {
             .collect();
         let (grace, delivery) = (self.settings.firing.grace, self.settings.delivery);
         let judge = move |open: &OpenRun| judge_left_behind(open, now, grace, delivery);
-        let adopted = self.store.take_over(now, dead, true, Arc::new(judge)).await?;
+        let adopted = self.store.take_over(now, dead, true, Arc::new(judge)).await;
+        // What took effect although it failed is ours, and nobody knows of it.
+        let adopted = adopted.inspect_err(|_| self.dispatcher.report_astray())?;
         if !adopted.is_empty() {
             tracing::info!(
                 runs = adopted.len(),
@@ -268,7 +270,7 @@ impl Engine {
         let known = self.dispatcher.known();
         let (grace, delivery) = (self.settings.firing.grace, self.settings.delivery);
         let judge = move |open: &OpenRun| {
-            if known.contains(&open.run.key) {
+            if known.contains_key(&open.run.key) {
                 TakeOver::Leave
             } else if open.run.kind == JobKind::Manual {
                 judge_abandoned(&open.run, now)
