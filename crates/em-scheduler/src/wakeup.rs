@@ -94,21 +94,17 @@ mod kernel {
         }
 
         pub(super) async fn sleep(&mut self, duration: Duration) -> io::Result<()> {
-            let nothing = Timespec {
-                tv_sec: 0,
-                tv_nsec: 0,
-            };
-            let forever = Timespec {
-                tv_sec: i64::MAX,
-                tv_nsec: 0,
-            };
             // To set it to nothing would be to stop it.
+            let duration = duration.max(Duration::from_nanos(1));
             let once = Itimerspec {
-                it_interval: nothing,
-                it_value: duration
-                    .max(Duration::from_nanos(1))
-                    .try_into()
-                    .unwrap_or(forever),
+                it_interval: Timespec {
+                    tv_sec: 0,
+                    tv_nsec: 0,
+                },
+                it_value: Timespec {
+                    tv_sec: i64::try_from(duration.as_secs()).unwrap_or(i64::MAX),
+                    tv_nsec: duration.subsec_nanos().into(),
+                },
             };
             timerfd_settime(self.0.get_ref(), TimerfdTimerFlags::empty(), &once)?;
             // Setting it has emptied it, so what an earlier sleep left to be read is not mistaken for this one's end.

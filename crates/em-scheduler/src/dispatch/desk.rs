@@ -140,11 +140,16 @@ impl Desk {
 
     // ---- waiting ------------------------------------------------------------------------------------------
 
-    /// Notes a run. Answers whether this is its newest handle.
-    pub(super) fn know(&mut self, run: &SendableRun) -> bool {
+    /// Notes a run.
+    pub(super) fn know(&mut self, run: &SendableRun) {
         let newest = self.known.entry(run.key).or_insert(run.fence);
         *newest = run.fence.max(*newest);
-        *newest == run.fence
+    }
+
+    /// Whether a run is here of which this handle, or its request, is the newest.
+    fn counts(&self, run: &SendableRun) -> bool {
+        let newest = self.known.get(&run.key);
+        newest.is_some_and(|newest| *newest <= run.fence)
     }
 
     pub(super) fn known(&self) -> &HashMap<RunKey, i64> {
@@ -153,18 +158,15 @@ impl Desk {
 
     /// Forgets a run whose outcome is durable, or that is not ours any more; unless it has come back since.
     pub(super) fn forget(&mut self, run: &SendableRun) {
-        if self
-            .known
-            .get(&run.key)
-            .is_some_and(|newest| *newest <= run.fence)
-        {
+        if self.counts(run) {
             self.known.remove(&run.key);
             self.withdrawn.remove(&run.key);
         }
     }
 
     pub(super) fn push(&mut self, run: SendableRun) {
-        if !self.know(&run) {
+        self.know(&run);
+        if !self.counts(&run) {
             return;
         }
         match run.not_before {
@@ -178,10 +180,7 @@ impl Desk {
     /// A run whose request has ended is to be sent again. Answers whether its handle still counts: nobody else may have handed the
     /// run over, or given it up, meanwhile.
     pub(super) fn push_again(&mut self, run: SendableRun) -> bool {
-        let counts = self
-            .known
-            .get(&run.key)
-            .is_some_and(|newest| *newest <= run.fence);
+        let counts = self.counts(&run);
         if counts {
             self.push(run);
         }
@@ -216,7 +215,7 @@ impl Desk {
         let mut ready = Vec::new();
         while ready.len() < limit && self.permits.any_free() && !self.closed() {
             let Some(run) = self.next_in_turn() else { break };
-            if !self.is_newest(&run) {
+            if !self.counts(&run) {
                 continue;
             }
             self.permits.take(run.task_id);
@@ -224,10 +223,6 @@ impl Desk {
             ready.push(run);
         }
         ready
-    }
-
-    fn is_newest(&self, run: &SendableRun) -> bool {
-        self.known.get(&run.key) == Some(&run.fence)
     }
 
     /// First whoever is within its share; only if nobody is, whoever is first in turn. A task passed over keeps its
@@ -326,7 +321,7 @@ impl Desk {
         let (mut overdue, mut keep): (Vec<_>, Vec<_>) = waiting
             .into_iter()
             .chain(later)
-            .filter(|run| self.is_newest(run))
+            .filter(|run| self.counts(run))
             .partition(|run| now.since(run.scheduled_for) > grace && !keeps(run));
         let by_time = |run: &SendableRun| (run.scheduled_for, run.key);
         overdue.sort_by_key(by_time);

@@ -22,7 +22,8 @@ pub(super) struct Permits {
     /// The requests in flight, and in order of their begin those that have not been noticed to be slow.
     flights: HashMap<RunKey, Flight>,
     fresh: BTreeSet<(UtcMicros, RunKey)>,
-    /// Those of which another of the same run has begun since: the run was taken from us and came back.
+    /// Those of which another of the same run has begun since: the run was taken from us and came back. They are one task's, so
+    /// it does not matter which gives its permit back first.
     older: Vec<(RunKey, Flight)>,
     slow: HashSet<TaskId>,
     /// The permits that slow tasks hold.
