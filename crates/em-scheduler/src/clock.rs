@@ -27,6 +27,27 @@ impl Clock for SystemClock {
     }
 }
 
+/// Microseconds by which the wall clock is ahead of the monotonic one. Constant while both run. It grows where the wall
+/// clock steps forward, and with it all time in which the machine stood still without the monotonic clock noticing: a
+/// suspend, or a virtual machine that was paused.
+#[cfg(target_os = "linux")]
+pub fn wall_lead() -> i64 {
+    use rustix::time::{ClockId, clock_gettime};
+    let micros = |clock| {
+        let time = clock_gettime(clock);
+        time.tv_sec
+            .saturating_mul(1_000_000)
+            .saturating_add(time.tv_nsec / 1_000)
+    };
+    micros(ClockId::Realtime).saturating_sub(micros(ClockId::Monotonic))
+}
+
+/// Not known on this system: a suspend is noticed by the time limits of the database alone.
+#[cfg(not(target_os = "linux"))]
+pub fn wall_lead() -> i64 {
+    0
+}
+
 /// A clock that stands still until it is set: for tests and for questions about other times.
 #[derive(Debug)]
 pub struct ManualClock(AtomicI64);

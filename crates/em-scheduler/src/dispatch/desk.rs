@@ -8,22 +8,12 @@ use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 
 use triggers::UtcMicros;
 
+use super::gate::Verdict;
 use super::permits::Permits;
 use crate::model::{RunKey, SendableRun, TaskId};
 
 /// Microseconds; twice what the longest retry waits.
 const LONGEST_WAIT: i64 = 150_000_000;
-
-/// What the gate says right before a first byte.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
-    /// Send.
-    Go,
-    /// Not now: paused or stopped.
-    Hold,
-    /// Never: its job was deleted.
-    Withdrawn,
-}
 
 /// A task and the number of its turn.
 type Turn = (u64, TaskId);
@@ -48,6 +38,8 @@ pub(super) struct Desk {
     paused: bool,
     pauses: u64,
     stopped: bool,
+    /// The lease of this process has lapsed: others may have taken its runs.
+    lapsed: bool,
     judge_again: bool,
 }
 
@@ -66,6 +58,7 @@ impl Desk {
             paused: false,
             pauses: 0,
             stopped: false,
+            lapsed: false,
             judge_again: false,
         }
     }
@@ -338,7 +331,7 @@ impl Desk {
 
     // ---- the gate -----------------------------------------------------------------------------------------
 
-    /// Asked with the connection in hand, right before the first byte.
+    /// Asked right before the first byte of a run is written.
     pub(super) fn begin(&self, key: RunKey) -> Verdict {
         if self.withdrawn.contains(&key) {
             Verdict::Withdrawn
@@ -391,8 +384,18 @@ impl Desk {
         self.stopped
     }
 
+    /// Nothing leaves until the lease is renewed.
+    pub(super) fn lapse(&mut self) {
+        self.lapsed = true;
+    }
+
+    /// Returns whether the lease had lapsed.
+    pub(super) fn renew(&mut self) -> bool {
+        std::mem::take(&mut self.lapsed)
+    }
+
     fn closed(&self) -> bool {
-        self.paused || self.stopped
+        self.paused || self.stopped || self.lapsed
     }
 }
 

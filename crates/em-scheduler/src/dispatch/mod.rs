@@ -9,6 +9,8 @@
 //! can ever be ambiguous after a crash. What it is not: it decides nothing about schedules and never reads them.
 
 mod desk;
+mod gate;
+mod lease;
 mod outcome;
 mod permits;
 mod pump;
@@ -24,11 +26,14 @@ use tokio::runtime::Handle;
 use tokio::sync::{Notify, mpsc, oneshot};
 use triggers::UtcMicros;
 
+pub use self::lease::LeaseStart;
 pub use self::outcome::Policy;
 pub use self::runner::{Answer, Connection, Dial, RunnerAddress, RunnerClient, RunnerTimeouts};
 pub use self::thread::DispatchThread;
 
-use self::desk::{Desk, Verdict};
+use self::desk::Desk;
+use self::gate::AlwaysOpen;
+use self::lease::Lease;
 use self::settler::Settled;
 use crate::model::{RunKey, SendableRun, TaskId};
 use crate::store::{Store, StoreError};
@@ -44,6 +49,9 @@ struct Shared {
     desk: Mutex<Desk>,
     /// Something changed at the desk that may let a run leave.
     changed: Notify,
+    /// Held while a first byte is let through and written: see [`Shared::passing`].
+    passage: Mutex<()>,
+    lease: Lease,
     /// Something ended.
     ended: Notify,
     /// One of the loops has panicked.
@@ -64,6 +72,8 @@ impl Dispatcher {
         let shared = Arc::new(Shared {
             desk: Mutex::new(Desk::new(policy.concurrency)),
             changed: Notify::new(),
+            passage: Mutex::default(),
+            lease: Lease::default(),
             ended: Notify::new(),
             broken: Arc::default(),
             astray: Mutex::new(false),
@@ -87,6 +97,7 @@ impl Dispatcher {
     /// Whether a run of the task may become `sending` in the transaction that decides it. If so, the caller holds a
     /// permit: it must hand the run over with [`accept`](Self::accept) or give the permit back.
     pub fn admit(&self, task: TaskId, now: UtcMicros) -> bool {
+        self.0.check_lease();
         self.0.desk().admit(task, now)
     }
 
@@ -129,7 +140,7 @@ impl Dispatcher {
     /// lives.
     pub async fn send_now(&self, run: &SendableRun) -> Result<Answer, StoreError> {
         self.0.desk().begin_outside(run);
-        let answer = self.0.client.send(run, || Verdict::Go).await;
+        let answer = self.0.client.send(run, Arc::new(AlwaysOpen)).await;
         let (written, told) = oneshot::channel();
         let settlement = run.settlement(outcome::manual(&answer));
         let settled = Settled {
@@ -146,9 +157,11 @@ impl Dispatcher {
         }
     }
 
-    /// No first byte leaves from now on: the scheduler is paused. Runs that have not begun go back to the queue.
+    /// No first byte leaves once this has returned: the scheduler is paused. Runs that have not begun go back to the
+    /// queue.
     pub fn pause(&self) {
         self.0.desk().pause();
+        self.0.wait_for_passing();
     }
 
     /// A number that changes with each [`pause`](Self::pause), for [`resume_if`](Self::resume_if).
@@ -171,15 +184,33 @@ impl Dispatcher {
         }
     }
 
-    /// No first byte leaves any more in this process. What is in flight ends and is written down.
+    /// No first byte leaves this process any more once this has returned. What is in flight ends and is written down.
     pub fn stop(&self) {
         self.0.desk().stop();
+        self.0.wait_for_passing();
         self.0.changed.notify_one();
     }
 
-    /// These runs were deleted: those that have not begun must not begin.
+    /// These runs were deleted: those that have not begun when this returns never will.
     pub fn withdraw(&self, runs: &[RunKey]) {
         self.0.desk().withdraw(runs);
+        self.0.wait_for_passing();
+    }
+
+    /// The others on the database know that this process lives for so many microseconds from `since` on. Runs that
+    /// were held back because an earlier lease had lapsed may leave again.
+    pub fn renew_lease(&self, since: LeaseStart, length: i64) {
+        let lapsed_for = self.0.lease.renew(since, length);
+        if self.0.desk().renew() {
+            tracing::info!(lapsed_for, "the lease is renewed: runs may leave again");
+            self.0.changed.notify_one();
+        }
+        self.0.back_after(lapsed_for);
+    }
+
+    /// Whether the others on the database know that this process lives, as far as it matters here.
+    pub fn holds_lease(&self) -> bool {
+        self.0.lease.holds()
     }
 
     /// Forgets withdrawals that mean nothing here. For the engine alone, between two rounds, when every run it has decided has
@@ -262,6 +293,24 @@ impl Shared {
     fn desk(&self) -> MutexGuard<'_, Desk> {
         // The desk is consistent after each of its methods; a panic elsewhere does not make it less so.
         self.desk.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// From the check of the gate to the end of the write that follows it.
+    fn passing(&self) -> MutexGuard<'_, ()> {
+        self.passage.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// To be called after the gate was closed for some run or for all: what was let through before has been written
+    /// when this returns.
+    fn wait_for_passing(&self) {
+        drop(self.passing());
+    }
+
+    /// Closes the gate if the lease of this process has lapsed.
+    fn check_lease(&self) {
+        if !self.lease.holds() {
+            self.desk().lapse();
+        }
     }
 
     /// What waits is judged by its grace before it leaves, if the scheduler was away for longer than that. After

@@ -4,10 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Shared;
+use super::gate::{Gate, Verdict};
 use super::outcome;
 use super::runner::Answer;
 use super::settler::Settled;
-use crate::model::{self, SendableRun};
+use crate::model::{self, RunKey, SendableRun};
 
 /// Runs that become `sending` in one transaction, at most.
 const BATCH: usize = 500;
@@ -21,6 +22,7 @@ pub(super) async fn run(shared: Arc<Shared>) {
     while !shared.desk().is_stopped() {
         let now = shared.now();
         drop_overdue(&shared, now);
+        shared.check_lease();
         let ready = shared.desk().take_ready(now, BATCH);
         if ready.is_empty() {
             let until_retry = shared
@@ -91,17 +93,36 @@ pub(super) fn launch(shared: &Arc<Shared>, run: SendableRun) {
     let for_task = Arc::clone(shared);
     shared.runtime.spawn(async move {
         let shared = for_task;
-        let gate = || {
-            crate::crash::point("dispatch.gate");
-            shared.desk().begin(run.key)
+        let gate = RunGate {
+            shared: Arc::clone(&shared),
+            run: run.key,
         };
-        let answer = shared.client.send(&run, gate).await;
+        let answer = shared.client.send(&run, Arc::new(gate)).await;
         crate::crash::point("dispatch.answered");
         let answered = matches!(answer, Answer::Status(..));
         shared.desk().answer(&run, answered);
         let outcome = outcome::settle(&run, &answer, &shared.policy, shared.now());
         submit(&shared, &run, outcome, true);
     });
+}
+
+/// The gate of a decided run.
+struct RunGate {
+    shared: Arc<Shared>,
+    run: RunKey,
+}
+
+impl Gate for RunGate {
+    fn pass(&self, write: &mut dyn FnMut()) -> Verdict {
+        crate::crash::point("dispatch.gate");
+        let _passing = self.shared.passing();
+        self.shared.check_lease();
+        let verdict = self.shared.desk().begin(self.run);
+        if verdict == Verdict::Go {
+            write();
+        }
+        verdict
+    }
 }
 
 fn submit(shared: &Shared, run: &SendableRun, outcome: model::Settled, permit: bool) {

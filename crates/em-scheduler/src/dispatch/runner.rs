@@ -1,12 +1,10 @@
 //! The client of the runner: one `GET <base>/<task_id>` per attempt over kept-alive connections, and an answer that
 //! says for certain whether anything can have left.
 //!
-//! It stands directly on hyper's connection, not on a pooled client, for two reasons: the gate must be asked with
-//! the connection in hand, right before the first byte; and nothing below may retry on its own. No redirect is
-//! followed, no proxy of the system used.
+//! It stands directly on hyper's connection, not on a pooled client, for two reasons: the gate must be asked at the
+//! first byte (see `gate`); and nothing below may retry on its own. No redirect is followed, no proxy of the system used.
 
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -23,7 +21,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
-use super::desk::Verdict;
+use super::gate::{Attempt, Gate, Gated, Latch, Passage, Verdict};
 use crate::clock::Stopwatch;
 use crate::model::SendableRun;
 
@@ -86,7 +84,11 @@ const SCHEDULED_FOR: HeaderName = HeaderName::from_static("x-scheduled-for");
 const JOB_ID: HeaderName = HeaderName::from_static("x-job-id");
 const ATTEMPT: HeaderName = HeaderName::from_static("x-attempt");
 
-type Sender = SendRequest<Empty<Bytes>>;
+/// A connection ready for a request, and where that request stands.
+struct Line {
+    sender: SendRequest<Empty<Bytes>>,
+    latch: Latch,
+}
 
 /// A connection to the runner.
 pub trait Connection: AsyncRead + AsyncWrite + Send + Unpin {}
@@ -107,7 +109,7 @@ pub struct RunnerClient {
     timeouts: RunnerTimeouts,
     tls: Option<TlsConnector>,
     dial: Option<Arc<dyn Dial>>,
-    idle: Arc<Mutex<Vec<(Sender, Stopwatch)>>>,
+    idle: Arc<Mutex<Vec<(Line, Stopwatch)>>>,
 }
 
 impl std::str::FromStr for RunnerAddress {
@@ -197,28 +199,30 @@ impl RunnerClient {
         }
     }
 
-    /// One attempt. `gate` is asked right before the first byte; its word is final.
-    pub async fn send(&self, run: &SendableRun, gate: impl Fn() -> Verdict) -> Answer {
+    /// One attempt. `gate` is asked at the moment at which the first byte is about to be written; its word is final.
+    pub async fn send(&self, run: &SendableRun, gate: Arc<dyn Gate>) -> Answer {
         let watch = Stopwatch::start();
-        let left = AtomicBool::new(false);
-        // From here on something may have left, whatever happens next.
-        let open_gate = || {
-            let verdict = gate();
-            left.store(verdict == Verdict::Go, Ordering::Relaxed);
-            verdict
-        };
-        let attempt = self.attempt(run, &open_gate, watch);
+        let current = Mutex::new(Latch::default());
+        let attempt = self.attempt(run, (gate, &current), watch);
         let seconds = self.timeouts.total.as_secs();
-        match tokio::time::timeout(self.timeouts.total, attempt).await {
-            Ok(answer) => answer,
-            Err(_) if left.load(Ordering::Relaxed) => {
-                Answer::Ambiguous(format!("no answer within {seconds} s"))
+        if let Ok(answer) = tokio::time::timeout(self.timeouts.total, attempt).await {
+            return answer;
+        }
+        // The attempt has been given up: what has not left by now never will.
+        match current.into_inner().unwrap_or_else(PoisonError::into_inner).end() {
+            Passage::Left => Answer::Ambiguous(format!("no answer within {seconds} s")),
+            Passage::Unsent | Passage::Refused(_) => {
+                Answer::NotSent(format!("nothing could be sent within {seconds} s"))
             }
-            Err(_) => Answer::NotSent(format!("nothing could be sent within {seconds} s")),
         }
     }
 
-    async fn attempt(&self, run: &SendableRun, gate: &impl Fn() -> Verdict, watch: Stopwatch) -> Answer {
+    async fn attempt(
+        &self,
+        run: &SendableRun,
+        (gate, current): (Arc<dyn Gate>, &Mutex<Latch>),
+        watch: Stopwatch,
+    ) -> Answer {
         loop {
             let (mut connection, reused) = match self.idle_connection() {
                 Some(connection) => (connection, true),
@@ -231,36 +235,38 @@ impl RunnerClient {
                 Ok(request) => request,
                 Err(reason) => return Answer::NotSent(reason),
             };
-            if connection.ready().await.is_err() {
+            if connection.sender.ready().await.is_err() {
                 if reused {
                     continue;
                 }
                 return Answer::NotSent("the runner closed the connection at once".into());
             }
-            match gate() {
-                Verdict::Go => {}
-                Verdict::Hold => return Answer::Held,
-                Verdict::Withdrawn => return Answer::Withdrawn,
-            }
-            match connection.try_send_request(request).await {
+            let latch = connection.latch.clone();
+            latch.arm(Arc::clone(&gate));
+            *current.lock().unwrap_or_else(PoisonError::into_inner) = latch.clone();
+            let attempt = Attempt(&latch);
+            let sent = connection.sender.try_send_request(request).await;
+            let error = match sent {
                 Ok(response) => {
                     // The status is the answer, whatever becomes of the body.
                     let answer = Answer::Status(response.status().as_u16(), watch.micros());
                     self.clone().finish(connection, response.into_body());
                     return answer;
                 }
-                Err(mut error) => {
-                    // Where the request comes back, it was not sent: the connection had gone before it.
-                    let unsent = error.take_message().is_some();
-                    let reason = error.error().to_string();
-                    if !unsent {
-                        return Answer::Ambiguous(format!("the connection failed: {reason}"));
-                    }
-                    if !reused {
-                        return Answer::NotSent(format!(
-                            "the connection closed before the request left: {reason}"
-                        ));
-                    }
+                Err(error) => error,
+            };
+            drop(attempt);
+            let reason = error.error();
+            match latch.end() {
+                Passage::Refused(Verdict::Withdrawn) => return Answer::Withdrawn,
+                Passage::Refused(_) => return Answer::Held,
+                Passage::Left => return Answer::Ambiguous(format!("the connection failed: {reason}")),
+                // The connection had gone before the request: a kept one may have, and another is tried.
+                Passage::Unsent if reused => {}
+                Passage::Unsent => {
+                    return Answer::NotSent(format!(
+                        "the connection closed before the request left: {reason}"
+                    ));
                 }
             }
         }
@@ -279,13 +285,13 @@ impl RunnerClient {
             .map_err(|error| error.to_string())
     }
 
-    fn idle_connection(&self) -> Option<Sender> {
+    fn idle_connection(&self) -> Option<Line> {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         // The last one kept is the freshest; where even that is stale, all are.
         while let Some((connection, since)) = idle.pop() {
             if since.micros() > LONGEST_IDLE_MICROS {
                 idle.clear();
-            } else if !connection.is_closed() {
+            } else if !connection.sender.is_closed() {
                 return Some(connection);
             }
         }
@@ -293,17 +299,17 @@ impl RunnerClient {
     }
 
     /// Reads the rest of an answer, beside everything else, so that its connection can be used again.
-    fn finish(self, connection: Sender, body: Incoming) {
+    fn finish(self, connection: Line, body: Incoming) {
         tokio::spawn(async move {
             let whole = tokio::time::timeout(BODY_WITHIN, read_to_end(body)).await;
-            if whole == Ok(true) && !connection.is_closed() {
+            if whole == Ok(true) && !connection.sender.is_closed() {
                 let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
                 idle.push((connection, Stopwatch::start()));
             }
         });
     }
 
-    async fn connect(&self) -> Result<Sender, String> {
+    async fn connect(&self) -> Result<Line, String> {
         let address = &self.address;
         match tokio::time::timeout(self.timeouts.connect, self.open()).await {
             Ok(opened) => opened.map_err(|reason| format!("{address} cannot be reached: {reason}")),
@@ -314,7 +320,7 @@ impl RunnerClient {
         }
     }
 
-    async fn open(&self) -> Result<Sender, String> {
+    async fn open(&self) -> Result<Line, String> {
         if let Some(dial) = &self.dial {
             return handshake(dial.dial().await?).await;
         }
@@ -351,10 +357,11 @@ impl RunnerClient {
     }
 }
 
-async fn handshake<S>(stream: S) -> Result<Sender, String>
+async fn handshake<S>(stream: S) -> Result<Line, String>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
+    let (stream, latch) = Gated::new(stream);
     let (sender, connection) = http1::Builder::new()
         .max_buf_size(READ_AHEAD)
         .handshake(TokioIo::new(stream))
@@ -364,7 +371,7 @@ where
     tokio::spawn(async move {
         let _ = connection.await;
     });
-    Ok(sender)
+    Ok(Line { sender, latch })
 }
 
 /// Reads an answer's body so that the connection can be used again. False where it is too long or breaks off; the
