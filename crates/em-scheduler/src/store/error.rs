@@ -6,6 +6,9 @@ pub enum StoreError {
     /// The database cannot be reached, is shutting down or is locked by somebody else: try again later.
     #[error("the database is unavailable: {0}")]
     Unavailable(String),
+    /// Another session holds a row that is needed.
+    #[error("the database is unavailable: a row is locked by another session: {0}")]
+    Locked(String),
     /// Another instance holds the database.
     #[error("{0}")]
     Held(String),
@@ -43,7 +46,7 @@ impl StoreError {
 
     /// Whether trying again later may help.
     pub fn is_unavailable(&self) -> bool {
-        matches!(self, Self::Unavailable(_))
+        matches!(self, Self::Unavailable(_) | Self::Locked(_))
     }
 }
 

@@ -17,7 +17,9 @@ impl From<Error> for StoreError {
             // No word from the server: the connection itself failed, unless a value of ours did not fit.
             None => error.is_closed() || is_io(&error),
         };
-        if passing {
+        if error.code() == Some(&SqlState::LOCK_NOT_AVAILABLE) {
+            Self::Locked(text)
+        } else if passing {
             Self::Unavailable(text)
         } else {
             Self::Other(text)

@@ -6,11 +6,13 @@ use std::collections::BTreeMap;
 use tokio_postgres::Row;
 use triggers::UtcMicros;
 
+use super::deferred;
 use super::rows;
 use super::tasks;
 use super::tx::{GUARD, Guard, HOLD, SHARE, TASK_GUARD, Tx, storable};
 use crate::model::{Event, JobKind, ListedJob, NewJob, RunKey, SendableRun, SkipReason, TaskId, TaskRow};
 use crate::store::codec::{self, OPEN_STATES};
+use crate::store::em_web::STATUS_SCHEDULER;
 use crate::store::{JobNamer, JobPlanner, NextRun, Replaced, Result};
 
 /// Whose jobs or runs an operation is about.
@@ -74,10 +76,26 @@ async fn task(tx: &Tx<'_>, id: TaskId) -> Result<Option<TaskRow>> {
     rows.first().map(rows::task_row).transpose()
 }
 
-/// Guards the jobs of one task, so that nobody else changes them and nobody changes those of many, and reads the task.
-async fn hold_task(tx: &Tx<'_>, id: TaskId) -> Result<Option<TaskRow>> {
+/// Guards the jobs of one task, so that nobody else changes them and nobody changes those of many.
+async fn guard_task(tx: &Tx<'_>, id: TaskId) -> Result<Option<TaskRow>> {
     let [_, _, rows] = tx
         .together([
+            (SHARE, &[&GUARD, &(Guard::Jobs as i32)]),
+            (HOLD, &[&TASK_GUARD, &id]),
+            (&rows::ONE_TASK, &[&id]),
+        ])
+        .await?;
+    rows.first().map(rows::task_row).transpose()
+}
+
+/// The same, and takes the row of the task itself.
+///
+/// # Errors
+/// `Locked`, at once, where another session holds the row.
+async fn hold_task(tx: &Tx<'_>, id: TaskId) -> Result<Option<TaskRow>> {
+    let [_, _, _, rows] = tx
+        .together([
+            (tasks::TAKE, &[&id]),
             (SHARE, &[&GUARD, &(Guard::Jobs as i32)]),
             (HOLD, &[&TASK_GUARD, &id]),
             (&rows::ONE_TASK, &[&id]),
@@ -117,7 +135,7 @@ pub(super) async fn replace(tx: &Tx<'_>, id: TaskId, plan: &JobPlanner) -> Resul
 }
 
 pub(super) async fn add(tx: &Tx<'_>, id: TaskId, plan: &JobPlanner) -> Result<Replaced> {
-    let Some(row) = hold_task(tx, id).await? else {
+    let Some(row) = guard_task(tx, id).await? else {
         return Ok(Replaced::UnknownTask);
     };
     match plan(&row) {
@@ -133,9 +151,15 @@ pub(super) async fn add(tx: &Tx<'_>, id: TaskId, plan: &JobPlanner) -> Result<Re
 
 pub(super) async fn remove(tx: &Tx<'_>, id: TaskId) -> Result<Vec<RunKey>> {
     // The guards travel with what they guard: each statement begins once the one before it has ended.
+    tx.later(tasks::TAKE, vec![Box::new(id)]);
     tx.later(SHARE, vec![Box::new(GUARD), Box::new(Guard::Jobs as i32)]);
     tx.later(HOLD, vec![Box::new(TASK_GUARD), Box::new(id)]);
     let in_flight = withdraw(tx, Whose::Tasks(&[id]), true).await?;
+    // Nothing may be left to be written into the task's log later: em_web deletes the log next.
+    tx.later(
+        deferred::MOVE_OF_TASK,
+        vec![Box::new(id), Box::new(STATUS_SCHEDULER)],
+    );
     tasks::clear_next_run(tx, vec![id]);
     Ok(in_flight)
 }

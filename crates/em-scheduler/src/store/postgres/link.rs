@@ -9,6 +9,7 @@ use tokio_postgres::Row;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::clock::DatabaseClock;
+use super::connect::HoldLimits;
 use super::tx::Params;
 use super::url::Target;
 use super::{connect, error, tls};
@@ -57,10 +58,10 @@ impl Link {
     ///
     /// # Errors
     /// The roots to trust cannot be read.
-    pub(super) fn new(target: Target) -> Result<Self> {
+    pub(super) fn new(target: Target, limits: HoldLimits) -> Result<Self> {
         let tls = tls::connector(&target)?;
         Ok(Self {
-            pool: connect::pool(&target, tls.clone())?,
+            pool: connect::pool(&target, tls.clone(), limits)?,
             tls,
             runtime: Handle::current(),
             moved: AtomicUsize::new(0),
@@ -154,6 +155,11 @@ impl Link {
             Ok(client.batch_execute(clean).await?)
         })
         .await
+    }
+
+    /// For connections beside the pool.
+    pub(super) fn tls(&self) -> MakeRustlsConnect {
+        self.tls.clone()
     }
 
     /// Ends all connections that nobody uses, and the others once they are given back.

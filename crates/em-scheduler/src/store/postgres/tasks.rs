@@ -114,6 +114,10 @@ pub(super) fn clear_estimate(tx: &Tx<'_>, tasks: Vec<TaskId>) {
     tx.later(update, vec![Box::new(tasks)]);
 }
 
+/// Takes the row of one task, or fails at once where another session holds it. Before any other row of the operation:
+/// nothing of ours waits for a row of `task`, so this order makes no circle with that of `tx`.
+pub(super) const TAKE: &str = "SELECT 1 FROM task WHERE id = $1::int4 FOR NO KEY UPDATE NOWAIT";
+
 const LOCK_FREE: &str =
     "SELECT id::int4 FROM task WHERE id = ANY($1::int4[]) ORDER BY id FOR NO KEY UPDATE SKIP LOCKED";
 

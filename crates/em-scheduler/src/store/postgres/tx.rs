@@ -22,6 +22,7 @@ use tokio_postgres::{Error, Row};
 use triggers::{UtcMicros, Zone};
 
 use super::debts::Debts;
+use super::deferred;
 use super::wall::Wall;
 use crate::model::{Event, TaskId};
 use crate::store::Result;
@@ -210,8 +211,8 @@ impl<'c> Tx<'c> {
         Ok(())
     }
 
-    /// Leaves events to be written later, in the order given. A task that has vanished gets none; nor does one
-    /// that somebody is deleting just now, whose rows would go with it, and waiting for that would hold up everybody.
+    /// Leaves events to be written later, in the order given. A task that has vanished gets none. One whose row another
+    /// session holds gets them when that lets go of it (see `deferred`): waiting for it here would hold up everything else.
     pub(super) fn record(&self, events: &[(TaskId, Event)]) {
         for events in events.chunks(EVENTS_AT_ONCE) {
             let (mut tasks, mut links) = (Vec::with_capacity(events.len()), Vec::with_capacity(events.len()));
@@ -224,17 +225,8 @@ impl<'c> Tx<'c> {
                 messages.push(storable(row.message));
                 errors.push(row.error);
             }
-            // Of what this costs nearly all are the seven indexes and two foreign keys of em_web's table: about 13 µs
-            // a row. The lock is what the first foreign key takes anyway, asked for in a way that does not wait.
             self.later(
-                "INSERT INTO task_log (task_id, status_id, job_id, message, status_date, error)
-                 SELECT e.task_id, $5::int4, CASE WHEN e.links_run THEN t.last_run END, e.message, $6::timestamp,
-                        e.error
-                 FROM unnest($1::int4[], $2::bool[], $3::text[], $4::int4[])
-                      WITH ORDINALITY AS e (task_id, links_run, message, error, place),
-                      LATERAL (SELECT coalesce(last_run_job_id, '')::text AS last_run FROM task
-                               WHERE id = e.task_id FOR KEY SHARE SKIP LOCKED) AS t
-                 ORDER BY e.place",
+                deferred::RECORD,
                 vec![
                     Box::new(tasks),
                     Box::new(links),
