@@ -2,7 +2,7 @@
 //!
 //! The floors, from the ground up (a test reads the imports and holds this order): `clock`, `chance` and `crash`
 //! know nobody; [`model`] is plain data over the `triggers` crate; [`store`], [`dispatch`] and [`wakeup`] stand on
-//! it; [`engine`] and [`api`] stand on those and never meet; [`cli`] puts them together.
+//! it, and [`peers`] on the store; [`engine`] and [`api`] stand on those and never meet; [`cli`] puts them together.
 
 pub mod api;
 pub mod chance;
@@ -17,5 +17,6 @@ pub mod instance;
 pub mod lifecycle;
 pub mod logging;
 pub mod model;
+pub mod peers;
 pub mod store;
 pub mod wakeup;

@@ -33,7 +33,9 @@ mod store {
     mod fixture;
     mod harness;
     mod jobs;
+    mod locked;
     mod neighbours;
+    mod notices;
     mod publish;
     mod removal;
     mod requeue;
@@ -41,6 +43,7 @@ mod store {
     mod schema;
     mod sends;
     mod settle;
+    mod stopped;
     mod sync;
     mod take_over;
     mod together;

@@ -21,7 +21,7 @@ const FLOORS: [&[&str]; 6] = [
     ],
     &["model"],
     &["store"],
-    &["dispatch"],
+    &["dispatch", "peers"],
     &["api", "engine", "config"],
     &["cli"],
 ];

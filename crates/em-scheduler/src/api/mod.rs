@@ -20,7 +20,8 @@ use std::sync::Arc;
 use crate::control::Control;
 use crate::dispatch::Dispatcher;
 use crate::model::ScheduleRules;
-use crate::store::Store;
+use crate::peers::{self, LeaseTimes};
+use crate::store::{Store, StoreError};
 use crate::wakeup::Bell;
 
 use self::routes::Access::{Changes, Reads};
@@ -43,6 +44,18 @@ pub struct Api {
     pub control: Control,
     /// The zone and the policy at clock changes.
     pub rules: ScheduleRules,
+    /// The leases of the other processes on the database; none: there can be no other.
+    pub peers: Option<LeaseTimes>,
+}
+
+impl Api {
+    /// Returns when a change that is committed binds the other processes, too (rule S1).
+    async fn bind_peers(&self) -> Result<(), StoreError> {
+        match self.peers {
+            Some(lease) => peers::tell(self.store.as_ref(), lease).await,
+            None => Ok(()),
+        }
+    }
 }
 
 /// The routes: pattern, what it may do, the verb that its errors begin with (none: no beginning), handler.

@@ -108,6 +108,7 @@ mod tests {
                 zone: Zone::utc(),
                 dst: DstPolicy::Once,
             },
+            peers: None,
         };
         Context {
             api,

@@ -54,6 +54,7 @@ pub(super) async fn open(config: &Config) -> anyhow::Result<Opened> {
                 clock,
                 instance: instance.clone(),
                 place,
+                grace: i64::from(config.misfire_grace) * 1_000_000,
             };
             let store = PostgresStore::connect(options).await?;
             Ok(Opened {

@@ -22,6 +22,7 @@ use crate::dispatch::{DispatchThread, Dispatcher, Policy, RunnerClient, RunnerTi
 use crate::engine::{Engine, EngineHandle, EngineSettings, FiringRules};
 use crate::lifecycle::{self, Signals, State};
 use crate::model::ScheduleRules;
+use crate::peers::LeaseTimes;
 use crate::store::Store;
 
 pub(super) const EXAMPLES: &str = "\
@@ -140,6 +141,7 @@ impl Running {
             bell,
             control: control.clone(),
             rules,
+            peers: (!alone).then(|| LeaseTimes::of(firing.grace)),
         });
         let (end_api, end) = watch::channel(());
         let api = tokio::spawn(doors.serve(router, end));

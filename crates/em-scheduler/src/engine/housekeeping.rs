@@ -7,13 +7,15 @@ use std::sync::Arc;
 use triggers::{Context, Definition, Kind, Trigger, UtcMicros};
 
 use super::Engine;
+use super::notices;
 use super::plan::is_late;
 use super::publish::Publisher;
 use super::sync::Pass;
 use super::syncing::Syncing;
 use crate::clock::Stopwatch;
-use crate::instance::Place;
+use crate::dispatch::LeaseStart;
 use crate::model::{Delivery, JobKind, OpenRun, SendableRun, Settled, TaskId};
+use crate::peers::{self, LeaseTimes};
 use crate::store::{Instance, Result, TakeOver};
 
 /// Microseconds per second.
@@ -23,10 +25,6 @@ const SECOND: i64 = 1_000_000;
 const FIND_ASTRAY_EVERY: i64 = 60 * SECOND;
 /// A run asked for now that nobody knows of for so long will not be sent any more.
 const ABANDONED: i64 = 30 * SECOND;
-/// A process is dead for certain when it has not renewed its lease for so long.
-const LEASE: i64 = 10 * SECOND;
-const RENEW_EVERY: i64 = 2 * SECOND;
-const TAKE_OVER_EVERY: i64 = 5 * SECOND;
 const RETENTION_EVERY: i64 = 600 * SECOND;
 /// Final runs removed in one step.
 const OLD_RUNS: usize = 5_000;
@@ -55,26 +53,42 @@ pub(super) struct Chores {
 /// The leases of the others as they were last seen, and since when (in microseconds of our own time) each is as it
 /// is. A lease ends by the database's clock; where that was set back it would go on for as long, so one that nobody
 /// has renewed for a whole lease while we looked has ended, too.
-#[derive(Debug, Default)]
-struct Leases(HashMap<String, (UtcMicros, i64)>);
+#[derive(Debug)]
+struct Leases {
+    /// Microseconds.
+    length: i64,
+    seen: HashMap<String, (UtcMicros, i64)>,
+}
+
+/// Processes that are taken for dead, by id.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Ended {
+    /// What they hold may be taken over.
+    all: Vec<String>,
+    /// Those that cannot be alive, whatever the database's clock was stepped by: the others are still told of changes.
+    certain: Vec<String>,
+}
 
 impl Leases {
-    /// Takes in what is seen now; answers the ids of those whose lease has ended.
-    fn ended(&mut self, others: &[Instance], now: UtcMicros, passed: i64) -> Vec<String> {
-        let before = std::mem::take(&mut self.0);
+    /// Takes in what is seen now; returns those whose lease has ended.
+    fn ended(&mut self, others: &[Instance], now: UtcMicros, passed: i64) -> Ended {
+        let before = std::mem::take(&mut self.seen);
+        let mut ended = Ended::default();
         for other in others {
             let unchanged = before
                 .get(&other.id)
                 .filter(|(until, _)| *until == other.lease_until);
             let since = unchanged.map_or(passed, |(_, since)| *since);
-            self.0.insert(other.id.clone(), (other.lease_until, since));
+            self.seen.insert(other.id.clone(), (other.lease_until, since));
+            let given_up = other.lease_until.get() == 0 || peers::is_dead(&other.place);
+            if given_up || passed - since > self.length {
+                ended.certain.push(other.id.clone());
+                ended.all.push(other.id.clone());
+            } else if other.lease_until < now {
+                ended.all.push(other.id.clone());
+            }
         }
-        let ended = |other: &&Instance| other.lease_until < now || passed - self.0[&other.id].1 > LEASE;
-        others
-            .iter()
-            .filter(ended)
-            .map(|other| other.id.clone())
-            .collect()
+        ended
     }
 }
 
@@ -93,7 +107,10 @@ impl Chores {
             sync_step_at: 0,
             publisher: Publisher::default(),
             sync_times: sync_times(engine),
-            leases: Leases::default(),
+            leases: Leases {
+                length: engine.lease_times().length(),
+                seen: HashMap::new(),
+            },
         }
     }
 
@@ -117,8 +134,8 @@ impl Chores {
 
     /// Whether the lease must be renewed before anything else: a process that was stopped for long may have been
     /// given up by its neighbours.
-    pub(super) fn lease_is_old(&self) -> bool {
-        self.renew_at <= self.running.micros()
+    pub(super) fn lease_is_old(&self, engine: &Engine) -> bool {
+        self.renew_at <= self.running.micros() || !engine.dispatcher.holds_lease()
     }
 
     /// Whether the chores have waited long enough to come even before due jobs.
@@ -176,7 +193,7 @@ impl Engine {
             }
             self.take_over_dead(chores).await?;
             self.start_pass(chores, self.store.now()).await?;
-        } else if chores.lease_is_old() {
+        } else if chores.lease_is_old(self) {
             self.renew_lease(chores).await?;
         }
         self.sync_step(chores).await?;
@@ -199,8 +216,12 @@ impl Engine {
             chores.astray_again_at = passed + SECOND;
             self.find_astray(now).await?;
         }
-        if chores.take_over_at <= passed && !stopped {
-            self.take_over_dead(chores).await?;
+        if chores.take_over_at <= passed {
+            if stopped {
+                self.release_queued(chores, now).await?;
+            } else {
+                self.take_over_dead(chores).await?;
+            }
         }
         chores.publisher.look(passed, &self.store, &self.dispatcher).await;
         if chores.sync_is_due(now) && !stopped {
@@ -215,14 +236,40 @@ impl Engine {
         Ok(())
     }
 
-    /// Tells the other processes on the database that this one lives.
+    /// Tells the other processes on the database that this one lives, and heeds what they have changed before anything
+    /// more leaves: a process that was given up for dead is posted no notices.
     pub(super) async fn renew_lease(&self, chores: &mut Chores) -> Result<()> {
-        chores.renew_at = chores.running.micros() + RENEW_EVERY;
+        let times = self.lease_times();
+        chores.renew_at = chores.running.micros() + times.renew_every();
         if self.settings.alone {
             return Ok(());
         }
-        let now = self.store.now();
-        self.store.renew_lease(now, now.saturating_add(LEASE)).await
+        let (since, now) = (LeaseStart::now(), self.store.now());
+        let lease_until = now.saturating_add(times.length());
+        self.store.renew_lease(now, lease_until).await?;
+        notices::heed(&self.store, &self.dispatcher, true).await?;
+        self.dispatcher.renew_lease(since, times.own());
+        Ok(())
+    }
+
+    pub(super) fn lease_times(&self) -> LeaseTimes {
+        LeaseTimes::of(self.settings.firing.grace)
+    }
+
+    /// A scheduler that was stopped sends nothing any more: what waits is for the others on the database (rule S8).
+    async fn release_queued(&self, chores: &mut Chores, now: UtcMicros) -> Result<()> {
+        chores.take_over_at = chores.running.micros() + self.lease_times().look_every();
+        if self.settings.alone {
+            return Ok(());
+        }
+        let released = self.store.release_queued(now).await?;
+        if released > 0 {
+            tracing::info!(
+                runs = released,
+                "stopped: runs that wait are left to other processes"
+            );
+        }
+        Ok(())
     }
 
     /// Lets others take over at once what this process leaves behind.
@@ -240,18 +287,20 @@ impl Engine {
         chores.take_over_at = if self.settings.alone {
             i64::MAX
         } else {
-            chores.running.micros() + TAKE_OVER_EVERY
+            chores.running.micros() + self.lease_times().look_every()
         };
         let others = self.store.other_instances().await?;
-        let ended = chores.leases.ended(&others, now, chores.running.micros());
-        let dead = others
-            .into_iter()
-            .filter(|other| self.settings.alone || ended.contains(&other.id) || is_dead(&other.place))
-            .map(|other| other.id)
-            .collect();
+        let mut ended = chores.leases.ended(&others, now, chores.running.micros());
+        if self.settings.alone {
+            let all: Vec<String> = others.into_iter().map(|other| other.id).collect();
+            ended = Ended {
+                certain: all.clone(),
+                all,
+            };
+        }
         let (grace, delivery) = (self.settings.firing.grace, self.settings.delivery);
         let judge = move |open: &OpenRun| judge_left_behind(open, now, grace, delivery);
-        let adopted = self.store.take_over(now, dead, true, Arc::new(judge)).await;
+        let adopted = self.store.take_over(now, ended.all, true, Arc::new(judge)).await;
         // What took effect although it failed is ours, and nobody knows of it.
         let adopted = adopted.inspect_err(|_| self.dispatcher.report_astray())?;
         if !adopted.is_empty() {
@@ -261,6 +310,9 @@ impl Engine {
             );
         }
         self.dispatcher.accept(adopted);
+        if !ended.certain.is_empty() {
+            self.store.forget_instances(ended.certain).await?;
+        }
         Ok(())
     }
 
@@ -325,12 +377,6 @@ impl Engine {
     }
 }
 
-fn is_dead(place: &str) -> bool {
-    place
-        .parse::<Place>()
-        .is_ok_and(|place| place.is_dead_for_certain())
-}
-
 /// A run asked for now that nobody here knows of: its caller was told that the database failed, and sends nothing. But
 /// one that was begun just now may be about to be known.
 fn judge_abandoned(run: &SendableRun, now: UtcMicros) -> TakeOver {
@@ -369,30 +415,38 @@ fn adopt_or_miss(open: &OpenRun, now: UtcMicros, (grace, delivery): (i64, Delive
 mod tests {
     use super::*;
 
-    fn seen(leases: &mut Leases, until: i64, now: i64, passed: i64) -> bool {
+    /// Whether the other's lease has ended, and for certain.
+    fn seen(leases: &mut Leases, until: i64, now: i64, passed: i64) -> (bool, bool) {
         let other = Instance {
             id: "other".into(),
             place: String::new(),
             lease_until: UtcMicros::new(until * SECOND),
+            notice: 0,
+            acknowledged: 0,
         };
-        !leases
-            .ended(&[other], UtcMicros::new(now * SECOND), passed * SECOND)
-            .is_empty()
+        let ended = leases.ended(&[other], UtcMicros::new(now * SECOND), passed * SECOND);
+        (!ended.all.is_empty(), !ended.certain.is_empty())
     }
 
     #[test]
     fn a_lease_ends_by_the_clock_or_where_the_clock_was_set_back_by_not_being_renewed() {
-        let mut leases = Leases::default();
+        let mut leases = Leases {
+            length: 10 * SECOND,
+            seen: HashMap::new(),
+        };
         for (until, now, passed, ended) in [
-            (110, 100, 0, false),
-            (110, 111, 1, true),
+            (110, 100, 0, (false, false)),
+            // The clock may have been set forward: the other may live.
+            (110, 111, 1, (true, false)),
             // Set back by an hour: the lease is far ahead.
-            (3_710, 105, 5, false),
-            (3_710, 110, 10, false),
-            (3_710, 116, 16, true),
+            (3_710, 105, 5, (false, false)),
+            (3_710, 110, 10, (false, false)),
+            (3_710, 116, 16, (true, true)),
             // And renewed after all.
-            (127, 117, 17, false),
-            (132, 122, 28, false),
+            (127, 117, 17, (false, false)),
+            (132, 122, 28, (false, false)),
+            // It has ended by its own word.
+            (0, 122, 29, (true, true)),
         ] {
             assert_eq!(seen(&mut leases, until, now, passed), ended, "{until} at {now}");
         }

@@ -2,11 +2,12 @@
 //!
 //! [`plan`] is the firing rule, pure; `tick` is one round (decide, commit, hand over); `run` is the loop; `housekeeping`
 //! are the chores in its pauses, of which `sync` says what `job_sync` changes and `syncing` goes through the tasks step
-//! by step; `publish` works beside the loop. It never sends a request itself (dispatch does) and never meets the API: both
+//! by step; `publish` and `notices` work beside the loop. It never sends a request itself (dispatch does) and never meets the API: both
 //! work on the store, and the bell tells the loop to look.
 
 mod compiled;
 mod housekeeping;
+mod notices;
 pub mod plan;
 mod publish;
 mod run;

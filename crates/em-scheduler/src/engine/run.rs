@@ -6,6 +6,7 @@ use tokio::sync::{Notify, oneshot};
 
 use super::Engine;
 use super::housekeeping::Chores;
+use super::notices::Notices;
 use super::tick::Ticked;
 use crate::clock::Stopwatch;
 use crate::store::StoreError;
@@ -26,6 +27,7 @@ impl Engine {
     /// [`spawn`](Self::spawn) gives it a thread of its own.
     pub async fn run(self, end: &Notify, mut timer: Timer, ready: oneshot::Sender<()>) {
         let mut chores = Chores::new(&self);
+        let notices = Notices::start(&self);
         let mut trouble = Trouble::default();
         let mut ready = Some(ready);
         loop {
@@ -51,6 +53,7 @@ impl Engine {
             }
         }
         chores.end().await;
+        notices.end().await;
         self.end_lease().await;
     }
 
@@ -69,7 +72,7 @@ impl Engine {
                 let _ = tell.send(());
             }
         }
-        if chores.lease_is_old() {
+        if chores.lease_is_old(self) {
             self.renew_lease(chores).await?;
         }
         let ticked = self.tick().await?;

@@ -167,6 +167,21 @@ pub struct Instance {
     pub place: String,
     /// It is dead for certain once the database's clock has passed this.
     pub lease_until: UtcMicros,
+    /// The number of the last notice posted to it, and of the last one that it has acknowledged.
+    pub notice: i64,
+    /// See `notice`.
+    pub acknowledged: i64,
+}
+
+/// What a process must heed of what others have changed (see `crate::peers`).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Notice {
+    /// The number of the last notice posted to this process, read before the rest; none where that is acknowledged.
+    pub number: Option<i64>,
+    /// Whether the scheduler is paused.
+    pub paused: bool,
+    /// The runs of this process that are not final and whose jobs were removed: they must not begin.
+    pub withdrawn: Vec<RunKey>,
 }
 
 /// What becomes of a run whose owner is gone.
@@ -283,8 +298,25 @@ pub trait Store: Send + Sync {
     /// The other processes registered.
     async fn other_instances(&self) -> Result<Vec<Instance>>;
 
+    /// Posts a notice to each of the other processes registered, which wakes them ([`noticed`](Self::noticed)), and
+    /// returns them. To be called after the change was committed that they are to heed.
+    async fn post_notice(&self) -> Result<Vec<Instance>>;
+
+    /// Waits until a notice may have been posted to this process. A hint only: it may come late or never, and it may
+    /// come for nothing.
+    async fn noticed(&self);
+
+    /// The notice that this process has not acknowledged yet; none where there is none and `always` is false.
+    async fn notice(&self, always: bool) -> Result<Option<Notice>>;
+
+    /// Writes down that this process acts by all notices up to this number.
+    async fn acknowledge(&self, number: i64) -> Result<()>;
+
+    /// Gives up the queued runs of this process, so that another one may take them over. Returns how many.
+    async fn release_queued(&self, now: UtcMicros) -> Result<usize>;
+
     /// Goes through the runs that are not final and whose owner is one of `owners` (or, with `strangers`, any that
-    /// is not registered), and forgets the owners. Answers the runs adopted.
+    /// is not registered). Returns the runs adopted.
     async fn take_over(
         &self,
         now: UtcMicros,
@@ -292,6 +324,9 @@ pub trait Store: Send + Sync {
         strangers: bool,
         judge: TakeOverJudge,
     ) -> Result<Vec<SendableRun>>;
+
+    /// Forgets processes that are dead: no notice is posted to them any more.
+    async fn forget_instances(&self, ids: Vec<String>) -> Result<()>;
 
     /// Removes at most `limit` final runs decided before `before`; answers how many.
     async fn delete_old_runs(&self, before: UtcMicros, limit: usize) -> Result<usize>;

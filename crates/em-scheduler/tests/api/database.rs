@@ -88,6 +88,7 @@ pub async fn postgres(url: &str, zone: &Zone) -> PostgresStore {
         clock: Arc::new(SystemClock),
         instance: chance::instance_id(),
         place: "here".into(),
+        grace: 30_000_000,
     };
     PostgresStore::connect(options).await.expect("a store")
 }

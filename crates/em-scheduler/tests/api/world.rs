@@ -208,6 +208,7 @@ impl Server {
                 zone: zone.clone(),
                 dst: DstPolicy::Once,
             },
+            peers: None,
         };
         let (control, dispatcher) = (api.control.clone(), api.dispatcher.clone());
         let mut router = router(api);

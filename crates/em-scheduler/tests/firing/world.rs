@@ -157,6 +157,7 @@ impl World {
                     clock,
                     instance,
                     place,
+                    grace: 30_000_000,
                 };
                 Arc::new(PostgresStore::connect(options).await.unwrap())
             }

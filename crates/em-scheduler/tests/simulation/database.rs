@@ -78,6 +78,7 @@ impl Database {
                     clock,
                     instance,
                     place: nowhere,
+                    grace: 30_000_000,
                 };
                 let store = finish(runtime.spawn(PostgresStore::connect(options))).unwrap()?;
                 Ok((Arc::new(store), Some(runtime.handle().clone())))
@@ -188,6 +189,7 @@ fn postgres() -> Place {
             clock: Arc::new(ManualClock::new(UtcMicros::new(0))),
             instance: "template".into(),
             place: "simulated".into(),
+            grace: 30_000_000,
         };
         drop(PostgresStore::connect(options).await.unwrap());
         let (client, connection) = tokio_postgres::connect(&url, tokio_postgres::NoTls)

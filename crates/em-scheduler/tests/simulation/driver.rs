@@ -91,6 +91,7 @@ enum Step {
     Clock,
     Health,
     Mood,
+    Race,
     Nothing,
 }
 
@@ -176,6 +177,7 @@ impl Driver {
             (10, Step::Clock),
             (8, Step::Health),
             (8, Step::Mood),
+            (if two { 12 } else { 2 }, Step::Race),
             (10, Step::Nothing),
         ]);
         let place = usize::from(two && self.random.chance(500));
@@ -212,11 +214,21 @@ impl Driver {
                     Mood::Prompt,
                     Mood::Moody,
                     Mood::Moody,
+                    Mood::Distant,
                     Mood::Refusing,
                     Mood::Hanging,
                 ]);
                 self.world.core().mood = mood;
                 self.note(format_args!("the runner is {mood:?}"));
+            }
+            Step::Race => {
+                // What was decided takes long to leave, wherever it is; and one process is told to let nothing leave.
+                self.world.core().mood = Mood::Distant;
+                let task = self.any_task();
+                let asked = self
+                    .random
+                    .pick(&[Asked::Delete(task), Asked::DeleteAll, Asked::Pause]);
+                self.ask_one(place, asked);
             }
             Step::Nothing => {}
         }

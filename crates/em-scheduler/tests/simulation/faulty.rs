@@ -10,8 +10,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use em_scheduler::model::{ListedJob, RunKey, ScheduleRules, SendableRun, Settlement, TaskId, TaskRow};
 use em_scheduler::store::{
-    Decided, Decider, Instance, JobNamer, JobPlanner, NextRun, Pages, Replaced, Result, Store, StoreError,
-    SyncPlan, SyncPlanner, SyncRange, SyncTask, SyncedPage, TakeOverJudge,
+    Decided, Decider, Instance, JobNamer, JobPlanner, NextRun, Notice, Pages, Replaced, Result, Store,
+    StoreError, SyncPlan, SyncPlanner, SyncRange, SyncTask, SyncedPage, TakeOverJudge,
 };
 use triggers::UtcMicros;
 
@@ -385,6 +385,43 @@ impl Store for FaultyStore {
         .await
     }
 
+    async fn post_notice(&self) -> Result<Vec<Instance>> {
+        self.step(Op::PostNotice, async {
+            real!(self, inner => inner.post_notice())
+        })
+        .await
+    }
+
+    // A hint that comes in real time has no place here: notices are found by looking.
+    async fn noticed(&self) {
+        std::future::pending::<()>().await;
+    }
+
+    async fn notice(&self, always: bool) -> Result<Option<Notice>> {
+        self.step(Op::Read("notice"), async {
+            let notice = real!(self, inner => inner.notice(always))?;
+            Ok(notice.map(|notice| match &self.saboteur {
+                Some(saboteur) => saboteur.spoil(notice),
+                None => notice,
+            }))
+        })
+        .await
+    }
+
+    async fn acknowledge(&self, number: i64) -> Result<()> {
+        self.step(Op::Acknowledge, async {
+            real!(self, inner => inner.acknowledge(number))
+        })
+        .await
+    }
+
+    async fn release_queued(&self, now: UtcMicros) -> Result<usize> {
+        self.step(Op::Release, async {
+            real!(self, inner => inner.release_queued(now))
+        })
+        .await
+    }
+
     async fn take_over(
         &self,
         now: UtcMicros,
@@ -401,6 +438,13 @@ impl Store for FaultyStore {
                 return Ok(Vec::new());
             }
             real!(self, inner => inner.take_over(now, owners, strangers, judge))
+        })
+        .await
+    }
+
+    async fn forget_instances(&self, ids: Vec<String>) -> Result<()> {
+        self.step(Op::Forget, async {
+            real!(self, inner => inner.forget_instances(ids))
         })
         .await
     }

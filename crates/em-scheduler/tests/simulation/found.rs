@@ -7,6 +7,7 @@ use em_scheduler::model::TaskId;
 
 use crate::checker::{Asked, Shape};
 use crate::driver::{Driver, Flow, Play};
+use crate::sabotage::Sabotage;
 use crate::scenario::SECOND;
 use crate::seeds::{ONE, TWO};
 use crate::world::{Health, Mood};
@@ -85,4 +86,35 @@ fn what_a_dead_process_left_is_taken_over_also_where_the_clock_was_set_back() {
         let judged = driver.world.core().checker.all_ended();
         driver.judge(judged)
     });
+}
+
+/// A deletion and a pause that one process answered did not bind the others: what they had decided and not sent left.
+#[test]
+fn what_one_process_answers_binds_the_others() {
+    let told = |sabotage| {
+        Driver::new(0, Play { sabotage, ..TWO }).tell(0, |driver| {
+            task(driver, 1, 1);
+            driver.pass(3 * SECOND)?;
+            for round in 0..40 {
+                // Connections take up to four seconds: at any time some runs are decided and have not left.
+                driver.world.core().mood = Mood::Distant;
+                driver.pass(4 * SECOND)?;
+                let (does, undoes) =
+                    [(Asked::Delete(1), Asked::Add(1)), (Asked::Pause, Asked::Resume)][round % 2];
+                driver.ask_one(round / 2 % 2, does);
+                driver.pass(7 * SECOND)?;
+                driver.ask_one(round / 2 % 2, undoes);
+                driver.world.core().mood = Mood::Prompt;
+                driver.pass(2 * SECOND)?;
+            }
+            ControlFlow::Continue(())
+        })
+    };
+    if let Err(failure) = told(None) {
+        panic!("{failure}");
+    }
+    let found = told(Some(Sabotage::AcknowledgeOnly))
+        .err()
+        .map(|failure| failure.violation.rule);
+    assert_eq!(found, Some("S1"));
 }

@@ -26,10 +26,15 @@ pub enum Op {
     SetSynced,
     RenewLease,
     OtherInstances,
+    PostNotice,
+    Acknowledge,
+    /// A stopped process gives up what waits.
+    Release,
     TakeOver {
         owners: Vec<String>,
         strangers: bool,
     },
+    Forget,
     DeleteOld,
 }
 

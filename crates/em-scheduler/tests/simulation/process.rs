@@ -10,6 +10,7 @@ use em_scheduler::api::{self, Api};
 use em_scheduler::clock::Clock;
 use em_scheduler::dispatch::{Dispatcher, RunnerClient};
 use em_scheduler::engine::Engine;
+use em_scheduler::peers::LeaseTimes;
 use em_scheduler::store::Store;
 use em_scheduler::wakeup::Timer;
 use http_body_util::{BodyExt, Empty};
@@ -96,6 +97,7 @@ impl Process {
             bell: engine.bell(),
             control: engine.control(),
             rules: Scenario::rules(),
+            peers: (!scenario.alone).then(|| LeaseTimes::of(scenario.firing.grace)),
         });
         runtime.spawn(async move {
             let (tell, _ready) = oneshot::channel();

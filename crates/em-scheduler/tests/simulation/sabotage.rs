@@ -8,7 +8,7 @@ use std::time::Duration;
 use em_scheduler::model::{
     DueJob, JobKind, Next, Outcome, Plan, RunKey, SendableRun, Settled, Settlement, TaskId,
 };
-use em_scheduler::store::{Decided, Decider, JobPlanner, Replaced, Result};
+use em_scheduler::store::{Decided, Decider, JobPlanner, Notice, Replaced, Result};
 use rusqlite::{Connection, Row, Transaction};
 use triggers::UtcMicros;
 
@@ -39,12 +39,17 @@ pub enum Sabotage {
     OwnClock,
     /// What a dead process left is left to itself.
     TakeNothingOver,
+    /// A process acknowledges what others have changed, and does not act by it.
+    AcknowledgeOnly,
 }
 
 impl Sabotage {
     /// Whether it needs two processes on one database.
     pub fn takes_two(self) -> bool {
-        matches!(self, Self::Unconditional | Self::IgnoreTheFence)
+        matches!(
+            self,
+            Self::Unconditional | Self::IgnoreTheFence | Self::AcknowledgeOnly
+        )
     }
 }
 
@@ -86,6 +91,17 @@ impl Saboteur {
 
     pub fn takes_nothing_over(&self) -> bool {
         self.sabotage == Sabotage::TakeNothingOver
+    }
+
+    /// What a process is told of what others have changed.
+    pub fn spoil(&self, notice: Notice) -> Notice {
+        if self.sabotage == Sabotage::AcknowledgeOnly {
+            return Notice {
+                number: notice.number,
+                ..Notice::default()
+            };
+        }
+        notice
     }
 
     /// How far its clock is ahead, in microseconds.

@@ -135,4 +135,5 @@ sabotages! {
     an_answer_before_its_commit_is_found: AnswerFirst breaks "I6",
     a_clock_of_its_own_is_found: OwnClock breaks "I5",
     runs_left_to_themselves_are_found: TakeNothingOver breaks "I8",
+    acknowledging_without_heeding_is_found: AcknowledgeOnly breaks "S1",
 }

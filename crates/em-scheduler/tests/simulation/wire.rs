@@ -64,6 +64,7 @@ impl Dial for Runner {
             let random = &mut core.random;
             let door = match mood {
                 Mood::Prompt | Mood::Hanging => Door::Open,
+                Mood::Distant => Door::OpenLate,
                 Mood::Refusing => Door::Refused,
                 Mood::Moody => random.weighted(&[
                     (80, Door::Open),
@@ -145,7 +146,7 @@ impl Wire {
         let mood = core.mood;
         let random = &mut core.random;
         let conduct = match mood {
-            Mood::Prompt | Mood::Refusing => Conduct::Soon,
+            Mood::Prompt | Mood::Distant | Mood::Refusing => Conduct::Soon,
             Mood::Hanging => Conduct::Never,
             Mood::Moody => random.weighted(&[
                 (500, Conduct::Soon),

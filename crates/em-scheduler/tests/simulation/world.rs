@@ -32,6 +32,8 @@ pub enum Mood {
     Prompt,
     /// It does now and then whatever a runner can do.
     Moody,
+    /// It is prompt, but connections to it take long: much can happen between a decision and its first byte.
+    Distant,
     /// It takes no connection.
     Refusing,
     /// It takes every request and answers none.

@@ -106,6 +106,7 @@ async fn through_a_proxy(h: &Harness) -> (Arc<Proxy>, Arc<dyn Store>) {
         clock: Arc::new(SystemClock),
         instance: ME.to_owned(),
         place: "here".to_owned(),
+        grace: 30_000_000,
     };
     (proxy, Arc::new(PostgresStore::connect(options).await.unwrap()))
 }

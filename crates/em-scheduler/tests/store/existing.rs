@@ -14,13 +14,15 @@ async fn em_webs(h: Harness) -> Place {
     let Harness { store, place } = h;
     drop(store);
     place.task(7, true).await;
-    place
-        .run(
-            "DROP TABLE scheduler_schema; DROP TABLE scheduler_job; DROP TABLE scheduler_due; DROP TABLE scheduler_run;
-             DROP TABLE scheduler_state; DROP TABLE scheduler_instance; DROP TABLE scheduler_reported;
-             DELETE FROM quote_level",
-        )
-        .await;
+    place.run("DELETE FROM quote_level").await;
+    let ours = if place.is_postgres() {
+        "SELECT tablename FROM pg_tables WHERE schemaname = current_schema() AND tablename LIKE 'scheduler_%'"
+    } else {
+        "SELECT name FROM sqlite_master WHERE type = 'table' AND name LIKE 'scheduler_%'"
+    };
+    for table in place.lines(ours).await {
+        place.run(&format!("DROP TABLE {table}")).await;
+    }
     place
 }
 
@@ -141,6 +143,7 @@ fn a_role_without_rights_is_told_which_postgres() {
                 clock: std::sync::Arc::new(em_scheduler::clock::SystemClock),
                 instance: ME.into(),
                 place: "here".into(),
+                grace: 30_000_000,
             };
             em_scheduler::store::postgres::PostgresStore::connect(options)
                 .await

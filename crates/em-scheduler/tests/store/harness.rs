@@ -112,6 +112,7 @@ pub(crate) fn postgres_options(url: &str, instance: &str) -> PostgresOptions {
         clock: Arc::new(SystemClock),
         instance: instance.to_owned(),
         place: "here".to_owned(),
+        grace: 30_000_000,
     }
 }
 

@@ -32,6 +32,7 @@ fn a_list_is_limited_by_a_time_of_its_own() {
             clock: Arc::new(SystemClock),
             instance: ME.to_owned(),
             place: "here".to_owned(),
+            grace: 30_000_000,
         };
         let limits = ListLimits {
             page: Duration::from_secs(3_600),
@@ -151,6 +152,7 @@ fn a_database_that_cannot_be_used_says_why() {
                 clock: Arc::new(em_scheduler::clock::SystemClock),
                 instance: "x".into(),
                 place: "here".into(),
+                grace: 30_000_000,
             };
             em_scheduler::store::postgres::PostgresStore::connect(options)
                 .await

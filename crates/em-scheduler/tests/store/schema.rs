@@ -157,15 +157,18 @@ fn runs_of_the_first_version_are_kept_sqlite() {
         let place = harness::sqlite();
         drop(place.open(ME).await.unwrap());
         let first = include_str!("../../migrations/sqlite/0001_jobs_and_runs.sql");
-        let from = first.find("CREATE TABLE scheduler_run").unwrap();
-        let until = first.find("CREATE TABLE scheduler_state").unwrap();
+        for table in place
+            .lines("SELECT name FROM sqlite_master WHERE type = 'table' AND name LIKE 'scheduler_%' AND name <> 'scheduler_schema'")
+            .await
+        {
+            place.run(&format!("DROP TABLE {table}")).await;
+        }
         place
             .run(&format!(
-                "DROP TABLE scheduler_run; DELETE FROM scheduler_schema WHERE version > 1; {}
+                "DELETE FROM scheduler_schema WHERE version > 1; {first};
                  INSERT INTO scheduler_run (job_id, task_id, kind, scheduled_for, state, decided_at, owner, reason) VALUES
                    ('1-7-cron', 7, 'cron', 1, 'delivered', 2, 'x', NULL), ('1-7-cron', 7, 'cron', 2, 'failed', 3, 'x', 'no'),
-                   ('1-8-1234567890', 8, 'one_off', 2, 'queued', 3, 'x', NULL)",
-                &first[from..until]
+                   ('1-8-1234567890', 8, 'one_off', 2, 'queued', 3, 'x', NULL)"
             ))
             .await;
         let runs = "SELECT * FROM scheduler_run ORDER BY key";

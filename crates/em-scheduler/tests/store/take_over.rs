@@ -78,10 +78,15 @@ async fn runs_are_adopted_settled_or_left(h: Harness) {
             .await,
         [told]
     );
+    // Whoever held them may live: it is told of changes until it is forgotten.
+    assert_eq!(h.place.lines("SELECT id FROM scheduler_instance").await, [DEAD]);
+    let forget = vec![DEAD.to_owned(), ME.to_owned()];
+    h.store.renew_lease(at(NOW), after(9)).await.unwrap();
+    h.store.forget_instances(forget).await.unwrap();
     assert_eq!(
-        h.place.lines("SELECT id FROM scheduler_instance").await.len(),
-        0,
-        "forgotten"
+        h.place.lines("SELECT id FROM scheduler_instance").await,
+        [ME],
+        "a process does not forget itself"
     );
     // The one adopted can be sent, under its new fence.
     assert_eq!(

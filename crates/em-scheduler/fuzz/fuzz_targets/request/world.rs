@@ -148,6 +148,7 @@ impl Service {
                 zone: Zone::utc(),
                 dst: DstPolicy::Once,
             },
+            peers: None,
         };
         let routes = router(api).layer(from_fn_with_state(Arc::clone(notes), within));
         let doors = [false, true].map(|with_token| {

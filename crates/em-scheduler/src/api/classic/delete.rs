@@ -1,31 +1,39 @@
 //! `/api/delete…`: jobs go, and what they had waiting or about to leave goes with them.
 //!
-//! The rows are changed first and the dispatcher hears of it before the answer: a run that was written as `sending`
-//! but whose first byte has not left is stopped at the gate, so no send begins after the answer.
+//! The rows are changed first; then this process and every other one on the database close their gates for runs that were
+//! written as `sending` but have not left. The answer comes after that, so no send begins after it (rule S1).
 
+use crate::api::Api;
 use crate::api::path::PathValues;
 use crate::api::reply::Reply;
 use crate::api::routes::Outcome;
 use crate::api::service::Context;
+use crate::model::RunKey;
+use crate::store::StoreError;
 
 pub(in crate::api) async fn delete(Context { api, .. }: Context, path: PathValues) -> Outcome {
     let task = path.task_id()?;
     let in_flight = api.store.remove_jobs(api.store.now(), task).await?;
-    api.dispatcher.withdraw(&in_flight);
-    api.bell.ring();
+    withdraw(&api, &in_flight).await?;
     Reply::message("task job deleted!")
 }
 
 pub(in crate::api) async fn delete_all(Context { api, .. }: Context) -> Outcome {
     let in_flight = api.store.remove_all_jobs(api.store.now()).await?;
-    api.dispatcher.withdraw(&in_flight);
-    api.bell.ring();
+    withdraw(&api, &in_flight).await?;
     Reply::message("all jobs deleted!")
 }
 
 pub(in crate::api) async fn delete_orphans(Context { api, .. }: Context) -> Outcome {
     let in_flight = api.store.remove_orphans(api.store.now()).await?;
-    api.dispatcher.withdraw(&in_flight);
-    api.bell.ring();
+    withdraw(&api, &in_flight).await?;
     Reply::message("orphans deleted!")
+}
+
+/// When this returns, none of the runs whose jobs were removed can begin, in any process.
+async fn withdraw(api: &Api, in_flight: &[RunKey]) -> Result<(), StoreError> {
+    api.dispatcher.withdraw(in_flight);
+    api.bind_peers().await?;
+    api.bell.ring();
+    Ok(())
 }

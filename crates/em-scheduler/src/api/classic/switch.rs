@@ -4,6 +4,8 @@
 //!            pause ▼ ▲ resume                      shutdown | kill
 //!  deciding ───────▶ paused (written in the store) ──────────────▶ stopped (until the process starts again)
 //! ```
+//! Pause and resume are for all processes on the database, shutdown and kill for the one that is asked: what waits there
+//! is left to the others (rules S1 and S8).
 
 use std::time::Duration;
 
@@ -24,6 +26,7 @@ pub(in crate::api) async fn pause(Context { api, switching }: Context) -> Outcom
     api.store.set_paused(api.store.now(), true).await?;
     // Before the answer: what was decided but has not begun must not begin after it.
     api.dispatcher.pause();
+    api.bind_peers().await?;
     info!("paused");
     Reply::message("all jobs paused!")
 }

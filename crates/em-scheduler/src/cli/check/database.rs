@@ -102,6 +102,7 @@ async fn postgres(config: &Config, url: &str, looked: &mut Looked) -> anyhow::Re
         clock: Arc::new(SystemClock),
         instance: chance::instance_id(),
         place: Place::here().to_string(),
+        grace: i64::from(config.misfire_grace) * 1_000_000,
     };
     let (store, standing, may_create) = PostgresStore::inspect(options).await?;
     let shown = config.database.to_string();

@@ -15,18 +15,24 @@
 //! The database's clock is the authoritative time. Transactions read committed rows statement by statement; what must
 //! not move between two statements is locked (see `tx`).
 
+mod beside;
 mod clock;
 mod compare;
 mod connect;
 mod debts;
+mod deferred;
 mod error;
 mod firing;
+mod instances;
 mod jobs;
 mod link;
+mod listener;
 mod lists;
+mod places;
 mod rows;
 mod runs;
 mod schema;
+mod stuck;
 mod sync;
 mod tasks;
 mod tls;
@@ -42,21 +48,23 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use deadpool_postgres::Object;
-use tokio::sync::{Semaphore, SemaphorePermit};
-use tokio::task::JoinHandle;
+use tokio::sync::Semaphore;
 use tokio_postgres::Row;
 use triggers::{UtcMicros, Zone};
 
+use self::beside::Beside;
 pub use self::compare::Portions;
+use self::connect::HoldLimits;
 use self::debts::Debts;
 use self::link::{Link, Patience};
+use self::places::Places;
 use self::tx::{Guard, Scope, Tx};
 use self::url::Target;
 use super::{
-    Decided, Decider, Instance, JobNamer, JobPlanner, ListLimits, NextRun, Pages, Replaced, Result, Standing,
-    Store, SyncPlanner, SyncRange, SyncedPage, TakeOverJudge, codec, pages,
+    Decided, Decider, Instance, JobNamer, JobPlanner, ListLimits, NextRun, Notice, Pages, Replaced, Result,
+    Standing, Store, StoreError, SyncPlanner, SyncRange, SyncedPage, TakeOverJudge, codec, pages,
 };
-use crate::clock::Clock;
+use crate::clock::{Clock, Stopwatch};
 use crate::model::{ListedJob, RunKey, ScheduleRules, SendableRun, Settlement, TaskId, TaskRow};
 
 /// Names in `scheduler_state`.
@@ -66,8 +74,9 @@ const SYNCED: &str = "synced";
 /// Microseconds by which the clocks may differ before somebody is told.
 const TOLERATED: i64 = 2_000_000;
 
-/// How often the database's clock is looked at.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// How long a caller waits for rows that another session holds, in microseconds, and the pauses between two looks.
+const ROW_PATIENCE: i64 = 5_000_000;
+const ROW_LOOKS: (Duration, Duration) = (Duration::from_millis(10), Duration::from_millis(200));
 
 /// How the store is opened.
 #[derive(Clone)]
@@ -82,6 +91,8 @@ pub struct PostgresOptions {
     pub instance: String,
     /// Where this process runs.
     pub place: String,
+    /// The misfire grace, in microseconds: what this process holds must be free well within it, whatever becomes of it.
+    pub grace: i64,
 }
 
 /// Without the URL, which may hold a password.
@@ -101,12 +112,15 @@ pub struct PostgresStore {
     options: PostgresOptions,
     version: String,
     debts: Mutex<Debts>,
+    /// What goes on beside the operations; nothing in a store that is only inspected.
+    beside: Option<Beside>,
     /// Places for what others ask for. It may wait for rows that em_web holds; the engine must not wait with it.
-    callers: Semaphore,
+    callers: Places,
+    /// The same for what must always get through.
+    switches: Places,
     /// Places for lists, which are read for as long as whoever asked takes.
     lists: Arc<Semaphore>,
     list_limits: ListLimits,
-    looking: JoinHandle<()>,
 }
 
 /// What an operation does inside its transaction.
@@ -119,11 +133,12 @@ impl PostgresStore {
     /// # Errors
     /// The server does not answer (`Unavailable`), refuses us, or holds no em_web database (`Unusable`).
     pub async fn connect(options: PostgresOptions) -> Result<Self> {
-        let store = Self::unprepared(options).await?;
+        let mut store = Self::unprepared(options).await?;
         let prepared = store
             .write_much(store.now(), |tx| Box::pin(schema::prepare(tx)))
             .await;
         prepared.map_err(|error| store.link.naming(error))?;
+        store.beside = Some(Beside::start(&store.link, store.options.grace));
         Ok(store)
     }
 
@@ -167,7 +182,8 @@ impl PostgresStore {
     }
 
     async fn unprepared(options: PostgresOptions) -> Result<Self> {
-        let link = Arc::new(Link::new(Target::parse(&options.url)?)?);
+        let limits = HoldLimits::of(options.grace);
+        let link = Arc::new(Link::new(Target::parse(&options.url)?, limits)?);
         link.sample().await?;
         let ahead = options.clock.now().since(link.clock.now());
         if ahead.abs() > TOLERATED {
@@ -176,26 +192,16 @@ impl PostgresStore {
                 ahead / 1_000_000
             );
         }
-        let watched = Arc::clone(&link);
-        let looking = tokio::spawn(async move {
-            loop {
-                tokio::time::sleep(LOOK_EVERY).await;
-                // Without an answer the clock goes on from the last one; operations will tell what is wrong.
-                let _ = watched.sample().await;
-                if let Err(error) = watched.clean().await {
-                    tracing::debug!(%error, "the due times could not be cleaned up; the server will do it");
-                }
-            }
-        });
         let mut store = Self {
             link,
             options,
             version: String::new(),
             debts: Mutex::default(),
-            callers: Semaphore::new(connect::CALLERS),
+            beside: None,
+            callers: Places::new(connect::CALLERS),
+            switches: Places::new(connect::SWITCHES),
             lists: Arc::new(Semaphore::new(lists::AT_ONCE)),
             list_limits: ListLimits::default(),
-            looking,
         };
         let version = store.link.rows("SHOW server_version", &[]).await?;
         store.version = version.first().map_or(Ok(String::new()), |row| row.try_get(0))?;
@@ -227,6 +233,29 @@ impl PostgresStore {
         self.write_within(Patience::Long, now, operation).await
     }
 
+    /// Runs an operation for a caller that needs rows which em_web may hold. While it waits for them it takes up neither
+    /// a place nor a connection, so that it is held up by its own rows alone and holds up no other call.
+    async fn write_when_free<T, F, O>(&self, places: &Places, now: UtcMicros, operation: O) -> Result<T>
+    where
+        T: Send,
+        O: Fn() -> F + Send,
+        F: for<'t> FnOnce(&'t Tx<'_>) -> Working<'t, T> + Send,
+    {
+        let waiting = Stopwatch::start();
+        let mut pause = ROW_LOOKS.0;
+        loop {
+            let place = places.place().await?;
+            let outcome = self.write(now, operation()).await;
+            drop(place);
+            match outcome {
+                Err(StoreError::Locked(_)) if waiting.micros() < ROW_PATIENCE => {}
+                outcome => return outcome,
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(ROW_LOOKS.1);
+        }
+    }
+
     async fn write_within<T, F>(&self, patience: Patience, now: UtcMicros, operation: F) -> Result<T>
     where
         T: Send,
@@ -252,15 +281,6 @@ impl PostgresStore {
         Ok(done)
     }
 
-    /// A place among the callers, kept until it is dropped.
-    async fn place(&self) -> Result<SemaphorePermit<'_>> {
-        let busy = || super::StoreError::Unavailable("too many calls wait for the database".into());
-        match tokio::time::timeout(connect::PATIENCE, self.callers.acquire()).await {
-            Ok(Ok(place)) => Ok(place),
-            _ => Err(busy()),
-        }
-    }
-
     fn list<T: Send + 'static>(&self, sql: String, reading: lists::Reading<T>) -> Pages<T> {
         let (writer, list) = pages::pages(self.list_limits);
         lists::read((&self.link, &self.lists), (sql, reading), writer);
@@ -278,7 +298,7 @@ impl PostgresStore {
 
 impl Drop for PostgresStore {
     fn drop(&mut self) {
-        self.looking.abort();
+        self.beside = None;
         self.link.close();
     }
 }
@@ -328,7 +348,7 @@ impl Store for PostgresStore {
     }
 
     async fn task(&self, id: TaskId) -> Result<Option<TaskRow>> {
-        let _place = self.place().await?;
+        let _place = self.callers.place().await?;
         self.link
             .rows(&rows::ONE_TASK, &[&id])
             .await?
@@ -338,15 +358,15 @@ impl Store for PostgresStore {
     }
 
     async fn replace_jobs(&self, now: UtcMicros, task: TaskId, plan: JobPlanner) -> Result<Replaced> {
-        let _place = self.place().await?;
-        self.write(now, move |tx| {
-            Box::pin(async move { jobs::replace(tx, task, &plan).await })
+        self.write_when_free(&self.callers, now, || {
+            let plan = Arc::clone(&plan);
+            move |tx: &_| Box::pin(async move { jobs::replace(tx, task, &plan).await })
         })
         .await
     }
 
     async fn add_jobs(&self, now: UtcMicros, task: TaskId, plan: JobPlanner) -> Result<Replaced> {
-        let _place = self.place().await?;
+        let _place = self.callers.place().await?;
         self.write(now, move |tx| {
             Box::pin(async move { jobs::add(tx, task, &plan).await })
         })
@@ -354,24 +374,26 @@ impl Store for PostgresStore {
     }
 
     async fn remove_jobs(&self, now: UtcMicros, task: TaskId) -> Result<Vec<RunKey>> {
-        let _place = self.place().await?;
-        self.write(now, move |tx| Box::pin(jobs::remove(tx, task))).await
+        self.write_when_free(&self.switches, now, || {
+            move |tx: &_| Box::pin(jobs::remove(tx, task))
+        })
+        .await
     }
 
     async fn remove_all_jobs(&self, now: UtcMicros) -> Result<Vec<RunKey>> {
-        let _place = self.place().await?;
+        let _place = self.switches.place().await?;
         self.write_much(now, |tx| Box::pin(jobs::remove_everything(tx)))
             .await
     }
 
     async fn remove_orphans(&self, now: UtcMicros) -> Result<Vec<RunKey>> {
-        let _place = self.place().await?;
+        let _place = self.switches.place().await?;
         self.write_much(now, |tx| Box::pin(jobs::remove_orphans(tx)))
             .await
     }
 
     async fn set_paused(&self, now: UtcMicros, paused: bool) -> Result<()> {
-        let _place = self.place().await?;
+        let _place = self.switches.place().await?;
         self.write(now, move |tx| {
             Box::pin(async move {
                 tx.hold(Guard::Paused).await?;
@@ -388,7 +410,7 @@ impl Store for PostgresStore {
         task: TaskId,
         job_id: JobNamer,
     ) -> Result<Option<SendableRun>> {
-        let _place = self.place().await?;
+        let _place = self.callers.place().await?;
         self.write(now, move |tx| {
             Box::pin(async move { jobs::begin_manual_run(tx, task, &job_id).await })
         })
@@ -457,15 +479,7 @@ impl Store for PostgresStore {
         let place = self.options.place.clone();
         self.write(now, move |tx| {
             Box::pin(async move {
-                tx.later(
-                    "INSERT INTO scheduler_instance (id, place, lease_until) VALUES ($1, $2, $3)
-                     ON CONFLICT (id) DO UPDATE SET lease_until = excluded.lease_until",
-                    vec![
-                        Box::new(tx.owner.clone()),
-                        Box::new(place),
-                        Box::new(lease_until.get()),
-                    ],
-                );
+                instances::renew_lease(tx, place, lease_until);
                 Ok(())
             })
         })
@@ -473,18 +487,43 @@ impl Store for PostgresStore {
     }
 
     async fn other_instances(&self) -> Result<Vec<Instance>> {
-        let query = "SELECT id, place, lease_until FROM scheduler_instance WHERE id <> $1 ORDER BY id";
-        let rows = self.link.rows(query, &[&self.options.instance]).await?;
-        rows.iter()
-            .map(|row| {
-                let lease_until = UtcMicros::new(row.try_get(2)?);
-                Ok(Instance {
-                    id: row.try_get(0)?,
-                    place: row.try_get(1)?,
-                    lease_until,
-                })
+        let rows = self
+            .link
+            .rows(instances::OTHERS, &[&self.options.instance])
+            .await?;
+        rows.iter().map(instances::instance).collect()
+    }
+
+    async fn post_notice(&self) -> Result<Vec<Instance>> {
+        let _place = self.switches.place().await?;
+        self.write(self.now(), |tx| Box::pin(instances::post_notice(tx)))
+            .await
+    }
+
+    async fn noticed(&self) {
+        match &self.beside {
+            Some(beside) => beside.listener.heard().await,
+            None => std::future::pending().await,
+        }
+    }
+
+    async fn notice(&self, always: bool) -> Result<Option<Notice>> {
+        instances::notice(&self.link, &self.options.instance, always).await
+    }
+
+    async fn acknowledge(&self, number: i64) -> Result<()> {
+        self.write(self.now(), move |tx| {
+            Box::pin(async move {
+                instances::acknowledge(tx, number);
+                Ok(())
             })
-            .collect()
+        })
+        .await
+    }
+
+    async fn release_queued(&self, now: UtcMicros) -> Result<usize> {
+        self.write(now, |tx| Box::pin(instances::release_queued(tx)))
+            .await
     }
 
     async fn take_over(
@@ -496,6 +535,16 @@ impl Store for PostgresStore {
     ) -> Result<Vec<SendableRun>> {
         self.write(now, move |tx| {
             Box::pin(async move { runs::take_over(tx, (&owners, strangers), &judge).await })
+        })
+        .await
+    }
+
+    async fn forget_instances(&self, ids: Vec<String>) -> Result<()> {
+        self.write(self.now(), move |tx| {
+            Box::pin(async move {
+                instances::forget(tx, ids);
+                Ok(())
+            })
         })
         .await
     }

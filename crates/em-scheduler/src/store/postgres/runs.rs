@@ -273,10 +273,6 @@ pub(super) async fn take_over(
         );
     }
     settle(tx, &settlements).await?;
-    tx.later(
-        "DELETE FROM scheduler_instance WHERE id = ANY($1::text[]) AND id <> $2",
-        vec![Box::new(owners.to_vec()), Box::new(tx.owner.clone())],
-    );
     Ok(adopted)
 }
 

@@ -9,7 +9,7 @@ use crate::model::{
     SkipReason, TaskId, Verdict,
 };
 use crate::store::codec::{self, EventRow};
-use crate::store::{Decided, Decider, Instance, Result, TakeOver, TakeOverJudge};
+use crate::store::{Decided, Decider, Result, TakeOver, TakeOverJudge};
 
 /// A due job, if its row can be read, with what it takes to say that it cannot.
 struct DueRow {
@@ -363,21 +363,6 @@ fn is_withdrawn(connection: &Connection, settlement: &Settlement) -> Result<bool
     Ok(found.unwrap_or(false))
 }
 
-pub(super) fn other_instances(connection: &Connection, scope: &Scope) -> Result<Vec<Instance>> {
-    let mut statement =
-        connection.prepare_cached("SELECT id, place, lease_until FROM scheduler_instance WHERE id <> ?1")?;
-    let instances = statement
-        .query_map([&scope.owner], |row| {
-            Ok(Instance {
-                id: row.get(0)?,
-                place: row.get(1)?,
-                lease_until: UtcMicros::new(row.get(2)?),
-            })
-        })?
-        .collect::<Result<_, _>>()?;
-    Ok(instances)
-}
-
 pub(super) fn take_over(
     connection: &Connection,
     scope: &Scope,
@@ -410,11 +395,6 @@ pub(super) fn take_over(
                 settle(connection, scope, &[settlement])?;
             }
         }
-    }
-    let mut forget =
-        connection.prepare_cached("DELETE FROM scheduler_instance WHERE id = ?1 AND id <> ?2")?;
-    for owner in owners {
-        forget.execute((owner, &scope.owner))?;
     }
     Ok(adopted)
 }

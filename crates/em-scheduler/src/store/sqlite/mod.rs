@@ -4,6 +4,7 @@
 //! The process clock is the authoritative time. `synchronous=FULL`: a decision survives power loss.
 
 mod firing;
+mod instances;
 mod jobs;
 mod lock;
 mod rows;
@@ -28,8 +29,8 @@ use super::codec::{self, EventRow};
 use super::em_web::STATUS_SCHEDULER;
 use super::pages::{self, PageWriter};
 use super::{
-    Decided, Decider, Instance, JobNamer, JobPlanner, ListLimits, NextRun, Pages, Replaced, Result, Standing,
-    Store, StoreError, SyncPlanner, SyncRange, SyncedPage, TakeOverJudge,
+    Decided, Decider, Instance, JobNamer, JobPlanner, ListLimits, NextRun, Notice, Pages, Replaced, Result,
+    Standing, Store, StoreError, SyncPlanner, SyncRange, SyncedPage, TakeOverJudge,
 };
 use crate::clock::Clock;
 use crate::model::{Event, ListedJob, RunKey, ScheduleRules, SendableRun, Settlement, TaskId, TaskRow};
@@ -395,20 +396,46 @@ impl Store for SqliteStore {
     async fn renew_lease(&self, now: UtcMicros, lease_until: UtcMicros) -> Result<()> {
         let place = self.options.place.clone();
         self.write(now, move |transaction, scope| {
-            transaction
-                .prepare_cached(
-                    "INSERT INTO scheduler_instance (id, place, lease_until) VALUES (?1, ?2, ?3)
-                     ON CONFLICT (id) DO UPDATE SET lease_until = excluded.lease_until",
-                )?
-                .execute((&scope.owner, &place, lease_until.get()))?;
-            Ok(())
+            instances::renew_lease(transaction, scope, (&place, lease_until))
         })
         .await
     }
 
     async fn other_instances(&self) -> Result<Vec<Instance>> {
         self.write(self.now(), |transaction, scope| {
-            firing::other_instances(transaction, scope)
+            instances::others(transaction, scope)
+        })
+        .await
+    }
+
+    async fn post_notice(&self) -> Result<Vec<Instance>> {
+        self.write(self.now(), |transaction, scope| {
+            instances::post_notice(transaction, scope)
+        })
+        .await
+    }
+
+    /// No other process is at work on the file, so none wakes this one.
+    async fn noticed(&self) {
+        std::future::pending::<()>().await;
+    }
+
+    async fn notice(&self, always: bool) -> Result<Option<Notice>> {
+        let owner = self.options.instance.clone();
+        self.read(move |connection| instances::notice(connection, &owner, always))
+            .await
+    }
+
+    async fn acknowledge(&self, number: i64) -> Result<()> {
+        self.write(self.now(), move |transaction, scope| {
+            instances::acknowledge(transaction, scope, number)
+        })
+        .await
+    }
+
+    async fn release_queued(&self, now: UtcMicros) -> Result<usize> {
+        self.write(now, |transaction, scope| {
+            instances::release_queued(transaction, scope)
         })
         .await
     }
@@ -422,6 +449,13 @@ impl Store for SqliteStore {
     ) -> Result<Vec<SendableRun>> {
         self.write(now, move |transaction, scope| {
             firing::take_over(transaction, scope, (&owners, strangers), &judge)
+        })
+        .await
+    }
+
+    async fn forget_instances(&self, ids: Vec<String>) -> Result<()> {
+        self.write(self.now(), move |transaction, scope| {
+            instances::forget(transaction, scope, &ids)
         })
         .await
     }

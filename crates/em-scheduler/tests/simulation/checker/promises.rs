@@ -60,19 +60,19 @@ impl Promises {
     }
 
     /// A request that is no manual run leaves; those that left in the same instant may have been on their way.
-    pub(super) fn judge_send(&self, receipt: &Receipt, row: &RunRow, alone: bool) -> Verdict {
+    pub(super) fn judge_send(&self, receipt: &Receipt, row: &RunRow) -> Verdict {
         let after = |since: &i64| receipt.passed > *since;
         let told = |what: &str| Err(Violation::new("S1", format!("{receipt:?} leaves after {what}")));
         if self.stopped.get(&receipt.process).is_some_and(after) {
             return told("the stop");
         }
-        // Another process learns of these when it next looks.
-        if alone && self.paused.as_ref().is_some_and(after) {
+        // These bind every process, whichever was asked.
+        if self.paused.as_ref().is_some_and(after) {
             return told("the pause");
         }
         let deleted = [self.deleted.get(&row.task_id), self.deleted_all.as_ref()];
         let mut deleted = deleted.iter().flatten();
-        if alone && deleted.any(|(since, last)| after(since) && row.key <= *last) {
+        if deleted.any(|(since, last)| after(since) && row.key <= *last) {
             return told("the deletion");
         }
         Ok(())

@@ -70,7 +70,7 @@ impl Checker {
         }
         let manual = run.row.kind == "manual";
         if !manual {
-            self.promises.judge_send(receipt, &run.row, self.terms.alone)?;
+            self.promises.judge_send(receipt, &run.row)?;
             let in_flight = self.in_flight.entry(receipt.process.clone()).or_default();
             *in_flight += 1;
             if *in_flight > self.terms.concurrency {

@@ -123,6 +123,10 @@ impl Checker {
                 let adopted = new.state == "queued" && new.owner == carried.process && new.fence > old.fence;
                 ours && (adopted || !is_open(new))
             }
+            Op::Release => {
+                let queued = old.state == "queued" && new.state == "queued";
+                queued && old.owner == carried.process && new.owner.is_empty() && new.fence > old.fence
+            }
             op => op.withdraws_runs() && old.state == "queued" && new.state == "skipped",
         }
     }

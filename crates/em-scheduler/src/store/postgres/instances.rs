@@ -1,0 +1,121 @@
+//! The processes registered on a PostgreSQL database: leases, notices, and runs given up.
+
+use tokio_postgres::Row;
+use triggers::UtcMicros;
+
+use super::link::Link;
+use super::tx::Tx;
+use super::{PAUSED, STATE, listener};
+use crate::model::RunKey;
+use crate::store::codec::OPEN_STATES;
+use crate::store::{Instance, Notice, Result};
+
+/// What [`instance`] reads.
+macro_rules! columns {
+    () => {
+        "id, place, lease_until, notice, acknowledged"
+    };
+}
+
+/// The other processes.
+pub(super) const OTHERS: &str = concat!(
+    "SELECT ",
+    columns!(),
+    " FROM scheduler_instance WHERE id <> $1 ORDER BY id"
+);
+
+pub(super) fn instance(row: &Row) -> Result<Instance> {
+    Ok(Instance {
+        id: row.try_get(0)?,
+        place: row.try_get(1)?,
+        lease_until: UtcMicros::new(row.try_get(2)?),
+        notice: row.try_get(3)?,
+        acknowledged: row.try_get(4)?,
+    })
+}
+
+/// Registers this process at this place, or renews its lease.
+pub(super) fn renew_lease(tx: &Tx<'_>, place: String, lease_until: UtcMicros) {
+    tx.later(
+        "INSERT INTO scheduler_instance (id, place, lease_until) VALUES ($1, $2, $3)
+         ON CONFLICT (id) DO UPDATE SET lease_until = excluded.lease_until",
+        vec![
+            Box::new(tx.owner.clone()),
+            Box::new(place),
+            Box::new(lease_until.get()),
+        ],
+    );
+}
+
+/// In the order of their ids, so that two that post at the same time do not wait for each other in a circle.
+const POST: &str = concat!(
+    "UPDATE scheduler_instance SET notice = notice + 1
+     WHERE id IN (SELECT id FROM scheduler_instance WHERE id <> $1 ORDER BY id FOR NO KEY UPDATE) RETURNING ",
+    columns!()
+);
+
+pub(super) async fn post_notice(tx: &Tx<'_>) -> Result<Vec<Instance>> {
+    let posted = tx.rows(POST, &[&tx.owner]).await?;
+    if !posted.is_empty() {
+        tx.later(listener::RING, Vec::new());
+    }
+    posted.iter().map(instance).collect()
+}
+
+pub(super) async fn notice(link: &Link, owner: &str, always: bool) -> Result<Option<Notice>> {
+    let posted = link
+        .rows(
+            "SELECT notice, acknowledged FROM scheduler_instance WHERE id = $1",
+            &[&owner],
+        )
+        .await?;
+    let (number, acknowledged): (i64, i64) = match posted.first() {
+        Some(row) => (row.try_get(0)?, row.try_get(1)?),
+        None => (0, 0),
+    };
+    let number = Some(number).filter(|number| *number > acknowledged);
+    if number.is_none() && !always {
+        return Ok(None);
+    }
+    // Each statement sees what was committed before it began, so all that the number stands for.
+    let paused = super::value(&link.rows(STATE, &[&PAUSED]).await?)? != 0;
+    let withdrawn = format!(
+        "SELECT key FROM scheduler_run WHERE owner = $1 AND withdrawn = 1 AND state IN {OPEN_STATES}"
+    );
+    let withdrawn = link.rows(&withdrawn, &[&owner]).await?;
+    let withdrawn: Vec<RunKey> = withdrawn
+        .iter()
+        .map(|row| Ok(row.try_get(0)?))
+        .collect::<Result<_>>()?;
+    Ok(Some(Notice {
+        number,
+        paused,
+        withdrawn,
+    }))
+}
+
+pub(super) fn acknowledge(tx: &Tx<'_>, number: i64) {
+    tx.later(
+        "UPDATE scheduler_instance SET acknowledged = $2 WHERE id = $1 AND acknowledged < $2",
+        vec![Box::new(tx.owner.clone()), Box::new(number)],
+    );
+}
+
+/// The rows belong to no process afterwards: who looks for runs that have no living owner finds them.
+pub(super) async fn release_queued(tx: &Tx<'_>) -> Result<usize> {
+    let released = tx
+        .run(
+            "UPDATE scheduler_run SET owner = '', fence = fence + 1 WHERE key IN (
+               SELECT key FROM scheduler_run WHERE owner = $1 AND state = 'queued' ORDER BY key FOR NO KEY UPDATE)",
+            &[&tx.owner],
+        )
+        .await?;
+    Ok(usize::try_from(released).unwrap_or(usize::MAX))
+}
+
+pub(super) fn forget(tx: &Tx<'_>, ids: Vec<String>) {
+    tx.later(
+        "DELETE FROM scheduler_instance WHERE id = ANY($1::text[]) AND id <> $2",
+        vec![Box::new(ids), Box::new(tx.owner.clone())],
+    );
+}

@@ -1,0 +1,102 @@
+//! The processes registered on an SQLite file: leases, notices, and runs given up.
+//!
+//! An SQLite file serves one process at a time, so only tests see more than one row here; what they see must hold.
+
+use rusqlite::{Connection, OptionalExtension};
+use triggers::UtcMicros;
+
+use super::{OPEN, Scope};
+use crate::store::{Instance, Notice, Result};
+
+/// Registers this process at this place, or renews its lease.
+pub(super) fn renew_lease(
+    connection: &Connection,
+    scope: &Scope,
+    (place, lease_until): (&str, UtcMicros),
+) -> Result<()> {
+    connection
+        .prepare_cached(
+            "INSERT INTO scheduler_instance (id, place, lease_until) VALUES (?1, ?2, ?3)
+             ON CONFLICT (id) DO UPDATE SET lease_until = excluded.lease_until",
+        )?
+        .execute((&scope.owner, place, lease_until.get()))?;
+    Ok(())
+}
+
+pub(super) fn others(connection: &Connection, scope: &Scope) -> Result<Vec<Instance>> {
+    let mut statement = connection.prepare_cached(
+        "SELECT id, place, lease_until, notice, acknowledged FROM scheduler_instance WHERE id <> ?1",
+    )?;
+    let instances = statement
+        .query_map([&scope.owner], |row| {
+            Ok(Instance {
+                id: row.get(0)?,
+                place: row.get(1)?,
+                lease_until: UtcMicros::new(row.get(2)?),
+                notice: row.get(3)?,
+                acknowledged: row.get(4)?,
+            })
+        })?
+        .collect::<Result<_, _>>()?;
+    Ok(instances)
+}
+
+pub(super) fn post_notice(connection: &Connection, scope: &Scope) -> Result<Vec<Instance>> {
+    connection
+        .prepare_cached("UPDATE scheduler_instance SET notice = notice + 1 WHERE id <> ?1")?
+        .execute([&scope.owner])?;
+    others(connection, scope)
+}
+
+pub(super) fn notice(connection: &Connection, owner: &str, always: bool) -> Result<Option<Notice>> {
+    // One snapshot: what the notice is about was committed before its number.
+    let transaction = connection.unchecked_transaction()?;
+    let posted: Option<(i64, i64)> = transaction
+        .prepare_cached("SELECT notice, acknowledged FROM scheduler_instance WHERE id = ?1")?
+        .query_row([owner], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    let (number, acknowledged) = posted.unwrap_or((0, 0));
+    let number = Some(number).filter(|number| *number > acknowledged);
+    if number.is_none() && !always {
+        return Ok(None);
+    }
+    let withdrawn = transaction
+        .prepare_cached(&format!(
+            "SELECT key FROM scheduler_run WHERE withdrawn = 1 AND owner = ?1 AND {OPEN}"
+        ))?
+        .query_map([owner], |row| row.get(0))?
+        .collect::<Result<_, _>>()?;
+    Ok(Some(Notice {
+        number,
+        paused: super::state(&transaction, super::PAUSED)? != 0,
+        withdrawn,
+    }))
+}
+
+pub(super) fn acknowledge(connection: &Connection, scope: &Scope, number: i64) -> Result<()> {
+    connection
+        .prepare_cached(
+            "UPDATE scheduler_instance SET acknowledged = ?2 WHERE id = ?1 AND acknowledged < ?2",
+        )?
+        .execute((&scope.owner, number))?;
+    Ok(())
+}
+
+/// The rows belong to no process afterwards: who looks for runs that have no living owner finds them.
+pub(super) fn release_queued(connection: &Connection, scope: &Scope) -> Result<usize> {
+    let released = connection
+        .prepare_cached(
+            "UPDATE scheduler_run SET owner = '', fence = fence + 1 WHERE owner = ?1 AND state = 'queued'",
+        )?
+        .execute([&scope.owner])?;
+    Ok(released)
+}
+
+pub(super) fn forget(connection: &Connection, scope: &Scope, ids: &[String]) -> Result<()> {
+    let mut forget =
+        connection.prepare_cached("DELETE FROM scheduler_instance WHERE id = ?1 AND id <> ?2")?;
+    for id in ids {
+        forget.execute((id, &scope.owner))?;
+    }
+    Ok(())
+}
