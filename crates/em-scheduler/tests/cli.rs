@@ -20,5 +20,7 @@ mod predicting;
 mod refusing;
 #[path = "cli/securing.rs"]
 mod securing;
+#[path = "cli/sharing.rs"]
+mod sharing;
 #[path = "cli/stopping.rs"]
 mod stopping;

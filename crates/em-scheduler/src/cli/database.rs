@@ -9,7 +9,7 @@ use anyhow::{Context, bail};
 
 use crate::chance;
 use crate::clock::SystemClock;
-use crate::config::{Config, DatabaseUrl};
+use crate::config::{Config, DatabaseUrl, Sources};
 use crate::instance::Place;
 use crate::store::Store;
 use crate::store::postgres::{PostgresOptions, PostgresStore};
@@ -63,6 +63,29 @@ pub(super) async fn open(config: &Config) -> anyhow::Result<Opened> {
                 alone: false,
             })
         }
+    }
+}
+
+/// Opens the database to serve it, with the shared settings that it is served with. Those that it does not have yet are
+/// stored.
+///
+/// # Errors
+/// As [`open`]; and `ConfigError::Differs` where the sources of the configuration tell other settings. Nothing is stored then.
+pub(super) async fn open_agreed(config: Config, sources: &Sources) -> anyhow::Result<(Config, Opened)> {
+    let mut config = config;
+    // Twice as a rule: where the database has other values than our defaults, it is opened again with those.
+    loop {
+        let opened = open(&config).await?;
+        let mut agreed = config.clone().agree(sources, &opened.store.settings().await?)?;
+        if agreed.shared() == config.shared() {
+            // Another process may have been first.
+            let stored = opened.store.agree_settings(agreed.shared()).await?;
+            agreed = agreed.agree(sources, &stored)?;
+            if agreed.shared() == config.shared() {
+                return Ok((config, opened));
+            }
+        }
+        config = agreed;
     }
 }
 

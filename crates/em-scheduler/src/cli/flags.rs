@@ -23,8 +23,12 @@ pub(super) struct Flags {
 impl Flags {
     /// Reads the configuration from these flags, the environment and the file.
     pub(super) fn read(&self) -> Result<Config, ConfigError> {
-        let sources = Sources::new(self.values.clone(), Environment::of_process(), self.file.clone())?;
-        Config::read(&sources)
+        Config::read(&self.sources()?)
+    }
+
+    /// These flags, the environment and the file.
+    pub(super) fn sources(&self) -> Result<Sources, ConfigError> {
+        Sources::new(self.values.clone(), Environment::of_process(), self.file.clone())
     }
 }
 

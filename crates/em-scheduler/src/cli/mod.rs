@@ -9,6 +9,7 @@ mod flags;
 mod migrate;
 mod next;
 pub mod serve;
+mod settings;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -51,6 +52,9 @@ enum Command {
     /// Verify the configuration, the database and the schedules in it; the exit code says whether all is well.
     #[command(after_help = check::EXAMPLES)]
     Check(check::Arguments),
+    /// Show the settings that all processes on the database share, or change them for all.
+    #[command(after_help = settings::EXAMPLES)]
+    Settings(settings::Arguments),
     /// Say what a trigger means, when it fires next, and what clock changes do to it.
     #[command(after_help = next::EXAMPLES)]
     Next(next::Arguments),
@@ -76,6 +80,7 @@ pub fn main() -> ExitCode {
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Migrate(flags) => migrate::run(&flags),
         Command::Check(arguments) => return ended(check::run(&arguments)),
+        Command::Settings(arguments) => settings::run(&arguments),
         Command::Next(arguments) => next::run(&arguments),
         Command::Completions { shell } => completions(shell),
     };
@@ -105,9 +110,10 @@ fn ended(outcome: anyhow::Result<ExitCode>) -> ExitCode {
 }
 
 fn serve(flags: &Flags) -> anyhow::Result<()> {
-    let config = flags.read()?;
+    let sources = flags.sources()?;
+    let config = Config::read(&sources)?;
     start_logging(&config);
-    on_runtime(serve::run(&config))
+    on_runtime(serve::run(config, &sources))
 }
 
 fn start_logging(config: &Config) {

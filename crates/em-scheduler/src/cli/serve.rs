@@ -16,7 +16,7 @@ use tokio::task::JoinHandle;
 use super::database::{self, Opened};
 use super::doors::Doors;
 use crate::api::{self, Api};
-use crate::config::Config;
+use crate::config::{Config, Sources};
 use crate::control::Control;
 use crate::dispatch::{DispatchThread, Dispatcher, Policy, RunnerClient, RunnerTimeouts};
 use crate::engine::{Engine, EngineHandle, EngineSettings, FiringRules};
@@ -42,10 +42,10 @@ const SECOND: i64 = 1_000_000;
 const DAY: i64 = 86_400 * SECOND;
 
 /// Runs the service until a signal ends it.
-pub(super) async fn run(config: &Config) -> anyhow::Result<()> {
+pub(super) async fn run(config: Config, sources: &Sources) -> anyhow::Result<()> {
     let mut signals = Signals::listen().context("signals cannot be received")?;
     let mut running = tokio::select! {
-        running = Running::start(config) => running?,
+        running = Running::start(config, sources) => running?,
         signal = signals.first() => {
             tracing::info!(signal = signal.name(), "stopped before it was started");
             return Ok(());
@@ -54,7 +54,7 @@ pub(super) async fn run(config: &Config) -> anyhow::Result<()> {
     let faults = running.faults();
     let ready = async {
         running.ready().await;
-        running.announce(config);
+        running.announce();
         lifecycle::notify(State::Ready);
         std::future::pending().await
     };
@@ -77,6 +77,7 @@ pub(super) async fn run(config: &Config) -> anyhow::Result<()> {
 
 /// The service, running.
 pub struct Running {
+    config: Config,
     address: Option<SocketAddr>,
     store: Arc<dyn Store>,
     dispatcher: Dispatcher,
@@ -92,18 +93,20 @@ impl Running {
     /// whoever gives up waiting for this leaves nothing running either.
     ///
     /// # Errors
-    /// The database cannot be opened, the address is taken, or the runner's address cannot be served.
-    pub async fn start(config: &Config) -> anyhow::Result<Self> {
+    /// The database cannot be opened or is served with other settings than the sources of the configuration tell, the
+    /// address is taken, or the runner's address cannot be served.
+    pub async fn start(config: Config, sources: &Sources) -> anyhow::Result<Self> {
         let client = RunnerClient::new(config.runner.clone(), RunnerTimeouts::default())
             .map_err(|reason| anyhow!("the runner {}: {reason}", config.runner))?;
         // The doors first: where they are taken, not even a table is created.
         let doors = Doors::open(&config.exposure).await?;
         let address = doors.address()?;
+        let (config, opened) = database::open_agreed(config, sources).await?;
         let Opened {
             store,
             instance,
             alone,
-        } = database::open(config).await?;
+        } = opened;
 
         let policy = Policy {
             concurrency: config.concurrency,
@@ -146,6 +149,7 @@ impl Running {
         let (end_api, end) = watch::channel(());
         let api = tokio::spawn(doors.serve(router, end));
         Ok(Self {
+            config,
             address,
             store,
             dispatcher,
@@ -180,7 +184,8 @@ impl Running {
     }
 
     /// The one line that says what is running on what.
-    fn announce(&self, config: &Config) {
+    fn announce(&self) {
+        let config = &self.config;
         let bind = self
             .address
             .map_or_else(|| "none".to_owned(), |address| address.to_string());

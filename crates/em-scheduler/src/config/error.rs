@@ -31,6 +31,18 @@ pub enum ConfigError {
         /// Why there is none.
         problem: String,
     },
+    /// Shared settings that are not those with which the database is served.
+    #[error(
+        "the settings of this start are not those of the database, which hold for every process on it{told}. To start with \
+         what the database has, leave them out; to change them for all, stop every process and run: em-scheduler \
+         settings{change}"
+    )]
+    Differs {
+        /// Each setting with both values.
+        told: String,
+        /// The arguments of the verb that changes them.
+        change: String,
+    },
     /// The configuration file cannot be read.
     #[error("the configuration file {}: {problem}", path.display())]
     File {

@@ -1,7 +1,8 @@
 //! The configuration: a plain value, read once by `cli` and handed down.
 //!
 //! Every setting is one entry of [`catalogue`]; its value comes from a flag, else from the environment, else from the
-//! configuration file, else it is the default. What is wrong is told with the setting's name, where the value came
+//! configuration file, else it is the default. Some are shared by all processes on a database, which then has a word in it
+//! (`shared`). What is wrong is told with the setting's name, where the value came
 //! from, the value and what is allowed. Nothing here reads the process environment by itself: see [`Environment`].
 
 pub mod catalogue;
@@ -10,6 +11,7 @@ mod error;
 mod exposure;
 mod file;
 pub mod read;
+mod shared;
 mod source;
 
 use triggers::{DstPolicy, TzdbSource, Zone};
@@ -17,6 +19,7 @@ use triggers::{DstPolicy, TzdbSource, Zone};
 pub use self::database::{DatabaseUrl, PostgresUrl};
 pub use self::error::ConfigError;
 pub use self::exposure::{Exposure, Secret};
+pub use self::shared::{SHARED, SharedSettings};
 pub use self::source::{Environment, Given, Source, Sources};
 
 use crate::dispatch::RunnerAddress;

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use super::ConfigError;
 use super::catalogue::{CONFIG_ENV, Setting};
 use super::file::ConfigFile;
+use super::shared::{SHARED, SharedSettings};
 
 /// Where a value came from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,6 +19,8 @@ pub enum Source {
     Environment(&'static str),
     /// The configuration file.
     File(PathBuf),
+    /// What is stored in the database for all processes.
+    Database,
     /// Nobody gave one.
     Default,
 }
@@ -28,6 +31,7 @@ impl fmt::Display for Source {
             Self::Flag(name) => write!(f, "the flag --{name}"),
             Self::Environment(name) => write!(f, "the environment variable {name}"),
             Self::File(path) => write!(f, "the file {}", path.display()),
+            Self::Database => f.write_str("the database"),
             Self::Default => f.write_str("the default"),
         }
     }
@@ -87,6 +91,7 @@ pub struct Sources {
     flags: BTreeMap<&'static str, String>,
     environment: Environment,
     file: Option<ConfigFile>,
+    stored: SharedSettings,
 }
 
 impl Sources {
@@ -105,7 +110,26 @@ impl Sources {
             flags,
             environment,
             file,
+            stored: SharedSettings::new(),
         })
+    }
+
+    /// With what is stored in the database, which is asked after all others.
+    #[must_use]
+    pub fn with_stored(self, stored: SharedSettings) -> Self {
+        Self { stored, ..self }
+    }
+
+    /// These sources, where shared settings have these values whatever the sources tell.
+    #[must_use]
+    pub fn only_stored(mut self, stored: SharedSettings) -> Self {
+        for (name, value) in stored {
+            let setting = SHARED.iter().find(|setting| setting.name == name);
+            if let Some(setting) = setting {
+                self.flags.insert(setting.name, value);
+            }
+        }
+        self
     }
 
     /// The environment.
@@ -147,6 +171,13 @@ impl Sources {
                 source: Source::File(file.path().to_owned()),
             })
         });
-        Ok(from_file)
+        let stored = || {
+            let text = self.stored.get(setting.name)?.clone();
+            Some(Given {
+                text,
+                source: Source::Database,
+            })
+        };
+        Ok(from_file.or_else(stored))
     }
 }

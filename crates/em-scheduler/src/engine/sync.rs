@@ -7,6 +7,10 @@ use super::plan::is_late;
 use crate::model::{InvalidSchedule, JobKind, NewJob, ScheduleRules, StoredJob, TaskRow, WantedJob, jobs_of};
 use crate::store::{SyncPlan, SyncTask};
 
+/// Microseconds in which em_web may finish a deletion: it deletes or disables the task after the deletion of its jobs was
+/// answered, and until then the task looks as if its jobs were missing (rule S12).
+const DELETION: i64 = 60_000_000;
+
 /// What a pass knows beside the rows.
 #[derive(Debug, Clone)]
 pub struct Pass {
@@ -23,6 +27,9 @@ pub struct Pass {
 impl Pass {
     /// The changes to one task.
     pub fn plan(&self, stored: &SyncTask) -> SyncPlan {
+        if stored.deleted_at.is_some_and(|at| self.now.since(at) < DELETION) {
+            return SyncPlan::default();
+        }
         match &stored.task {
             Err(reason) => report(stored, reason.clone(), reason),
             Ok(task) if task.enabled => self.enabled(task, stored),
@@ -187,6 +194,7 @@ mod tests {
             task_id: 7,
             jobs: Vec::new(),
             reported: None,
+            deleted_at: None,
         }
     }
 
@@ -356,6 +364,19 @@ mod tests {
         let plan = elsewhere.plan(&stored);
         assert_eq!(plan.remove, ["3-7-cron"]);
         assert_eq!(plan.add.len(), 1);
+    }
+
+    #[test]
+    fn what_was_deleted_a_moment_ago_is_left_alone() {
+        for (ago, added) in [(0, false), (59, false), (60, true), (3_600, true)] {
+            let stored = SyncTask {
+                deleted_at: Some(NOW.saturating_add(-ago * 1_000_000)),
+                ..task(all_three())
+            };
+            let plan = pass(false).plan(&stored);
+            assert_eq!(!plan.add.is_empty(), added, "{ago} s ago");
+            assert_eq!(plan.is_empty(), !added);
+        }
     }
 
     #[test]

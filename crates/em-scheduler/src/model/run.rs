@@ -78,6 +78,15 @@ pub enum Delivery {
     AtLeastOnce,
 }
 
+impl std::fmt::Display for Delivery {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::AtMostOnce => "at-most-once",
+            Self::AtLeastOnce => "at-least-once",
+        })
+    }
+}
+
 impl std::str::FromStr for Delivery {
     type Err = String;
 

@@ -16,6 +16,7 @@ mod pages;
 pub mod postgres;
 pub mod sqlite;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -86,6 +87,8 @@ pub struct SyncTask {
     pub jobs: Vec<StoredJob>,
     /// The definition whose error has been reported already.
     pub reported: Option<String>,
+    /// When its jobs were deleted, if they have not been added since.
+    pub deleted_at: Option<UtcMicros>,
 }
 
 impl SyncTask {
@@ -173,7 +176,7 @@ pub struct Instance {
     pub acknowledged: i64,
 }
 
-/// What a process must heed of what others have changed (see `crate::peers`).
+/// What a process must heed of what others have changed (rule S6).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Notice {
     /// The number of the last notice posted to this process, read before the rest; none where that is acknowledged.
@@ -229,6 +232,17 @@ pub trait Store: Send + Sync {
 
     /// The task with its project; none if there is no such task.
     async fn task(&self, id: TaskId) -> Result<Option<TaskRow>>;
+
+    // ---- settings that all processes share, by name -----------------------------------------------------------
+
+    /// Those stored.
+    async fn settings(&self) -> Result<BTreeMap<String, String>>;
+
+    /// Stores those of these that are not stored yet. Returns all that are stored now.
+    async fn agree_settings(&self, ours: BTreeMap<String, String>) -> Result<BTreeMap<String, String>>;
+
+    /// Stores these, whatever was stored before.
+    async fn change_settings(&self, new: BTreeMap<String, String>) -> Result<()>;
 
     // ---- what the API changes -------------------------------------------------------------------------------
 
@@ -328,6 +342,7 @@ pub trait Store: Send + Sync {
     /// Forgets processes that are dead: no notice is posted to them any more.
     async fn forget_instances(&self, ids: Vec<String>) -> Result<()>;
 
-    /// Removes at most `limit` final runs decided before `before`; answers how many.
+    /// Removes at most `limit` final runs decided before `before`, and what is remembered of deletions before then.
+    /// Returns how many runs.
     async fn delete_old_runs(&self, before: UtcMicros, limit: usize) -> Result<usize>;
 }

@@ -149,10 +149,10 @@ fn a_wrong_configuration_is_a_finding_too() {
 #[test]
 fn an_sqlite_file_that_would_be_migrated_is_told_and_left_alone() {
     let home = Home::new();
-    let older = "DELETE FROM scheduler_schema WHERE version > 1;
-                 INSERT INTO project (id, cron, cron_min) VALUES (1, 1, 99);
+    let tasks = "INSERT INTO project (id, cron, cron_min) VALUES (1, 1, 99);
                  INSERT INTO task (id, name, project_id, enabled) VALUES (11, 'T', 1, 1);";
-    let database = database_with(&home, "em.db", older);
+    let database = database_with(&home, "em.db", tasks);
+    at_the_first_version(&home.path("em.db"));
     let before = std::fs::read(home.path("em.db")).unwrap();
     let ended = home
         .program(&["check", "--json", "--database-url", &database])
@@ -166,6 +166,26 @@ fn an_sqlite_file_that_would_be_migrated_is_told_and_left_alone() {
         "task 11: project 1, cron trigger: minute",
     );
     assert_eq!(std::fs::read(home.path("em.db")).unwrap(), before);
+}
+
+/// Puts our tables back to what the first version of the program made.
+fn at_the_first_version(file: &std::path::Path) {
+    let connection = rusqlite::Connection::open(file).unwrap();
+    let ours: Vec<String> = connection
+        .prepare("SELECT name FROM sqlite_master WHERE type = 'table' AND name LIKE 'scheduler_%' AND name <> 'scheduler_schema'")
+        .unwrap()
+        .query_map([], |row| row.get(0))
+        .unwrap()
+        .collect::<Result<_, _>>()
+        .unwrap();
+    for table in ours {
+        run_sql(file, &format!("DROP TABLE {table}"));
+    }
+    run_sql(
+        file,
+        include_str!("../../migrations/sqlite/0001_jobs_and_runs.sql"),
+    );
+    run_sql(file, "DELETE FROM scheduler_schema WHERE version > 1");
 }
 
 #[test]

@@ -17,6 +17,7 @@ on_both!(
     what_was_being_sent_when_the_process_died_is_unknown,
     a_deleted_job_sends_nothing_more,
     a_deleted_task_is_muted,
+    a_deletion_stays_over_a_restart_until_em_web_had_time_for_its_own,
 );
 
 async fn nothing_is_decided_while_paused_and_the_grace_decides_after(world: World) {
@@ -228,5 +229,31 @@ async fn a_deleted_task_is_muted(world: World) {
     world.sql("DELETE FROM task_log WHERE task_id = 1; DELETE FROM task WHERE id = 1;");
     world.until("SELECT state FROM scheduler_run", &["unknown"]).await;
     assert_eq!(world.rows("SELECT count(*) FROM task_log"), ["0"]);
+    scheduler.stop().await;
+}
+
+/// em_web deletes the task after the answer; a start in between found an enabled task without jobs and added them again.
+async fn a_deletion_stays_over_a_restart_until_em_web_had_time_for_its_own(world: World) {
+    world.tasks(1);
+    world.sql("UPDATE project SET intv = 1, intv_type = 's', intv_value = 1;");
+    let jobs = "SELECT count(*) FROM scheduler_job";
+    let mut scheduler = world.start().await;
+    scheduler.ready().await;
+    world.until(jobs, &["1"]).await;
+    scheduler
+        .store
+        .remove_jobs(scheduler.in_micros(0), 1)
+        .await
+        .unwrap();
+    scheduler.stop().await;
+    let mut scheduler = world.start().await;
+    scheduler.ready().await;
+    assert_eq!(world.rows(jobs), ["0"]);
+    scheduler.stop().await;
+    // A minute later job_sync does what the task asks for.
+    world.sql("UPDATE scheduler_deleted SET deleted_at = deleted_at - 61000000;");
+    let mut scheduler = world.start().await;
+    scheduler.ready().await;
+    assert_eq!(world.rows(jobs), ["1"]);
     scheduler.stop().await;
 }

@@ -4,6 +4,7 @@
 //! A failure after it: it took effect, and the caller is told that it did not. The operation itself is the real one,
 //! carried out at one instant.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -237,6 +238,27 @@ impl Store for FaultyStore {
     async fn task(&self, id: TaskId) -> Result<Option<TaskRow>> {
         self.step(Op::Read("task"), async { real!(self, inner => inner.task(id)) })
             .await
+    }
+
+    async fn settings(&self) -> Result<BTreeMap<String, String>> {
+        self.step(Op::Read("settings"), async {
+            real!(self, inner => inner.settings())
+        })
+        .await
+    }
+
+    async fn agree_settings(&self, ours: BTreeMap<String, String>) -> Result<BTreeMap<String, String>> {
+        self.step(Op::Settings, async {
+            real!(self, inner => inner.agree_settings(ours))
+        })
+        .await
+    }
+
+    async fn change_settings(&self, new: BTreeMap<String, String>) -> Result<()> {
+        self.step(Op::Settings, async {
+            real!(self, inner => inner.change_settings(new))
+        })
+        .await
     }
 
     async fn replace_jobs(&self, now: UtcMicros, task: TaskId, plan: JobPlanner) -> Result<Replaced> {

@@ -24,6 +24,7 @@ pub enum Op {
     Publish,
     Sync,
     SetSynced,
+    Settings,
     RenewLease,
     OtherInstances,
     PostNotice,

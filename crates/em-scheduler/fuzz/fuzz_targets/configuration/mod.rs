@@ -69,6 +69,8 @@ fn refused(given: &Given, error: &ConfigError) {
         ConfigError::NoDefault { setting, env, .. } => {
             assert!(told.contains(setting) && told.contains(env), "{told}");
         }
+        // Reading meets no database.
+        ConfigError::Differs { .. } => panic!("{told}"),
         ConfigError::File { path, problem } => {
             assert!(
                 told.contains(&path.display().to_string()) && !problem.is_empty(),

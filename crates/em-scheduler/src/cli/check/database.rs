@@ -15,7 +15,7 @@ use super::{Finding, Level};
 use crate::chance;
 use crate::cli::database::{self, Opened};
 use crate::clock::SystemClock;
-use crate::config::{Config, DatabaseUrl};
+use crate::config::{Config, DatabaseUrl, Sources};
 use crate::instance::Place;
 use crate::model::{ScheduleRules, TaskRow, jobs_of};
 use crate::store::postgres::{PostgresOptions, PostgresStore};
@@ -79,15 +79,15 @@ impl Looked {
     }
 }
 
-pub(super) async fn look(config: &Config) -> Looked {
+pub(super) async fn look(config: &Config, sources: &Sources) -> Looked {
     let mut looked = Looked::default();
     match &config.database {
-        DatabaseUrl::Sqlite(path) => match sqlite(config, path, &mut looked).await {
+        DatabaseUrl::Sqlite(path) => match sqlite((config, sources), path, &mut looked).await {
             Ok(()) => {}
             Err(error) => looked.add(Level::Error, format!("{error:#}")),
         },
         DatabaseUrl::Postgres(url) => {
-            if let Err(error) = postgres(config, url.secret(), &mut looked).await {
+            if let Err(error) = postgres((config, sources), url.secret(), &mut looked).await {
                 looked.add(Level::Error, format!("{}: {error:#}", config.database));
             }
         }
@@ -95,7 +95,11 @@ pub(super) async fn look(config: &Config) -> Looked {
     looked
 }
 
-async fn postgres(config: &Config, url: &str, looked: &mut Looked) -> anyhow::Result<()> {
+async fn postgres(
+    (config, sources): (&Config, &Sources),
+    url: &str,
+    looked: &mut Looked,
+) -> anyhow::Result<()> {
     let options = PostgresOptions {
         url: url.to_owned(),
         zone: config.zone.clone(),
@@ -109,7 +113,7 @@ async fn postgres(config: &Config, url: &str, looked: &mut Looked) -> anyhow::Re
     looked.standing(&shown, standing);
     let rules = rules(config);
     match standing {
-        Standing::Ready => return content(&store, (&shown, &rules), looked).await,
+        Standing::Ready => return content(&store, (&shown, config, sources), looked).await,
         _ if !may_create => looked.add(
             Level::Error,
             format!("{shown}: its tables must be created or changed, and the role may not: grant it CREATE on the schema"),
@@ -134,7 +138,11 @@ async fn postgres(config: &Config, url: &str, looked: &mut Looked) -> anyhow::Re
     Ok(())
 }
 
-async fn sqlite(config: &Config, path: &Path, looked: &mut Looked) -> anyhow::Result<()> {
+async fn sqlite(
+    (config, sources): (&Config, &Sources),
+    path: &Path,
+    looked: &mut Looked,
+) -> anyhow::Result<()> {
     let shown = path.display();
     if path.is_dir() {
         anyhow::bail!("the database file {shown} is a folder");
@@ -174,7 +182,7 @@ async fn sqlite(config: &Config, path: &Path, looked: &mut Looked) -> anyhow::Re
             ..config.clone()
         };
         let Opened { store, .. } = database::open(&config).await?;
-        content(store.as_ref(), (&told, &rules(&config)), looked).await
+        content(store.as_ref(), (&told, &config, sources), looked).await
     };
     checked.await.map_err(|error| {
         // What is wrong with the copy is wrong with the file.
@@ -238,7 +246,7 @@ fn snapshot(from: &Path, to: &Path) -> rusqlite::Result<()> {
 /// Goes through a database that is ready.
 async fn content(
     store: &dyn Store,
-    (shown, rules): (&str, &ScheduleRules),
+    (shown, config, sources): (&str, &Config, &Sources),
     looked: &mut Looked,
 ) -> anyhow::Result<()> {
     // The description names the file, which may be the copy's.
@@ -251,7 +259,14 @@ async fn content(
             "the scheduler is paused: nothing fires until it is resumed",
         );
     }
-    let (enabled, invalid) = schedules(store, rules).await?;
+    let config = match config.clone().agree(sources, &store.settings().await?) {
+        Ok(agreed) => agreed,
+        Err(error) => {
+            looked.add(Level::Error, error.to_string());
+            config.clone()
+        }
+    };
+    let (enabled, invalid) = schedules(store, &rules(&config)).await?;
     looked.schedules(enabled, invalid);
     Ok(())
 }

@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use super::flags::Flags;
 use super::on_runtime;
-use crate::config::{Config, ConfigError};
+use crate::config::{Config, ConfigError, Sources};
 use crate::logging::Escaped;
 
 pub(super) const EXAMPLES: &str = "\
@@ -66,8 +66,12 @@ struct Report {
 }
 
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
-    let (findings, code) = match arguments.flags.read() {
-        Ok(config) => (on_runtime(async { Ok(findings(&config).await) })?, 1),
+    let read = arguments.flags.sources().and_then(|sources| {
+        let config = Config::read(&sources)?;
+        Ok((config, sources))
+    });
+    let (findings, code) = match read {
+        Ok((config, sources)) => (on_runtime(async { Ok(findings(&config, &sources).await) })?, 1),
         Err(error) => (vec![of_configuration(&error)], 2),
     };
     let ok = findings.iter().all(|finding| finding.level != Level::Error);
@@ -90,12 +94,12 @@ fn of_configuration(error: &ConfigError) -> Finding {
     Finding::new("configuration", Level::Error, error.to_string())
 }
 
-async fn findings(config: &Config) -> Vec<Finding> {
+async fn findings(config: &Config, sources: &Sources) -> Vec<Finding> {
     let mut findings = vec![Finding::new("configuration", Level::Ok, "every value is allowed")];
     let hints = config.hints.iter();
     findings.extend(hints.map(|hint| Finding::new("configuration", Level::Warning, hint.clone())));
     findings.push(surroundings::zone(config));
-    let database = database::look(config).await;
+    let database = database::look(config, sources).await;
     findings.push(surroundings::address(config, database.served));
     findings.push(surroundings::runner(config).await);
     findings.extend(database.findings);

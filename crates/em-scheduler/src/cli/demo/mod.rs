@@ -59,7 +59,8 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         let timezone = arguments.timezone.clone().map(|zone| (TIMEZONE.name, zone));
         let flags: BTreeMap<_, _> = settings.into_iter().chain(timezone).collect();
         // The settings of a real service on this machine are none of the demo's business.
-        let config = Config::read(&Sources::new(flags, Environment::default(), None)?)?;
+        let sources = Sources::new(flags, Environment::default(), None)?;
+        let config = Config::read(&sources)?;
         start_logging(&config);
 
         // Opening the store once makes the tables that the samples go into.
@@ -67,7 +68,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         let samples = samples::insert(&file, &config.zone).context("the samples cannot be written")?;
         tokio::spawn(runner::serve(runner, config.zone.clone()));
 
-        let mut running = Running::start(&config).await?;
+        let mut running = Running::start(config.clone(), &sources).await?;
         let address = running.address().context("the demo's API has an address")?;
         introduce(&config, address, &samples)?;
         running.ready().await;

@@ -122,6 +122,10 @@ pub(super) async fn replace(tx: &Tx<'_>, id: TaskId, plan: &JobPlanner) -> Resul
         .together([(&due, &[&[id].as_slice()]), (&removed, &[&[id].as_slice()])])
         .await?;
     insert_all(tx, &jobs);
+    tx.later(
+        "DELETE FROM scheduler_deleted WHERE task_id = $1::int4",
+        vec![Box::new(id)],
+    );
     // All other jobs of the task are gone, and under the guard none can come: the earliest of these is the earliest.
     tasks::enable(tx, id, jobs.iter().filter_map(|job| job.next_run_at).min());
     let mut events = EventsByTask::new();
@@ -159,6 +163,11 @@ pub(super) async fn remove(tx: &Tx<'_>, id: TaskId) -> Result<Vec<RunKey>> {
     tx.later(
         deferred::MOVE_OF_TASK,
         vec![Box::new(id), Box::new(STATUS_SCHEDULER)],
+    );
+    tx.later(
+        "INSERT INTO scheduler_deleted (task_id, deleted_at) VALUES ($1::int4, $2::int8)
+         ON CONFLICT (task_id) DO UPDATE SET deleted_at = excluded.deleted_at",
+        vec![Box::new(id), Box::new(tx.now.get())],
     );
     tasks::clear_next_run(tx, vec![id]);
     Ok(in_flight)

@@ -32,6 +32,7 @@ mod places;
 mod rows;
 mod runs;
 mod schema;
+mod settings;
 mod stuck;
 mod sync;
 mod tasks;
@@ -40,6 +41,7 @@ mod tx;
 mod url;
 mod wall;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
@@ -355,6 +357,25 @@ impl Store for PostgresStore {
             .first()
             .map(rows::task_row)
             .transpose()
+    }
+
+    async fn settings(&self) -> Result<BTreeMap<String, String>> {
+        settings::read(&self.link.rows(settings::ALL, &[]).await?)
+    }
+
+    async fn agree_settings(&self, ours: BTreeMap<String, String>) -> Result<BTreeMap<String, String>> {
+        self.write(self.now(), move |tx| Box::pin(settings::agree(tx, ours)))
+            .await
+    }
+
+    async fn change_settings(&self, new: BTreeMap<String, String>) -> Result<()> {
+        self.write(self.now(), move |tx| {
+            Box::pin(async move {
+                settings::change(tx, new);
+                Ok(())
+            })
+        })
+        .await
     }
 
     async fn replace_jobs(&self, now: UtcMicros, task: TaskId, plan: JobPlanner) -> Result<Replaced> {

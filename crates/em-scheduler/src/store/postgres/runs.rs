@@ -277,6 +277,10 @@ pub(super) async fn take_over(
 }
 
 pub(super) async fn delete_old_runs(tx: &Tx<'_>, before: UtcMicros, limit: usize) -> Result<usize> {
+    tx.later(
+        "DELETE FROM scheduler_deleted WHERE deleted_at < $1::int8",
+        vec![Box::new(before.get())],
+    );
     // Keys grow with time: the oldest rows come first, and no index on the time of decision is needed.
     let delete = format!(
         "DELETE FROM scheduler_run WHERE key IN (

@@ -191,6 +191,7 @@ async fn sync_tasks(tx: &Tx<'_>, chosen: &str, params: Params<'_>) -> Result<Vec
             task: rows::task_row(&row).map_err(|error| error.to_string()),
             jobs: Vec::new(),
             reported: None,
+            deleted_at: None,
         });
     }
     if tasks.is_empty() {
@@ -199,7 +200,7 @@ async fn sync_tasks(tx: &Tx<'_>, chosen: &str, params: Params<'_>) -> Result<Vec
     let ids: Vec<TaskId> = tasks.iter().map(|task| task.task_id).collect();
     let place =
         |tasks: &[SyncTask], task: TaskId| tasks.binary_search_by_key(&task, |entry| entry.task_id).ok();
-    let [stored, reported] = tx
+    let [stored, reported, deleted] = tx
         .together([
             (
                 "SELECT j.task_id, j.id, j.kind, j.definition, j.name, d.next_run_at, j.listed = 1
@@ -209,6 +210,10 @@ async fn sync_tasks(tx: &Tx<'_>, chosen: &str, params: Params<'_>) -> Result<Vec
             ),
             (
                 "SELECT task_id, definition FROM scheduler_reported WHERE task_id = ANY($1::int4[])",
+                &[&ids],
+            ),
+            (
+                "SELECT task_id, deleted_at FROM scheduler_deleted WHERE task_id = ANY($1::int4[])",
                 &[&ids],
             ),
         ])
@@ -221,6 +226,11 @@ async fn sync_tasks(tx: &Tx<'_>, chosen: &str, params: Params<'_>) -> Result<Vec
     for row in reported {
         if let Some(place) = place(&tasks, row.try_get(0)?) {
             tasks[place].reported = Some(row.try_get(1)?);
+        }
+    }
+    for row in deleted {
+        if let Some(place) = place(&tasks, row.try_get(0)?) {
+            tasks[place].deleted_at = Some(UtcMicros::new(row.try_get(1)?));
         }
     }
     Ok(tasks)

@@ -422,6 +422,9 @@ fn adopt(connection: &Connection, scope: &Scope, run: SendableRun) -> Result<Opt
 pub(super) fn delete_old_runs(connection: &Connection, before: UtcMicros, limit: usize) -> Result<usize> {
     // Keys grow with time: the oldest rows come first, and no index on the time of decision is needed. The last row stays, or SQLite
     // would give its key to the next run.
+    connection
+        .prepare_cached("DELETE FROM scheduler_deleted WHERE deleted_at < ?1")?
+        .execute([before.get()])?;
     let deleted = connection
         .prepare_cached(&format!(
             "DELETE FROM scheduler_run WHERE key IN (

@@ -92,6 +92,9 @@ pub(super) fn replace(
     remove_jobs_of(connection, scope, task)?;
     insert_all(connection, scope, &jobs)?;
     connection
+        .prepare_cached("DELETE FROM scheduler_deleted WHERE task_id = ?1")?
+        .execute([task])?;
+    connection
         .prepare_cached("UPDATE task SET enabled = 1 WHERE id = ?1")?
         .execute([task])?;
     publish(connection, scope, task)?;
@@ -119,6 +122,9 @@ pub(super) fn add(
 
 pub(super) fn remove(connection: &Connection, scope: &Scope, task: TaskId) -> Result<Vec<RunKey>> {
     let in_flight = withdraw(connection, scope, &[task])?;
+    connection
+        .prepare_cached("INSERT OR REPLACE INTO scheduler_deleted (task_id, deleted_at) VALUES (?1, ?2)")?
+        .execute((task, scope.now.get()))?;
     connection
         .prepare_cached("UPDATE scheduler_run SET muted = 1 WHERE task_id = ?1 AND state = 'sending'")?
         .execute([task])?;
@@ -309,6 +315,7 @@ fn sync_tasks(connection: &Connection, range: (TaskId, TaskId)) -> Result<Vec<Sy
             task: rows::task_row(row).map_err(|error| error.to_string()),
             jobs: Vec::new(),
             reported: None,
+            deleted_at: None,
         });
     }
     let place =
@@ -332,6 +339,15 @@ fn sync_tasks(connection: &Connection, range: (TaskId, TaskId)) -> Result<Vec<Sy
     while let Some(row) = rows.next()? {
         if let Some(place) = place(&tasks, row.get(0)?) {
             tasks[place].reported = Some(row.get(1)?);
+        }
+    }
+    let mut statement = connection.prepare_cached(
+        "SELECT task_id, deleted_at FROM scheduler_deleted WHERE task_id BETWEEN ?1 AND ?2",
+    )?;
+    let mut rows = statement.query(range)?;
+    while let Some(row) = rows.next()? {
+        if let Some(place) = place(&tasks, row.get(0)?) {
+            tasks[place].deleted_at = Some(UtcMicros::new(row.get(1)?));
         }
     }
     Ok(tasks)

@@ -9,8 +9,10 @@ mod jobs;
 mod lock;
 mod rows;
 mod schema;
+mod settings;
 mod writer;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -275,6 +277,24 @@ impl Store for SqliteStore {
 
     async fn task(&self, id: TaskId) -> Result<Option<TaskRow>> {
         self.read(move |connection| rows::task(connection, id)).await
+    }
+
+    async fn settings(&self) -> Result<BTreeMap<String, String>> {
+        self.read(settings::all).await
+    }
+
+    async fn agree_settings(&self, ours: BTreeMap<String, String>) -> Result<BTreeMap<String, String>> {
+        self.write(self.now(), move |transaction, _| {
+            settings::agree(transaction, &ours)
+        })
+        .await
+    }
+
+    async fn change_settings(&self, new: BTreeMap<String, String>) -> Result<()> {
+        self.write(self.now(), move |transaction, _| {
+            settings::change(transaction, &new)
+        })
+        .await
     }
 
     async fn replace_jobs(&self, now: UtcMicros, task: TaskId, plan: JobPlanner) -> Result<Replaced> {
