@@ -7,6 +7,8 @@ mod runner;
 #[path = "firing/world.rs"]
 mod world;
 
+#[path = "firing/beside.rs"]
+mod beside;
 #[path = "firing/comparing.rs"]
 mod comparing;
 #[path = "firing/crash.rs"]

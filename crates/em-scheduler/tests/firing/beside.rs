@@ -1,0 +1,91 @@
+//! Two processes on one PostgreSQL: what one of them is asked binds the other, or is left to it (rules S1 and S8).
+
+use std::time::Duration;
+
+use em_scheduler::dispatch::RunnerTimeouts;
+use em_scheduler::peers::{self, LeaseTimes};
+
+use crate::runner::Mode;
+use crate::world::{Backend, Scheduler, Settings, World, once};
+
+/// Few permits and a runner that takes a moment: most of what is due waits.
+fn slow() -> Settings {
+    Settings {
+        concurrency: 2,
+        timeouts: RunnerTimeouts {
+            total: Duration::from_secs(2),
+            ..RunnerTimeouts::default()
+        },
+        ..Settings::default()
+    }
+}
+
+async fn due(scheduler: &Scheduler, tasks: std::ops::RangeInclusive<i32>) {
+    let now = scheduler.in_micros(0);
+    scheduler
+        .store_jobs(tasks.map(|task| once(task, now)).collect())
+        .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_waits_in_a_stopped_process_is_taken_over() {
+    let world = World::new(Backend::Postgres).await;
+    world.tasks(20);
+    world.runner.answer_with(Mode::Hang);
+    let stopped = world.start_with(slow()).await;
+    due(&stopped, 1..=20).await;
+    world.runner.received(2).await;
+    let other = world.start().await;
+    // As kill does. Its requests end in their own time.
+    stopped.control.stop().await;
+    stopped.dispatcher.stop();
+    world.runner.answer_with(Mode::Status(200));
+    world
+        .until(
+            "SELECT state, count(*) FROM scheduler_run GROUP BY state ORDER BY state",
+            &["delivered|18", "unknown|2"],
+        )
+        .await;
+    other.stop().await;
+    stopped.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_pause_and_a_deletion_bind_the_other_process() {
+    let world = World::new(Backend::Postgres).await;
+    world.tasks(30);
+    world.runner.answer_with(Mode::Hang);
+    let sends = world.start_with(slow()).await;
+    due(&sends, 1..=30).await;
+    world.runner.received(2).await;
+    let asked = world.start_with(slow()).await;
+    let lease = LeaseTimes::of(30_000_000);
+
+    asked.store.remove_jobs(asked.in_micros(0), 30).await.unwrap();
+    peers::tell(asked.store.as_ref(), lease).await.unwrap();
+    asked.store.set_paused(asked.in_micros(0), true).await.unwrap();
+    asked.dispatcher.pause();
+    peers::tell(asked.store.as_ref(), lease).await.unwrap();
+    let sent = world.runner.receipts().len();
+    world.runner.answer_with(Mode::Status(200));
+    // What was on its way gives its permits back, and nothing follows it.
+    world
+        .until(
+            "SELECT count(*) FROM scheduler_run WHERE state = 'sending'",
+            &["0"],
+        )
+        .await;
+    assert_eq!(world.runner.receipts().len(), sent);
+
+    asked.store.set_paused(asked.in_micros(0), false).await.unwrap();
+    asked.dispatcher.resume();
+    world
+        .until(
+            "SELECT count(*) FROM scheduler_run WHERE state = 'queued'",
+            &["0"],
+        )
+        .await;
+    assert!(world.runner.receipts().iter().all(|receipt| receipt.path != "/api/30"));
+    asked.stop().await;
+    sends.stop().await;
+}
