@@ -146,8 +146,8 @@ fn postgres(database: &Database, seconds: f64, commits: usize) -> anyhow::Result
         let rate = f64::from(rows) / watch.seconds();
         let update = client
             .prepare(
-                "INSERT INTO scheduler_state VALUES ('bench', 1)
-                 ON CONFLICT (name) DO UPDATE SET value = scheduler_state.value + 1",
+                "INSERT INTO em_scheduler.scheduler_state AS state VALUES ('bench', 1)
+                 ON CONFLICT (name) DO UPDATE SET value = state.value + 1",
             )
             .await?;
         let mut took = Vec::with_capacity(commits);

@@ -36,6 +36,7 @@ mod store {
     mod locked;
     mod neighbours;
     mod notices;
+    mod own_schema;
     mod publish;
     mod removal;
     mod requeue;

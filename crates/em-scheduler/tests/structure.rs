@@ -117,3 +117,28 @@ fn the_triggers_stay_pure() {
         );
     }
 }
+
+/// What stands without its schema is looked for along a search path, which a pooler or a role may set to anything.
+#[test]
+fn statements_on_postgres_name_the_schema_of_our_tables() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/store/postgres");
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let text = fs::read_to_string(&path).unwrap();
+        let code = text.lines().filter(|line| !line.trim_start().starts_with("//"));
+        for line in code {
+            for verb in [
+                "FROM",
+                "JOIN",
+                "INTO",
+                "UPDATE",
+                "USING",
+                "TABLE",
+                "truncate off)",
+            ] {
+                let bare = format!("{} scheduler_", verb.to_lowercase());
+                assert!(!line.to_lowercase().contains(&bare), "{}: {line}", path.display());
+            }
+        }
+    }
+}

@@ -18,6 +18,8 @@ pub(crate) fn run(psql: &Path, url: &str, sql: &str) -> Result<String, Error> {
         ])
         .args(["--set", "ON_ERROR_STOP=1", "--dbname", url, "--file", "-"])
         .env("PGCONNECT_TIMEOUT", "10")
+        // What stands in a schema of its own is found by its bare name; the schema need not be there.
+        .env("PGOPTIONS", "-c search_path=public,em_scheduler")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

@@ -36,7 +36,9 @@ impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
         match error {
             // The driver's words, without the sentence that Display puts before them.
-            StoreError::Unavailable(reason) | StoreError::Locked(reason) => Self::Unavailable(reason),
+            StoreError::Unavailable(reason) | StoreError::Locked(reason) | StoreError::Vanished(reason) => {
+                Self::Unavailable(reason)
+            }
             // A row of em_web's tables that cannot be read concerns its task; whoever asked can mend it.
             StoreError::Corrupt {
                 table: "task" | "project",

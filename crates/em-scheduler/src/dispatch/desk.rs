@@ -367,6 +367,10 @@ impl Desk {
         self.pauses += 1;
     }
 
+    pub(super) fn is_paused(&self) -> bool {
+        self.paused
+    }
+
     pub(super) fn pauses(&self) -> u64 {
         self.pauses
     }

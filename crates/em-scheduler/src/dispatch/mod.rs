@@ -164,6 +164,11 @@ impl Dispatcher {
         self.0.wait_for_passing();
     }
 
+    /// Whether it is paused.
+    pub fn is_paused(&self) -> bool {
+        self.0.desk().is_paused()
+    }
+
     /// A number that changes with each [`pause`](Self::pause), for [`resume_if`](Self::resume_if).
     pub fn pauses(&self) -> u64 {
         self.0.desk().pauses()

@@ -200,6 +200,16 @@ impl Engine {
         Ok(chores.syncing.is_none())
     }
 
+    /// After the tables were made again: this process is registered anew, and every task gets its jobs.
+    pub(super) async fn begin_again(&self, chores: &mut Chores) -> Result<()> {
+        chores.end_pass().await;
+        self.renew_lease(chores).await?;
+        if !self.control.is_stopped() {
+            self.start_pass(chores, self.store.now()).await?;
+        }
+        Ok(())
+    }
+
     /// The chores that are due, one step of each.
     pub(super) async fn housekeeping(&self, chores: &mut Chores) -> Result<()> {
         let now = self.store.now();

@@ -42,6 +42,13 @@ impl Engine {
                     trouble.over(&self);
                     Duration::from_micros(chores.next_in().unsigned_abs())
                 }
+                Err(error @ StoreError::Vanished(_)) => {
+                    let pause = trouble.because(&self, &error);
+                    self.restore(&mut chores).await.map_or_else(
+                        |error| trouble.because(&self, &error),
+                        |restored| if restored { Duration::ZERO } else { pause },
+                    )
+                }
                 Err(error) => trouble.because(&self, &error),
             };
             tokio::select! {
@@ -80,17 +87,42 @@ impl Engine {
         chores.publish(ticked.tasks.clone());
         // Firing comes first, but a long backlog must not starve the chores.
         if !ticked.more || chores.urgent() {
-            self.chores(chores).await;
+            self.chores(chores).await?;
         }
         Ok(Some(ticked))
     }
 
     /// A chore that fails is tried again; no run waits for it.
-    async fn chores(&self, chores: &mut Chores) {
-        if let Err(error) = self.housekeeping(chores).await {
-            tracing::warn!(%error, "a chore could not be done; it is tried again");
-            chores.put_off();
+    ///
+    /// # Errors
+    /// Tables have vanished, which is more than a chore.
+    async fn chores(&self, chores: &mut Chores) -> Result<(), StoreError> {
+        match self.housekeeping(chores).await {
+            Err(error @ StoreError::Vanished(_)) => return Err(error),
+            Err(error) => {
+                tracing::warn!(%error, "a chore could not be done; it is tried again");
+                chores.put_off();
+            }
+            Ok(()) => {}
         }
+        Ok(())
+    }
+
+    /// Makes tables again that have vanished, and begins as at a start: what the tasks ask for is there again then.
+    async fn restore(&self, chores: &mut Chores) -> Result<bool, StoreError> {
+        let paused = self.dispatcher.is_paused();
+        if !self.store.restore_tables().await? {
+            return Ok(false);
+        }
+        tracing::error!(
+            "the scheduler's tables had vanished from the database; they are made again and filled from the tasks. What \
+             they held of runs is gone, and so are delayed runs"
+        );
+        if paused {
+            self.store.set_paused(self.store.now(), true).await?;
+        }
+        self.begin_again(chores).await?;
+        Ok(true)
     }
 
     fn sleep_until(&self, chores: &Chores, ticked: &Ticked, began: Stopwatch) -> Duration {

@@ -9,6 +9,9 @@ pub enum StoreError {
     /// Another session holds a row that is needed.
     #[error("the database is unavailable: a row is locked by another session: {0}")]
     Locked(String),
+    /// Tables of the scheduler's own are not there any more.
+    #[error("the scheduler's tables have vanished from the database: {0}")]
+    Vanished(String),
     /// Another instance holds the database.
     #[error("{0}")]
     Held(String),
@@ -46,7 +49,7 @@ impl StoreError {
 
     /// Whether trying again later may help.
     pub fn is_unavailable(&self) -> bool {
-        matches!(self, Self::Unavailable(_) | Self::Locked(_))
+        matches!(self, Self::Unavailable(_) | Self::Locked(_) | Self::Vanished(_))
     }
 }
 

@@ -213,6 +213,13 @@ pub trait Store: Send + Sync {
     /// Proves that the database answers.
     async fn ping(&self) -> Result<()>;
 
+    /// Makes the scheduler's own tables again if all of them have vanished while the store was open, with the shared
+    /// settings it knows. Returns whether they had.
+    ///
+    /// # Errors
+    /// The database fails; `Unusable` where only some tables have vanished.
+    async fn restore_tables(&self) -> Result<bool>;
+
     // ---- reading ------------------------------------------------------------------------------------------
 
     /// Whether the whole scheduler is paused.

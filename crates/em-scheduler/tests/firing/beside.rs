@@ -1,4 +1,5 @@
-//! Two processes on one PostgreSQL: what one of them is asked binds the other, or is left to it (rules S1 and S8).
+//! On PostgreSQL alone: two processes, of which what one is asked binds the other, or is left to it (rules S1 and S8); and
+//! a database that somebody else's migrations change under a running one.
 
 use std::time::Duration;
 
@@ -85,7 +86,27 @@ async fn a_pause_and_a_deletion_bind_the_other_process() {
             &["0"],
         )
         .await;
-    assert!(world.runner.receipts().iter().all(|receipt| receipt.path != "/api/30"));
+    assert!(
+        world
+            .runner
+            .receipts()
+            .iter()
+            .all(|receipt| receipt.path != "/api/30")
+    );
     asked.stop().await;
     sends.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_process_whose_tables_are_dropped_goes_on() {
+    let world = World::new(Backend::Postgres).await;
+    world.tasks(1);
+    world.sql("UPDATE project SET intv = 1, intv_type = 's', intv_value = 1;");
+    let scheduler = world.start().await;
+    world.runner.received(1).await;
+    world.sql("DROP SCHEMA em_scheduler CASCADE;");
+    let before = world.runner.receipts().len();
+    world.runner.received(before + 2).await;
+    world.until("SELECT id FROM scheduler_job", &["1-1-intv"]).await;
+    scheduler.stop().await;
 }

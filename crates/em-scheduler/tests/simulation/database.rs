@@ -196,6 +196,8 @@ fn postgres() -> Place {
             .await
             .unwrap();
         tokio::spawn(async move { drop(connection.await) });
+        let path = "SET search_path = public, em_scheduler";
+        client.batch_execute(path).await.unwrap();
         client.batch_execute(&audit::postgres()).await.unwrap();
         client
     });

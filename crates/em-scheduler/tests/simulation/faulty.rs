@@ -211,6 +211,10 @@ impl Store for FaultyStore {
             .await
     }
 
+    async fn restore_tables(&self) -> Result<bool> {
+        Ok(false)
+    }
+
     async fn paused(&self) -> Result<bool> {
         self.step(Op::Read("paused"), async { real!(self, inner => inner.paused()) })
             .await

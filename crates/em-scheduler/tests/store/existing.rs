@@ -15,11 +15,11 @@ async fn em_webs(h: Harness) -> Place {
     drop(store);
     place.task(7, true).await;
     place.run("DELETE FROM quote_level").await;
-    let ours = if place.is_postgres() {
-        "SELECT tablename FROM pg_tables WHERE schemaname = current_schema() AND tablename LIKE 'scheduler_%'"
-    } else {
-        "SELECT name FROM sqlite_master WHERE type = 'table' AND name LIKE 'scheduler_%'"
-    };
+    if place.is_postgres() {
+        place.run("DROP SCHEMA em_scheduler CASCADE").await;
+        return place;
+    }
+    let ours = "SELECT name FROM sqlite_master WHERE type = 'table' AND name LIKE 'scheduler_%'";
     for table in place.lines(ours).await {
         place.run(&format!("DROP TABLE {table}")).await;
     }

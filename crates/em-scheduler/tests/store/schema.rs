@@ -48,7 +48,7 @@ async fn the_whole_model_is_created(h: Harness) {
         assert_eq!(found, [cells[2]], "{line}");
     }
     let indexes = if h.place.is_postgres() {
-        "SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = current_schema()"
+        "SELECT indexname, indexdef FROM pg_indexes WHERE schemaname IN ('public', 'em_scheduler')"
     } else {
         "SELECT name, sql FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL"
     };

@@ -15,29 +15,40 @@ const HTTP: u16 = 80;
 /// The values that `Host` may have, whole and in lower case: what is compared is the text, so that no two readers of
 /// it can disagree.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Hosts(Vec<String>);
+pub struct Hosts {
+    names: Vec<String>,
+    /// Whether loopback names count with any port.
+    loopback_with_any_port: bool,
+}
 
 impl Hosts {
     /// Of a listener at an address: loopback names and the address itself, with its port, and `more`. Of those, a name
     /// without a port may also be called with ours.
     pub fn of_address(address: SocketAddr, more: &[String]) -> Self {
-        let mut hosts = Self(Vec::new());
+        let mut hosts = Self {
+            names: Vec::new(),
+            loopback_with_any_port: false,
+        };
         let own = SocketAddr::new(address.ip(), 0).to_string();
         let own = own.strip_suffix(":0").filter(|_| !address.ip().is_unspecified());
         for name in LOOPBACK.into_iter().chain(own) {
-            hosts.0.push(format!("{name}:{}", address.port()));
+            hosts.names.push(format!("{name}:{}", address.port()));
             if address.port() == HTTP {
-                hosts.0.push(name.to_owned());
+                hosts.names.push(name.to_owned());
             }
         }
         hosts.add(more, Some(address.port()));
         hosts
     }
 
-    /// Of a unix socket: loopback names, without a port or with that of the address beside it, and `more`.
+    /// Of a unix socket: loopback names, without a port or with any, and `more`, which may also be called with the port of
+    /// the address beside it. A proxy on this machine passes on the port on which it listens itself; and no page can
+    /// have a browser connect to a unix socket.
     pub fn of_socket(port: Option<u16>, more: &[String]) -> Self {
-        let mut hosts = Self(Vec::new());
-        hosts.add(&LOOPBACK.map(str::to_owned), port);
+        let mut hosts = Self {
+            names: LOOPBACK.map(str::to_owned).to_vec(),
+            loopback_with_any_port: true,
+        };
         hosts.add(more, port);
         hosts
     }
@@ -48,10 +59,24 @@ impl Hosts {
             let has_port =
                 name.rsplit(':').next().is_some_and(|port| !port.contains(']')) && name.contains(':');
             if let (false, Some(port)) = (has_port, port) {
-                self.0.push(format!("{name}:{port}"));
+                self.names.push(format!("{name}:{port}"));
             }
-            self.0.push(name);
+            self.names.push(name);
         }
+    }
+
+    fn allow(&self, host: &str) -> bool {
+        let at_loopback = match host.rsplit_once(':') {
+            Some((name, port)) if self.loopback_with_any_port && is_port(port) => LOOPBACK
+                .iter()
+                .any(|loopback| loopback.eq_ignore_ascii_case(name)),
+            _ => false,
+        };
+        at_loopback
+            || self
+                .names
+                .iter()
+                .any(|allowed| allowed.eq_ignore_ascii_case(host))
     }
 
     /// The one name by which a request calls us. A target with a name in it must have the same.
@@ -61,7 +86,7 @@ impl Hosts {
             return Err(Refusal::Host);
         };
         let host = host.to_str().map_err(|_| Refusal::Host)?;
-        let ours = self.0.iter().any(|allowed| allowed.eq_ignore_ascii_case(host));
+        let ours = self.allow(host);
         let same = match (uri.authority(), uri.scheme_str()) {
             (None, _) => true,
             // What we serve is http; a proxy that ends TLS does not send such targets.
@@ -74,6 +99,11 @@ impl Hosts {
             Err(Refusal::Host)
         }
     }
+}
+
+/// Digits alone: `u16` would take a sign, too.
+fn is_port(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_digit()) && text.parse::<u16>().is_ok_and(|port| port > 0)
 }
 
 #[cfg(test)]
@@ -102,7 +132,12 @@ mod tests {
             "em.example:1",
             "0.0.0.0:5001",
             "[::]:5001",
-            "localhost:1",
+            "localhost:0",
+            "localhost:65536",
+            "localhost:x",
+            "localhost:+1",
+            "evil.localhost:5001",
+            "::1:5001",
         ];
         for (hosts, allowed, refused) in [
             (
@@ -114,7 +149,13 @@ mod tests {
                     "em.example:5001",
                     "[2001:db8::1]:5001",
                 ][..],
-                &["127.0.0.1", "localhost", "127.0.0.2:5001", "192.0.2.7:5001"][..],
+                &[
+                    "127.0.0.1",
+                    "localhost",
+                    "127.0.0.2:5001",
+                    "192.0.2.7:5001",
+                    "localhost:1",
+                ][..],
             ),
             (tcp("127.0.0.2:5001"), &["127.0.0.2:5001"], &["127.0.0.3:5001"]),
             (
@@ -131,13 +172,21 @@ mod tests {
             (tcp("0.0.0.0:5001"), &["localhost:5001"], &["192.0.2.7:5001"]),
             (
                 Hosts::of_socket(None, &more),
-                &["localhost", "127.0.0.1", "[::1]"],
-                &["localhost:5001", "localhost:80"],
+                &[
+                    "localhost",
+                    "127.0.0.1",
+                    "[::1]",
+                    "localhost:80",
+                    "127.0.0.1:5001",
+                    "[::1]:8080",
+                    "LocalHost:1",
+                ],
+                &["em.example:5001", "127.0.0.2:5001"],
             ),
             (
                 Hosts::of_socket(Some(5001), &more),
-                &["localhost", "localhost:5001", "em.example:5001"],
-                &["localhost:80"],
+                &["localhost", "localhost:5001", "localhost:80", "em.example:5001"],
+                &["em.example:80"],
             ),
         ] {
             for host in always.iter().chain(allowed) {

@@ -70,8 +70,8 @@ const ONE_BY_ONE: &str = concat!(
     SELECT array_agg(t.id::int8) FROM task t
     LEFT JOIN unnest($3::int8[], $4::bool[], $5::int8[], $6::text[], $7::text[], $8::text[], $9::text[])
          AS p (id, readable, triggers, prefix, cron, intv, one_off) ON p.id = t.project_id
-    LEFT JOIN scheduler_job j ON j.task_id = t.id
-    LEFT JOIN scheduler_due d ON d.job_key = j.key
+    LEFT JOIN em_scheduler.scheduler_job j ON j.task_id = t.id
+    LEFT JOIN em_scheduler.scheduler_due d ON d.job_key = j.key
     WHERE ($1::int8 IS NULL OR t.project_id > $1::int8 OR ($2::int8 IS NULL AND t.project_id IS NULL))
       AND ($2::int8 IS NULL OR t.project_id <= $2::int8)
       AND (CASE
@@ -98,8 +98,8 @@ const SEVERAL: &str = concat!(
     SELECT array_agg(f.id) FROM (
       SELECT t.id::int8 AS id FROM unnest($1::int8[], $2::int8[]) AS p (id, triggers)
       JOIN task t ON t.project_id = p.id
-      LEFT JOIN scheduler_job j ON j.task_id = t.id
-      LEFT JOIN scheduler_due d ON d.job_key = j.key
+      LEFT JOIN em_scheduler.scheduler_job j ON j.task_id = t.id
+      LEFT JOIN em_scheduler.scheduler_due d ON d.job_key = j.key
       WHERE t.enabled = 1 GROUP BY t.id, t.next_run, p.triggers
       HAVING (count(j.key) = p.triggers AND (min(d.next_run_at) IS NULL OR t.next_run = ",
     on_the_wall!("min(d.next_run_at)", "$3", "$4"),
@@ -151,7 +151,7 @@ pub(super) async fn find_differing(
         after = last;
     }
     // What was reported must be forgotten where it is well again.
-    let reported = "SELECT array_agg(task_id::int8) FROM scheduler_reported";
+    let reported = "SELECT array_agg(task_id::int8) FROM em_scheduler.scheduler_reported";
     collect(&tx.rows(reported, &[]).await?, &mut found)?;
     found.sort_unstable();
     found.dedup();

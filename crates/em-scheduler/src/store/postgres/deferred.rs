@@ -25,26 +25,26 @@ pub(super) const RECORD: &str = "WITH
       LEFT JOIN LATERAL (
         SELECT id, coalesce(last_run_job_id, '')::text AS last_run FROM task
         WHERE id = e.task_id
-          AND ((SELECT NOT EXISTS (SELECT 1 FROM scheduler_deferred))
-               OR NOT EXISTS (SELECT 1 FROM scheduler_deferred d WHERE d.task_id = e.task_id))
+          AND ((SELECT NOT EXISTS (SELECT 1 FROM em_scheduler.scheduler_deferred))
+               OR NOT EXISTS (SELECT 1 FROM em_scheduler.scheduler_deferred d WHERE d.task_id = e.task_id))
         FOR KEY SHARE SKIP LOCKED) AS free ON true),
     written AS (
       INSERT INTO task_log (task_id, status_id, job_id, message, status_date, error)
       SELECT task_id, $5::int4, CASE WHEN links_run THEN last_run END, message, $6::timestamp, error
       FROM e WHERE free IS NOT NULL ORDER BY place)
-    INSERT INTO scheduler_deferred (task_id, job_id, message, status_date, error)
+    INSERT INTO em_scheduler.scheduler_deferred (task_id, job_id, message, status_date, error)
     SELECT e.task_id, CASE WHEN e.links_run THEN coalesce(t.last_run_job_id, '')::text END, e.message, $6::timestamp,
            e.error
     FROM e JOIN task t ON t.id = e.task_id WHERE e.free IS NULL ORDER BY e.place";
 
 /// Moves the rows of one task, whose own row is held, together with those written just before.
 pub(super) const MOVE_OF_TASK: &str = "WITH
-    moved AS (DELETE FROM scheduler_deferred WHERE task_id = $1::int4 RETURNING *)
+    moved AS (DELETE FROM em_scheduler.scheduler_deferred WHERE task_id = $1::int4 RETURNING *)
     INSERT INTO task_log (task_id, status_id, job_id, message, status_date, error)
     SELECT task_id, $2::int4, job_id, message, status_date, error FROM moved ORDER BY key";
 
 /// Whether there is anything.
-const ANY: &str = "SELECT EXISTS (SELECT 1 FROM scheduler_deferred)";
+const ANY: &str = "SELECT EXISTS (SELECT 1 FROM em_scheduler.scheduler_deferred)";
 
 /// One process at a time moves them, so that they keep their order.
 const ALONE: &str = "SELECT pg_try_advisory_xact_lock($1, 4)";
@@ -52,15 +52,14 @@ const ALONE: &str = "SELECT pg_try_advisory_xact_lock($1, 4)";
 /// Moves the rows of all tasks that are free now.
 const MOVE: &str = "WITH
     free AS MATERIALIZED (
-      SELECT id FROM task WHERE id IN (SELECT DISTINCT task_id FROM scheduler_deferred) ORDER BY id
+      SELECT id FROM task WHERE id IN (SELECT DISTINCT task_id FROM em_scheduler.scheduler_deferred) ORDER BY id
       FOR KEY SHARE SKIP LOCKED),
-    moved AS (DELETE FROM scheduler_deferred WHERE task_id IN (SELECT id FROM free) RETURNING *)
+    moved AS (DELETE FROM em_scheduler.scheduler_deferred WHERE task_id IN (SELECT id FROM free) RETURNING *)
     INSERT INTO task_log (task_id, status_id, job_id, message, status_date, error)
     SELECT task_id, $1::int4, job_id, message, status_date, error FROM moved ORDER BY key";
 
 /// Drops those of tasks that are gone. A deletion that is not committed yet still shows the task.
-const FORGET: &str =
-    "DELETE FROM scheduler_deferred d WHERE NOT EXISTS (SELECT 1 FROM task t WHERE t.id = d.task_id)";
+const FORGET: &str = "DELETE FROM em_scheduler.scheduler_deferred d WHERE NOT EXISTS (SELECT 1 FROM task t WHERE t.id = d.task_id)";
 
 /// Moves what can be moved. Does nothing where nothing is deferred.
 pub(super) async fn settle(link: &Link) -> Result<()> {

@@ -17,8 +17,11 @@ impl From<Error> for StoreError {
             // No word from the server: the connection itself failed, unless a value of ours did not fit.
             None => error.is_closed() || is_io(&error),
         };
+        let gone = [&SqlState::UNDEFINED_TABLE, &SqlState::INVALID_SCHEMA_NAME];
         if error.code() == Some(&SqlState::LOCK_NOT_AVAILABLE) {
             Self::Locked(text)
+        } else if error.code().is_some_and(|code| gone.contains(&code)) && text.contains("em_scheduler") {
+            Self::Vanished(text)
         } else if passing {
             Self::Unavailable(text)
         } else {

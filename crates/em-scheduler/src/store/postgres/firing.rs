@@ -56,11 +56,11 @@ pub(super) async fn decide(tx: &Tx<'_>, limit: usize, decider: &dyn Decider) -> 
 }
 
 /// The earliest run time of all, for a round that left due jobs behind.
-const NEXT_OF_ALL: &str = "SELECT min(next_run_at) FROM scheduler_due";
+const NEXT_OF_ALL: &str = "SELECT min(next_run_at) FROM em_scheduler.scheduler_due";
 
 /// The earliest run time left for us. Jobs that are due and that we could not have are being decided by somebody else:
 /// to count them would have us ask again and again until that is done.
-const NEXT_OF_OTHERS: &str = "SELECT min(next_run_at) FROM scheduler_due WHERE next_run_at > $1";
+const NEXT_OF_OTHERS: &str = "SELECT min(next_run_at) FROM em_scheduler.scheduler_due WHERE next_run_at > $1";
 
 fn next_due(rows: &[Row]) -> Result<Option<UtcMicros>> {
     let next: Option<i64> = rows.first().map_or(Ok(None), |row| row.try_get(0))?;
@@ -79,7 +79,7 @@ async fn lock_due(tx: &Tx<'_>, limit: usize) -> Result<Option<(Vec<i64>, Vec<Row
             (super::STATE, &[&PAUSED]),
             (
                 // The index is in this very order: no more is read than is locked, however many are due at once.
-                "SELECT job_key FROM scheduler_due WHERE next_run_at <= $1
+                "SELECT job_key FROM em_scheduler.scheduler_due WHERE next_run_at <= $1
                  ORDER BY next_run_at, job_key LIMIT $2 FOR UPDATE SKIP LOCKED",
                 &[&now, &limit],
             ),
@@ -99,19 +99,20 @@ fn due(d: &str) -> String {
     format!(
         "SELECT d.job_key, d.next_run_at, j.id, j.task_id, j.kind, j.definition, j.created_at, t.id IS NOT NULL,
                 coalesce(t.enabled, 0) = 1,
-                (SELECT count(*) FROM scheduler_run r
+                (SELECT count(*) FROM em_scheduler.scheduler_run r
                  WHERE r.task_id = j.task_id AND r.job_id = j.id AND r.state IN {OPEN_STATES})
-         FROM {d} AS d JOIN scheduler_job j ON j.key = d.job_key LEFT JOIN task t ON t.id = j.task_id"
+         FROM {d} AS d JOIN em_scheduler.scheduler_job j ON j.key = d.job_key LEFT JOIN task t ON t.id = j.task_id"
     )
 }
 
 static DUE_FIRST: LazyLock<String> = LazyLock::new(|| {
     due(
-        "(SELECT job_key, next_run_at FROM scheduler_due WHERE next_run_at <= $1 ORDER BY next_run_at, job_key LIMIT $2)",
+        "(SELECT job_key, next_run_at FROM em_scheduler.scheduler_due WHERE next_run_at <= $1 ORDER BY next_run_at, job_key LIMIT $2)",
     )
 });
-static DUE_BY_KEY: LazyLock<String> =
-    LazyLock::new(|| due("(SELECT job_key, next_run_at FROM scheduler_due WHERE job_key = ANY($1::int8[]))"));
+static DUE_BY_KEY: LazyLock<String> = LazyLock::new(|| {
+    due("(SELECT job_key, next_run_at FROM em_scheduler.scheduler_due WHERE job_key = ANY($1::int8[]))")
+});
 
 /// Applies the rule to the jobs locked; of `first` to those that are among them, the others are read. By run time.
 async fn judge(tx: &Tx<'_>, (keys, first): (Vec<i64>, &[Row]), decider: &dyn Decider) -> Result<Vec<Judged>> {
@@ -166,9 +167,9 @@ fn judge_one(row: &Row, decider: &dyn Decider) -> Result<Judged> {
 /// Moves the due times, each only if it still is what was judged, and answers how many were.
 const ADVANCE: &str = "WITH
    judged AS (SELECT * FROM unnest($1::int8[], $2::int8[], $3::int8[]) AS n (key, was, next)),
-   moved AS (UPDATE scheduler_due d SET next_run_at = n.next FROM judged n
+   moved AS (UPDATE em_scheduler.scheduler_due d SET next_run_at = n.next FROM judged n
              WHERE d.job_key = n.key AND d.next_run_at = n.was AND n.next IS NOT NULL RETURNING 1),
-   ended AS (DELETE FROM scheduler_due d USING judged n
+   ended AS (DELETE FROM em_scheduler.scheduler_due d USING judged n
              WHERE d.job_key = n.key AND d.next_run_at = n.was AND n.next IS NULL RETURNING 1)
  SELECT (SELECT count(*) FROM moved) + (SELECT count(*) FROM ended)";
 
@@ -229,12 +230,12 @@ fn end_jobs(tx: &Tx<'_>, judged: &[Judged]) {
         }
     }
     if !tombstones.is_empty() {
-        let bury = "UPDATE scheduler_job SET listed = 0 WHERE key = ANY($1::int8[])";
+        let bury = "UPDATE em_scheduler.scheduler_job SET listed = 0 WHERE key = ANY($1::int8[])";
         tx.later(bury, vec![Box::new(tombstones)]);
     }
     if !gone.is_empty() {
         tx.later(
-            "DELETE FROM scheduler_job WHERE key = ANY($1::int8[])",
+            "DELETE FROM em_scheduler.scheduler_job WHERE key = ANY($1::int8[])",
             vec![Box::new(gone)],
         );
     }
@@ -339,7 +340,7 @@ fn tell(
 /// Writes runs, but for those that somebody decided before; answers their keys.
 static INSERT_RUNS: LazyLock<String> = LazyLock::new(|| {
     format!(
-        "INSERT INTO scheduler_run (job_id, task_id, kind, scheduled_for, state, decided_at, coalesced,
+        "INSERT INTO em_scheduler.scheduler_run (job_id, task_id, kind, scheduled_for, state, decided_at, coalesced,
                                     coalesced_since, attempt, owner, fence, sent_at, finished_at, reason)
          SELECT n.job_id, n.task_id, n.kind, n.at, n.state, $9::int8, n.coalesced, n.since,
                 (n.state = 'sending')::int4, $10::text, 1, CASE WHEN n.state = 'sending' THEN $9::int8 END,
@@ -349,7 +350,7 @@ static INSERT_RUNS: LazyLock<String> = LazyLock::new(|| {
               AS n (job_id, task_id, kind, at, state, coalesced, since, reason, place)
          -- A one-off has one run in all, at whatever time a change of zone would read its date.
          WHERE NOT (n.kind = 'one_off'
-                    AND EXISTS (SELECT 1 FROM scheduler_run o WHERE o.job_id = n.job_id))
+                    AND EXISTS (SELECT 1 FROM em_scheduler.scheduler_run o WHERE o.job_id = n.job_id))
          ORDER BY n.place
          ON CONFLICT (job_id, scheduled_for) DO NOTHING RETURNING key, job_id, scheduled_for"
     )

@@ -21,7 +21,7 @@ macro_rules! columns {
 pub(super) const OTHERS: &str = concat!(
     "SELECT ",
     columns!(),
-    " FROM scheduler_instance WHERE id <> $1 ORDER BY id"
+    " FROM em_scheduler.scheduler_instance WHERE id <> $1 ORDER BY id"
 );
 
 pub(super) fn instance(row: &Row) -> Result<Instance> {
@@ -37,7 +37,7 @@ pub(super) fn instance(row: &Row) -> Result<Instance> {
 /// Registers this process at this place, or renews its lease.
 pub(super) fn renew_lease(tx: &Tx<'_>, place: String, lease_until: UtcMicros) {
     tx.later(
-        "INSERT INTO scheduler_instance (id, place, lease_until) VALUES ($1, $2, $3)
+        "INSERT INTO em_scheduler.scheduler_instance (id, place, lease_until) VALUES ($1, $2, $3)
          ON CONFLICT (id) DO UPDATE SET lease_until = excluded.lease_until",
         vec![
             Box::new(tx.owner.clone()),
@@ -49,8 +49,8 @@ pub(super) fn renew_lease(tx: &Tx<'_>, place: String, lease_until: UtcMicros) {
 
 /// In the order of their ids, so that two that post at the same time do not wait for each other in a circle.
 const POST: &str = concat!(
-    "UPDATE scheduler_instance SET notice = notice + 1
-     WHERE id IN (SELECT id FROM scheduler_instance WHERE id <> $1 ORDER BY id FOR NO KEY UPDATE) RETURNING ",
+    "UPDATE em_scheduler.scheduler_instance SET notice = notice + 1
+     WHERE id IN (SELECT id FROM em_scheduler.scheduler_instance WHERE id <> $1 ORDER BY id FOR NO KEY UPDATE) RETURNING ",
     columns!()
 );
 
@@ -65,7 +65,7 @@ pub(super) async fn post_notice(tx: &Tx<'_>) -> Result<Vec<Instance>> {
 pub(super) async fn notice(link: &Link, owner: &str, always: bool) -> Result<Option<Notice>> {
     let posted = link
         .rows(
-            "SELECT notice, acknowledged FROM scheduler_instance WHERE id = $1",
+            "SELECT notice, acknowledged FROM em_scheduler.scheduler_instance WHERE id = $1",
             &[&owner],
         )
         .await?;
@@ -80,7 +80,7 @@ pub(super) async fn notice(link: &Link, owner: &str, always: bool) -> Result<Opt
     // Each statement sees what was committed before it began, so all that the number stands for.
     let paused = super::value(&link.rows(STATE, &[&PAUSED]).await?)? != 0;
     let withdrawn = format!(
-        "SELECT key FROM scheduler_run WHERE owner = $1 AND withdrawn = 1 AND state IN {OPEN_STATES}"
+        "SELECT key FROM em_scheduler.scheduler_run WHERE owner = $1 AND withdrawn = 1 AND state IN {OPEN_STATES}"
     );
     let withdrawn = link.rows(&withdrawn, &[&owner]).await?;
     let withdrawn: Vec<RunKey> = withdrawn
@@ -96,7 +96,7 @@ pub(super) async fn notice(link: &Link, owner: &str, always: bool) -> Result<Opt
 
 pub(super) fn acknowledge(tx: &Tx<'_>, number: i64) {
     tx.later(
-        "UPDATE scheduler_instance SET acknowledged = $2 WHERE id = $1 AND acknowledged < $2",
+        "UPDATE em_scheduler.scheduler_instance SET acknowledged = $2 WHERE id = $1 AND acknowledged < $2",
         vec![Box::new(tx.owner.clone()), Box::new(number)],
     );
 }
@@ -105,8 +105,8 @@ pub(super) fn acknowledge(tx: &Tx<'_>, number: i64) {
 pub(super) async fn release_queued(tx: &Tx<'_>) -> Result<usize> {
     let released = tx
         .run(
-            "UPDATE scheduler_run SET owner = '', fence = fence + 1 WHERE key IN (
-               SELECT key FROM scheduler_run WHERE owner = $1 AND state = 'queued' ORDER BY key FOR NO KEY UPDATE)",
+            "UPDATE em_scheduler.scheduler_run SET owner = '', fence = fence + 1 WHERE key IN (
+               SELECT key FROM em_scheduler.scheduler_run WHERE owner = $1 AND state = 'queued' ORDER BY key FOR NO KEY UPDATE)",
             &[&tx.owner],
         )
         .await?;
@@ -115,7 +115,7 @@ pub(super) async fn release_queued(tx: &Tx<'_>) -> Result<usize> {
 
 pub(super) fn forget(tx: &Tx<'_>, ids: Vec<String>) {
     tx.later(
-        "DELETE FROM scheduler_instance WHERE id = ANY($1::text[]) AND id <> $2",
+        "DELETE FROM em_scheduler.scheduler_instance WHERE id = ANY($1::text[]) AND id <> $2",
         vec![Box::new(ids), Box::new(tx.owner.clone())],
     );
 }

@@ -41,7 +41,7 @@ pub(super) fn list(with_definitions: bool) -> String {
     let definition = if with_definitions { "j.definition" } else { "''" };
     format!(
         "SELECT j.id, j.task_id, j.kind, j.name, d.next_run_at, {definition}, j.created_at
-         FROM scheduler_job j LEFT JOIN scheduler_due d ON d.job_key = j.key
+         FROM em_scheduler.scheduler_job j LEFT JOIN em_scheduler.scheduler_due d ON d.job_key = j.key
          WHERE j.listed = 1 ORDER BY d.next_run_at NULLS LAST, j.id COLLATE \"C\""
     )
 }
@@ -61,7 +61,7 @@ pub(super) fn listed_job(row: &Row) -> Result<ListedJob> {
 
 /// The statement that [`next_run`] reads.
 pub(super) const NEXT_RUNS: &str = "SELECT j.definition, d.next_run_at
-    FROM scheduler_due d JOIN scheduler_job j ON j.key = d.job_key WHERE j.listed = 1";
+    FROM em_scheduler.scheduler_due d JOIN em_scheduler.scheduler_job j ON j.key = d.job_key WHERE j.listed = 1";
 
 pub(super) fn next_run(row: &tokio_postgres::Row) -> Result<Option<NextRun>> {
     let definition: &str = row.try_get(0)?;
@@ -123,7 +123,7 @@ pub(super) async fn replace(tx: &Tx<'_>, id: TaskId, plan: &JobPlanner) -> Resul
         .await?;
     insert_all(tx, &jobs);
     tx.later(
-        "DELETE FROM scheduler_deleted WHERE task_id = $1::int4",
+        "DELETE FROM em_scheduler.scheduler_deleted WHERE task_id = $1::int4",
         vec![Box::new(id)],
     );
     // All other jobs of the task are gone, and under the guard none can come: the earliest of these is the earliest.
@@ -165,7 +165,7 @@ pub(super) async fn remove(tx: &Tx<'_>, id: TaskId) -> Result<Vec<RunKey>> {
         vec![Box::new(id), Box::new(STATUS_SCHEDULER)],
     );
     tx.later(
-        "INSERT INTO scheduler_deleted (task_id, deleted_at) VALUES ($1::int4, $2::int8)
+        "INSERT INTO em_scheduler.scheduler_deleted (task_id, deleted_at) VALUES ($1::int4, $2::int8)
          ON CONFLICT (task_id) DO UPDATE SET deleted_at = excluded.deleted_at",
         vec![Box::new(id), Box::new(tx.now.get())],
     );
@@ -183,7 +183,7 @@ pub(super) async fn remove_orphans(tx: &Tx<'_>) -> Result<Vec<RunKey>> {
     tx.hold(Guard::Jobs).await?;
     let orphans = tx
         .rows(
-            "SELECT DISTINCT task_id FROM scheduler_job j
+            "SELECT DISTINCT task_id FROM em_scheduler.scheduler_job j
              WHERE NOT EXISTS (SELECT 1 FROM task t WHERE t.id = j.task_id) ORDER BY task_id",
             &[],
         )
@@ -201,11 +201,11 @@ async fn withdraw(tx: &Tx<'_>, whose: Whose<'_>, mute: bool) -> Result<Vec<RunKe
     let (condition, tasks) = whose.condition();
     let [due, jobs] = removing(whose);
     let lock = format!(
-        "SELECT key FROM scheduler_run WHERE {condition} AND state IN {OPEN_STATES} ORDER BY key FOR NO KEY UPDATE"
+        "SELECT key FROM em_scheduler.scheduler_run WHERE {condition} AND state IN {OPEN_STATES} ORDER BY key FOR NO KEY UPDATE"
     );
     // One statement for what waits and what is in flight: a run may pass from one to the other at any moment.
     let update = format!(
-        "UPDATE scheduler_run SET
+        "UPDATE em_scheduler.scheduler_run SET
            state = CASE WHEN state = 'sending' THEN state ELSE 'skipped' END,
            reason = CASE WHEN state = 'sending' THEN reason ELSE $2::text END,
            finished_at = CASE WHEN state = 'sending' THEN finished_at ELSE $3::int8 END,
@@ -250,9 +250,9 @@ fn removing(whose: Whose<'_>) -> [String; 2] {
     let (condition, _) = whose.condition();
     [
         format!(
-            "DELETE FROM scheduler_due WHERE job_key IN (SELECT key FROM scheduler_job WHERE {condition})"
+            "DELETE FROM em_scheduler.scheduler_due WHERE job_key IN (SELECT key FROM em_scheduler.scheduler_job WHERE {condition})"
         ),
-        format!("DELETE FROM scheduler_job WHERE {condition} RETURNING task_id, listed = 1"),
+        format!("DELETE FROM em_scheduler.scheduler_job WHERE {condition} RETURNING task_id, listed = 1"),
     ]
 }
 
@@ -284,7 +284,7 @@ pub(super) fn insert_all(tx: &Tx<'_>, jobs: &[NewJob]) {
         .map(|job| job.next_run_at.map(UtcMicros::get))
         .collect();
     tx.later(
-        "INSERT INTO scheduler_job (id, task_id, project_id, kind, name, definition, created_at, listed)
+        "INSERT INTO em_scheduler.scheduler_job (id, task_id, project_id, kind, name, definition, created_at, listed)
          SELECT n.id, n.task_id, n.project_id, n.kind, n.name, n.definition, $8::int8, n.listed
          FROM unnest($1::text[], $2::int4[], $3::int4[], $4::text[], $5::text[], $6::text[], $7::int4[])
               WITH ORDINALITY AS n (id, task_id, project_id, kind, name, definition, listed, place)
@@ -301,9 +301,9 @@ pub(super) fn insert_all(tx: &Tx<'_>, jobs: &[NewJob]) {
         ],
     );
     tx.later(
-        "INSERT INTO scheduler_due (job_key, next_run_at)
+        "INSERT INTO em_scheduler.scheduler_due (job_key, next_run_at)
          SELECT j.key, n.next_run_at FROM unnest($1::text[], $2::int8[]) AS n (id, next_run_at)
-         JOIN scheduler_job j ON j.id = n.id WHERE n.next_run_at IS NOT NULL",
+         JOIN em_scheduler.scheduler_job j ON j.id = n.id WHERE n.next_run_at IS NOT NULL",
         vec![Box::new(ids), Box::new(next_runs)],
     );
 }
@@ -334,7 +334,7 @@ pub(super) async fn begin_manual_run(
     let job_id = name(&row);
     let inserted = tx
         .row(
-            "INSERT INTO scheduler_run
+            "INSERT INTO em_scheduler.scheduler_run
                (job_id, task_id, kind, scheduled_for, state, decided_at, attempt, owner, fence, sent_at)
              VALUES ($1, $2, 'manual', $3, 'sending', $3, 1, $4, 1, $3) RETURNING key",
             &[&job_id, &id, &tx.now.get(), &tx.owner],

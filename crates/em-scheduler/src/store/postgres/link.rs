@@ -150,7 +150,7 @@ impl Link {
         }
         self.moved.store(0, Ordering::Relaxed);
         // Whoever is cleaning there already does it for us. On a table of somebody else's the server only warns.
-        let clean = "VACUUM (SKIP_LOCKED, INDEX_CLEANUP on, TRUNCATE off) scheduler_due";
+        let clean = "VACUUM (SKIP_LOCKED, INDEX_CLEANUP on, TRUNCATE off) em_scheduler.scheduler_due";
         self.lend(Patience::Usual, async |client: &Object| {
             Ok(client.batch_execute(clean).await?)
         })

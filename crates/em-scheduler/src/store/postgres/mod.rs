@@ -28,6 +28,7 @@ mod jobs;
 mod link;
 mod listener;
 mod lists;
+mod own;
 mod places;
 mod rows;
 mod runs;
@@ -123,6 +124,8 @@ pub struct PostgresStore {
     /// Places for lists, which are read for as long as whoever asked takes.
     lists: Arc<Semaphore>,
     list_limits: ListLimits,
+    /// The shared settings, for the case that their table vanishes.
+    agreed: Mutex<BTreeMap<String, String>>,
 }
 
 /// What an operation does inside its transaction.
@@ -204,6 +207,7 @@ impl PostgresStore {
             switches: Places::new(connect::SWITCHES),
             lists: Arc::new(Semaphore::new(lists::AT_ONCE)),
             list_limits: ListLimits::default(),
+            agreed: Mutex::default(),
         };
         let version = store.link.rows("SHOW server_version", &[]).await?;
         store.version = version.first().map_or(Ok(String::new()), |row| row.try_get(0))?;
@@ -292,7 +296,10 @@ impl PostgresStore {
     async fn flag(&self, name: &str) -> Result<bool> {
         let rows = self
             .link
-            .rows("SELECT value <> 0 FROM scheduler_state WHERE name = $1", &[&name])
+            .rows(
+                "SELECT value <> 0 FROM em_scheduler.scheduler_state WHERE name = $1",
+                &[&name],
+            )
             .await?;
         rows.first().map_or(Ok(false), |row| Ok(row.try_get(0)?))
     }
@@ -306,7 +313,7 @@ impl Drop for PostgresStore {
 }
 
 /// Reads one of the values.
-const STATE: &str = "SELECT value FROM scheduler_state WHERE name = $1";
+const STATE: &str = "SELECT value FROM em_scheduler.scheduler_state WHERE name = $1";
 
 /// What [`STATE`] answered; 0 where nothing was written yet.
 fn value(rows: &[Row]) -> Result<i64> {
@@ -315,7 +322,7 @@ fn value(rows: &[Row]) -> Result<i64> {
 
 fn set_state(tx: &Tx<'_>, name: &'static str, value: i64) {
     tx.later(
-        "INSERT INTO scheduler_state (name, value) VALUES ($1, $2)
+        "INSERT INTO em_scheduler.scheduler_state (name, value) VALUES ($1, $2)
          ON CONFLICT (name) DO UPDATE SET value = excluded.value",
         vec![Box::new(name), Box::new(value)],
     );
@@ -333,6 +340,17 @@ impl Store for PostgresStore {
 
     async fn ping(&self) -> Result<()> {
         self.link.sample().await
+    }
+
+    async fn restore_tables(&self) -> Result<bool> {
+        let restored = self
+            .write_much(self.now(), |tx| Box::pin(own::restore(tx)))
+            .await?;
+        if restored {
+            let known = self.agreed.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            self.change_settings(known).await?;
+        }
+        Ok(restored)
     }
 
     async fn paused(&self) -> Result<bool> {
@@ -364,8 +382,14 @@ impl Store for PostgresStore {
     }
 
     async fn agree_settings(&self, ours: BTreeMap<String, String>) -> Result<BTreeMap<String, String>> {
-        self.write(self.now(), move |tx| Box::pin(settings::agree(tx, ours)))
-            .await
+        let agreed = self
+            .write(self.now(), move |tx| Box::pin(settings::agree(tx, ours)))
+            .await?;
+        self.agreed
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone_from(&agreed);
+        Ok(agreed)
     }
 
     async fn change_settings(&self, new: BTreeMap<String, String>) -> Result<()> {

@@ -49,7 +49,7 @@ struct Held {
 async fn hold(tx: &Tx<'_>, keys: &[RunKey]) -> Result<HashMap<RunKey, Held>> {
     let locked = tx
         .rows(
-            "SELECT key, fence, state, withdrawn = 1, muted = 1 FROM scheduler_run WHERE key = ANY($1::int8[])
+            "SELECT key, fence, state, withdrawn = 1, muted = 1 FROM em_scheduler.scheduler_run WHERE key = ANY($1::int8[])
              ORDER BY key FOR NO KEY UPDATE",
             &[&keys],
         )
@@ -72,7 +72,7 @@ pub(super) async fn begin_sends(tx: &Tx<'_>, runs: &[(RunKey, i64)]) -> Result<V
     // By key alone, and what is not ours is left out here. Were the state a condition, the planner would take the index
     // of open runs for the shorter way, and walk through every run that has ended since the last vacuum: 120 µs a run.
     let lock = format!(
-        "SELECT {RUN_COLUMNS}, r.state = 'queued' FROM scheduler_run r WHERE r.key = ANY($1::int8[])
+        "SELECT {RUN_COLUMNS}, r.state = 'queued' FROM em_scheduler.scheduler_run r WHERE r.key = ANY($1::int8[])
          ORDER BY r.key FOR NO KEY UPDATE OF r"
     );
     let mut held = HashMap::with_capacity(runs.len());
@@ -97,7 +97,7 @@ pub(super) async fn begin_sends(tx: &Tx<'_>, runs: &[(RunKey, i64)]) -> Result<V
     if !begun.is_empty() {
         let keys: Vec<RunKey> = begun.iter().map(|run| run.key).collect();
         tx.later(
-            "UPDATE scheduler_run SET state = 'sending', attempt = attempt + 1, fence = fence + 1,
+            "UPDATE em_scheduler.scheduler_run SET state = 'sending', attempt = attempt + 1, fence = fence + 1,
                                       not_before = NULL, sent_at = $2::int8
              WHERE key = ANY($1::int8[])",
             vec![Box::new(keys), Box::new(tx.now.get())],
@@ -188,7 +188,7 @@ pub(super) async fn settle(tx: &Tx<'_>, settlements: &[Settlement]) -> Result<()
     }
     if !batch.ended.is_empty() {
         tx.later(
-            "UPDATE scheduler_run r SET state = n.state, reason = n.reason, finished_at = $4::int8
+            "UPDATE em_scheduler.scheduler_run r SET state = n.state, reason = n.reason, finished_at = $4::int8
              FROM unnest($1::int8[], $2::text[], $3::text[]) AS n (key, state, reason) WHERE r.key = n.key",
             vec![
                 Box::new(batch.ended),
@@ -200,7 +200,7 @@ pub(super) async fn settle(tx: &Tx<'_>, settlements: &[Settlement]) -> Result<()
     }
     if !batch.requeued.is_empty() {
         tx.later(
-            "UPDATE scheduler_run r SET state = 'queued', not_before = n.not_before, sent_at = NULL,
+            "UPDATE em_scheduler.scheduler_run r SET state = 'queued', not_before = n.not_before, sent_at = NULL,
                                         attempt = r.attempt - n.uncounted
              FROM unnest($1::int8[], $2::int8[], $3::int4[]) AS n (key, not_before, uncounted) WHERE r.key = n.key",
             vec![
@@ -221,10 +221,10 @@ pub(super) async fn take_over(
     judge: &TakeOverJudge,
 ) -> Result<Vec<SendableRun>> {
     let query = format!(
-        "SELECT {RUN_COLUMNS}, r.withdrawn = 1 FROM scheduler_run r
+        "SELECT {RUN_COLUMNS}, r.withdrawn = 1 FROM em_scheduler.scheduler_run r
          WHERE r.state IN {OPEN_STATES} AND (r.owner = ANY($1::text[])
             OR ($2::bool AND r.owner <> $3::text
-                AND NOT EXISTS (SELECT 1 FROM scheduler_instance i WHERE i.id = r.owner)))
+                AND NOT EXISTS (SELECT 1 FROM em_scheduler.scheduler_instance i WHERE i.id = r.owner)))
          ORDER BY r.key FOR NO KEY UPDATE OF r SKIP LOCKED"
     );
     // A row that is locked is somebody's work, or that of a connection given up: the next look finds it.
@@ -268,7 +268,7 @@ pub(super) async fn take_over(
     let keys: Vec<RunKey> = adopted.iter().map(|run| run.key).collect();
     if !keys.is_empty() {
         tx.later(
-            "UPDATE scheduler_run SET state = 'queued', owner = $2, fence = fence + 1 WHERE key = ANY($1::int8[])",
+            "UPDATE em_scheduler.scheduler_run SET state = 'queued', owner = $2, fence = fence + 1 WHERE key = ANY($1::int8[])",
             vec![Box::new(keys), Box::new(tx.owner.clone())],
         );
     }
@@ -278,13 +278,13 @@ pub(super) async fn take_over(
 
 pub(super) async fn delete_old_runs(tx: &Tx<'_>, before: UtcMicros, limit: usize) -> Result<usize> {
     tx.later(
-        "DELETE FROM scheduler_deleted WHERE deleted_at < $1::int8",
+        "DELETE FROM em_scheduler.scheduler_deleted WHERE deleted_at < $1::int8",
         vec![Box::new(before.get())],
     );
     // Keys grow with time: the oldest rows come first, and no index on the time of decision is needed.
     let delete = format!(
-        "DELETE FROM scheduler_run WHERE key IN (
-           SELECT o.key FROM (SELECT key, decided_at, state FROM scheduler_run ORDER BY key LIMIT $2) AS o
+        "DELETE FROM em_scheduler.scheduler_run WHERE key IN (
+           SELECT o.key FROM (SELECT key, decided_at, state FROM em_scheduler.scheduler_run ORDER BY key LIMIT $2) AS o
            WHERE o.decided_at < $1 AND o.state NOT IN {OPEN_STATES})"
     );
     let deleted = tx

@@ -1,13 +1,14 @@
 //! Makes a PostgreSQL database ready: em_web's model on an empty one, a check of it on an existing one, our own tables
-//! up to date. All in one transaction, and one process at a time, so nobody ever finds half of it.
+//! up to date (`own`). All in one transaction, and one process at a time, so nobody ever finds half of it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::own;
 use super::rows;
 use super::tx::{Guard, Tx};
 use crate::model::TaskId;
 use crate::store::em_web::{self, Dialect};
-use crate::store::{Result, Standing, StoreError, migrations};
+use crate::store::{Result, Standing, StoreError};
 
 /// Finds a table as a statement naming it would, along the search path.
 const FIND: &str = "to_regclass(quote_ident(n.name))";
@@ -32,38 +33,23 @@ pub(super) async fn prepare(tx: &Tx<'_>) -> Result<()> {
     } else {
         verify(tx).await?;
     }
-    let noted = noted(tx).await?;
-    if !noted {
-        create(tx, migrations::VERSION_TABLE).await?;
-    }
-    let current = current(tx).await?;
-    for (version, statements) in migrations::pending(Dialect::Postgres, current)? {
-        create(tx, statements).await?;
-        tx.run(
-            "INSERT INTO scheduler_schema VALUES ($1, $2)",
-            &[&version, &tx.now.get()],
-        )
-        .await?;
-    }
-    Ok(())
+    own::prepare(tx).await
 }
 
 /// What [`prepare`] would do, and whether the role may create something. Changes nothing.
 pub(super) async fn standing(tx: &Tx<'_>) -> Result<(Standing, bool)> {
     tx.batch("SET TRANSACTION READ ONLY").await?;
-    let may_create = tx
-        .row(
-            "SELECT coalesce(has_schema_privilege(current_schema(), 'CREATE'), false)",
-            &[],
-        )
-        .await?
-        .try_get(0)?;
+    let may_create = own::may_create(tx).await?;
     if known_tables(tx).await?.is_empty() {
-        return Ok((Standing::Empty, may_create));
+        let may_create_em_webs = "SELECT coalesce(has_schema_privilege(current_schema(), 'CREATE'), false)";
+        let too: bool = tx.row(may_create_em_webs, &[]).await?.try_get(0)?;
+        return Ok((Standing::Empty, may_create && too));
     }
     verify(tx).await?;
-    let current = if noted(tx).await? { current(tx).await? } else { 0 };
-    Ok((Standing::of(Dialect::Postgres, current)?, may_create))
+    Ok((
+        Standing::of(Dialect::Postgres, own::version(tx).await?)?,
+        may_create,
+    ))
 }
 
 /// The ids of the enabled tasks, where our own tables may not be there yet.
@@ -74,21 +60,6 @@ pub(super) async fn enabled_tasks(tx: &Tx<'_>) -> Result<Vec<TaskId>> {
     found.iter().map(rows::task_id).collect()
 }
 
-/// Whether the table of versions is there.
-async fn noted(tx: &Tx<'_>) -> Result<bool> {
-    let found = tx
-        .row("SELECT to_regclass('scheduler_schema') IS NOT NULL", &[])
-        .await?;
-    Ok(found.try_get(0)?)
-}
-
-async fn current(tx: &Tx<'_>) -> Result<i32> {
-    let found = tx
-        .row("SELECT coalesce(max(version), 0) FROM scheduler_schema", &[])
-        .await?;
-    Ok(found.try_get(0)?)
-}
-
 /// Which of em_web's tables there are.
 async fn known_tables(tx: &Tx<'_>) -> Result<BTreeSet<String>> {
     let query = format!("SELECT n.name FROM unnest($1::text[]) AS n (name) WHERE {FIND} IS NOT NULL");
@@ -96,13 +67,13 @@ async fn known_tables(tx: &Tx<'_>) -> Result<BTreeSet<String>> {
     rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
 }
 
-/// Runs a statement that creates something; the commonest reason to fail gets words of its own.
+/// Runs a statement that creates something of em_web's; the commonest reason to fail gets words of its own.
 async fn create(tx: &Tx<'_>, statement: &str) -> Result<()> {
     match tx.batch(statement).await {
         Err(StoreError::Other(reason)) if reason.starts_with("42501 ") || reason.starts_with("3F000 ") => {
             Err(StoreError::Unusable(format!(
-                "the scheduler must create its tables (scheduler_*) and may not: {reason}. Grant its role CREATE on \
-                 the schema for the first start"
+                "the database is empty, and the scheduler may not create em_web's tables in it: {reason}. Grant its \
+                 role CREATE on the schema for the first start"
             )))
         }
         outcome => outcome,

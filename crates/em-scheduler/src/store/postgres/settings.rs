@@ -8,7 +8,7 @@ use super::tx::Tx;
 use crate::store::Result;
 
 /// What [`read`] reads.
-pub(super) const ALL: &str = "SELECT name, value FROM scheduler_setting";
+pub(super) const ALL: &str = "SELECT name, value FROM em_scheduler.scheduler_setting";
 
 pub(super) fn read(rows: &[Row]) -> Result<BTreeMap<String, String>> {
     rows.iter()
@@ -29,7 +29,7 @@ fn put(tx: &Tx<'_>, settings: BTreeMap<String, String>, conflict: &str) {
     let (names, values): (Vec<String>, Vec<String>) = settings.into_iter().unzip();
     tx.later(
         format!(
-            "INSERT INTO scheduler_setting (name, value) SELECT * FROM unnest($1::text[], $2::text[])
+            "INSERT INTO em_scheduler.scheduler_setting (name, value) SELECT * FROM unnest($1::text[], $2::text[])
              ON CONFLICT {conflict}"
         ),
         vec![Box::new(names), Box::new(values)],

@@ -96,15 +96,15 @@ async fn remove_named(tx: &Tx<'_>, plans: &[(TaskId, SyncPlan)]) -> Result<BTree
         return Ok(BTreeSet::new());
     }
     tx.run(
-        "DELETE FROM scheduler_due WHERE job_key IN (
-           SELECT j.key FROM scheduler_job j JOIN unnest($1::text[], $2::int4[]) AS n (id, task_id)
+        "DELETE FROM em_scheduler.scheduler_due WHERE job_key IN (
+           SELECT j.key FROM em_scheduler.scheduler_job j JOIN unnest($1::text[], $2::int4[]) AS n (id, task_id)
            ON j.id = n.id AND j.task_id = n.task_id)",
         &[&ids, &tasks],
     )
     .await?;
     let removed = tx
         .rows(
-            "DELETE FROM scheduler_job j USING unnest($1::text[], $2::int4[]) AS n (id, task_id)
+            "DELETE FROM em_scheduler.scheduler_job j USING unnest($1::text[], $2::int4[]) AS n (id, task_id)
              WHERE j.id = n.id AND j.task_id = n.task_id RETURNING j.task_id, j.id, j.listed = 1",
             &[&ids, &tasks],
         )
@@ -124,7 +124,7 @@ fn rename(tx: &Tx<'_>, plans: &[(TaskId, SyncPlan)]) {
     let names: Vec<String> = renamed().map(|(_, name)| storable(name.clone())).collect();
     if !ids.is_empty() {
         tx.later(
-            "UPDATE scheduler_job j SET name = n.name FROM unnest($1::text[], $2::text[]) AS n (id, name)
+            "UPDATE em_scheduler.scheduler_job j SET name = n.name FROM unnest($1::text[], $2::text[]) AS n (id, name)
              WHERE j.id = n.id",
             vec![Box::new(ids), Box::new(names)],
         );
@@ -143,7 +143,7 @@ fn write_reports(tx: &Tx<'_>, plans: &[(TaskId, SyncPlan)]) {
     if !reported.is_empty() {
         let (tasks, definitions): (Vec<TaskId>, Vec<String>) = reported.into_iter().unzip();
         tx.later(
-            "INSERT INTO scheduler_reported (task_id, definition) SELECT * FROM unnest($1::int4[], $2::text[])
+            "INSERT INTO em_scheduler.scheduler_reported (task_id, definition) SELECT * FROM unnest($1::int4[], $2::text[])
              ON CONFLICT (task_id) DO UPDATE SET definition = excluded.definition",
             vec![Box::new(tasks), Box::new(definitions)],
         );
@@ -151,7 +151,7 @@ fn write_reports(tx: &Tx<'_>, plans: &[(TaskId, SyncPlan)]) {
     let well = chosen(plans, |plan| plan.forget_report);
     if !well.is_empty() {
         tx.later(
-            "DELETE FROM scheduler_reported WHERE task_id = ANY($1::int4[])",
+            "DELETE FROM em_scheduler.scheduler_reported WHERE task_id = ANY($1::int4[])",
             vec![Box::new(well)],
         );
     }
@@ -204,16 +204,16 @@ async fn sync_tasks(tx: &Tx<'_>, chosen: &str, params: Params<'_>) -> Result<Vec
         .together([
             (
                 "SELECT j.task_id, j.id, j.kind, j.definition, j.name, d.next_run_at, j.listed = 1
-                 FROM scheduler_job j LEFT JOIN scheduler_due d ON d.job_key = j.key
+                 FROM em_scheduler.scheduler_job j LEFT JOIN em_scheduler.scheduler_due d ON d.job_key = j.key
                  WHERE j.task_id = ANY($1::int4[]) ORDER BY j.key",
                 &[&ids],
             ),
             (
-                "SELECT task_id, definition FROM scheduler_reported WHERE task_id = ANY($1::int4[])",
+                "SELECT task_id, definition FROM em_scheduler.scheduler_reported WHERE task_id = ANY($1::int4[])",
                 &[&ids],
             ),
             (
-                "SELECT task_id, deleted_at FROM scheduler_deleted WHERE task_id = ANY($1::int4[])",
+                "SELECT task_id, deleted_at FROM em_scheduler.scheduler_deleted WHERE task_id = ANY($1::int4[])",
                 &[&ids],
             ),
         ])

@@ -38,7 +38,7 @@ pub(super) async fn publish(tx: &Tx<'_>, tasks: &[TaskId]) -> Result<Vec<TaskId>
         .together([
             (LOCK_FREE, &[&tasks]),
             (
-                "SELECT j.task_id, min(d.next_run_at) FROM scheduler_job j JOIN scheduler_due d ON d.job_key = j.key
+                "SELECT j.task_id, min(d.next_run_at) FROM em_scheduler.scheduler_job j JOIN em_scheduler.scheduler_due d ON d.job_key = j.key
                  WHERE j.task_id = ANY($1::int4[]) GROUP BY j.task_id",
                 &[&tasks],
             ),

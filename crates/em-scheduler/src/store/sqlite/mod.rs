@@ -263,6 +263,11 @@ impl Store for SqliteStore {
             .await
     }
 
+    /// The file is ours alone: nothing vanishes from it.
+    async fn restore_tables(&self) -> Result<bool> {
+        Ok(false)
+    }
+
     async fn paused(&self) -> Result<bool> {
         self.read(|connection| Ok(state(connection, PAUSED)? != 0)).await
     }
