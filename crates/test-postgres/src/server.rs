@@ -131,7 +131,7 @@ impl Server {
         let own = [
             "listen_addresses=127.0.0.1",
             "unix_socket_directories=",
-            "max_connections=200",
+            "max_connections=400",
         ];
         let settings = [port.as_str(), "timezone=Asia/Kathmandu"].into_iter().chain(own);
         for setting in settings.chain(NOT_DURABLE.into_iter().filter(|_| !self.durable)) {

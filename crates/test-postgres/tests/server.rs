@@ -13,7 +13,7 @@ fn settings_are_those_promised() {
     let server = Server::start().expect("server");
     let show = |name: &str| server.run_sql("postgres", &format!("SHOW {name}")).expect("show");
     assert_eq!(show("timezone"), "Asia/Kathmandu");
-    assert_eq!(show("max_connections"), "200");
+    assert_eq!(show("max_connections"), "400");
     assert_eq!(show("listen_addresses"), "127.0.0.1");
     for durability in ["fsync", "synchronous_commit", "full_page_writes"] {
         assert_eq!(show(durability), "off", "{durability}");
