@@ -6,12 +6,13 @@ use std::net::{SocketAddr, TcpStream};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use bench::clock;
+use bench::clock::{self, Stopwatch};
 
 use crate::checker::{Change, Verb};
 
-/// Longer than any call takes that does not wait for a runner that hangs.
-const PATIENCE: Duration = Duration::from_secs(40);
+/// Longer than any call takes that does not wait for a runner that hangs, and than any process is stopped: a call must
+/// not take effect when it has been given up.
+const PATIENCE: Duration = Duration::from_secs(90);
 
 /// One GET; status and body, or nothing where the answer was not whole.
 pub fn get(address: SocketAddr, path: &str) -> Option<(u16, String)> {
@@ -23,11 +24,12 @@ pub fn get(address: SocketAddr, path: &str) -> Option<(u16, String)> {
     stream.read_to_string(&mut answer).ok()?;
     let (head, body) = answer.split_once("\r\n\r\n")?;
     let status = head.split(' ').nth(1)?.parse().ok()?;
-    // A body cut short is no acknowledgement.
+    // A body cut short is no acknowledgement. A long list is sent in chunks, of which the last is empty.
     let whole = head.lines().any(|line| {
-        line.to_ascii_lowercase()
-            .strip_prefix("content-length:")
+        let line = line.to_ascii_lowercase();
+        line.strip_prefix("content-length:")
             .is_some_and(|length| length.trim().parse() == Ok(body.len()))
+            || (line == "transfer-encoding: chunked" && body.ends_with("\r\n0\r\n\r\n"))
     });
     whole.then(|| (status, body.to_owned()))
 }
@@ -36,12 +38,28 @@ pub fn get(address: SocketAddr, path: &str) -> Option<(u16, String)> {
 #[derive(Debug, Default)]
 pub struct Ledger(Mutex<Vec<Change>>);
 
+/// How a call went.
+#[derive(Debug, Clone, Copy)]
+pub struct Answer {
+    /// None where there was no whole answer.
+    pub status: Option<u16>,
+    /// 200, and the body says so, too.
+    pub succeeded: bool,
+    pub seconds: f64,
+}
+
 impl Ledger {
-    /// Makes a call and notes it, before it begins and when it was acknowledged. Answers whether it was.
-    pub fn call(&self, address: SocketAddr, (verb, task): (Verb, i32)) -> bool {
+    /// Makes a call and notes it, before it begins and when it is over. Answers whether it was acknowledged.
+    pub fn call(&self, address: SocketAddr, what: (Verb, i32)) -> bool {
+        self.ask(address, what).succeeded
+    }
+
+    /// The same, and tells more of the answer.
+    pub fn ask(&self, address: SocketAddr, (verb, task): (Verb, i32)) -> Answer {
         let path = match verb {
             Verb::Add => format!("/api/add/{task}"),
             Verb::Delete => format!("/api/delete/{task}"),
+            Verb::DeleteAll => "/api/delete".into(),
             Verb::Delay => format!("/api/run/{task}/delay/0"),
             Verb::Run => format!("/api/run/{task}"),
             Verb::Pause => "/api/pause".into(),
@@ -54,17 +72,27 @@ impl Ledger {
                 task,
                 asked: clock::now(),
                 acknowledged: None,
+                over: i64::MAX,
+                status: None,
+                port: address.port(),
             });
             changes.len() - 1
         };
+        let watch = Stopwatch::start();
         let answer = get(address, &path);
+        let over = clock::now();
+        let status = answer.as_ref().map(|(status, _)| *status);
         let succeeded =
             answer.is_some_and(|(status, body)| status == 200 && body.contains("\"message\":\"Scheduler: "));
-        if succeeded {
-            let mut changes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            changes[place].acknowledged = Some(clock::now());
+        let mut changes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let change = &mut changes[place];
+        (change.over, change.status) = (over, status);
+        change.acknowledged = succeeded.then_some(over);
+        Answer {
+            status,
+            succeeded,
+            seconds: watch.seconds(),
         }
-        succeeded
     }
 
     /// What was asked so far.

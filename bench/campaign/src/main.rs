@@ -9,6 +9,7 @@
 //! left, `checker` judges it. A part that finds a violation leaves its folder, and the program ends with 1.
 
 mod api;
+mod arrival;
 mod checker;
 mod children;
 mod dice;
@@ -18,6 +19,7 @@ mod records;
 mod runner;
 mod schedules;
 mod site;
+mod tls;
 mod world;
 
 use std::fs;

@@ -1,7 +1,10 @@
 //! What a service left, read from its database into the checker's form.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
+use anyhow::Context;
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
 use triggers::{Kind, UtcMicros, Zone};
 
 use crate::checker::{Event, History, Job, Run, Schedule};
@@ -18,25 +21,27 @@ impl Site {
     /// The database cannot be read, or holds something that no service writes.
     pub fn history(&self, horizon: i64) -> anyhow::Result<History> {
         let (jobs, runs) = (self.jobs()?, self.runs()?);
+        let one_offs: HashMap<i32, &String> = jobs
+            .iter()
+            .filter(|(_, job)| job.kind == "one_off")
+            .map(|(id, job)| (job.task, id))
+            .collect();
+        let mut first_runs: HashMap<&str, i64> = HashMap::new();
+        for run in &runs {
+            let first = first_runs.entry(&run.job).or_insert(i64::MAX);
+            *first = run.since().min(*first);
+        }
         let mut schedules = Vec::new();
         for planned in &self.planned {
             let mut planned = planned.clone();
             if planned.job.ends_with(ONE_OFF) {
-                let of_task = |job: &&Job| job.task == planned.task && job.kind == "one_off";
-                let id = jobs
-                    .iter()
-                    .find(|(_, job)| of_task(job))
-                    .map(|(id, _)| id.clone());
                 // Where there is none, the checker will miss its run by the name that says so.
+                let id = one_offs.get(&planned.task).map(|id| (*id).clone());
                 planned.job = id.unwrap_or(planned.job);
             }
             let job = jobs.get(&planned.job);
-            let first = runs
-                .iter()
-                .filter(|run| run.job == planned.job)
-                .map(Run::since)
-                .chain(job.and_then(|job| job.next))
-                .min();
+            let first = first_runs.get(planned.job.as_str()).copied();
+            let first = first.into_iter().chain(job.and_then(|job| job.next)).min();
             schedules.push(schedule(&planned, (job.map_or(0, |job| job.created), first))?);
         }
         Ok(History {
@@ -55,6 +60,7 @@ impl Site {
             grace: self.grace,
             one_clock: self.one_clock,
             restored: self.restored,
+            strictness: self.strictness.clone(),
         })
     }
 
@@ -127,11 +133,13 @@ impl Site {
     fn events(&self) -> anyhow::Result<Vec<Event>> {
         let rows = self
             .database
-            .rows::<2>("SELECT task_id, message FROM task_log ORDER BY id")?;
+            .rows::<3>("SELECT task_id, status_date, message FROM task_log ORDER BY id")?;
         rows.into_iter()
-            .map(|[task, message]| {
+            .map(|[task, at, message]| {
+                let at: DateTime = at.parse().with_context(|| format!("the time of {message:?}"))?;
                 Ok(Event {
                     task: task.parse()?,
+                    at: TimeZone::UTC.to_timestamp(at)?.as_microsecond(),
                     message,
                 })
             })

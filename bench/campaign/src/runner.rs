@@ -1,4 +1,5 @@
-//! The recording runner: notes every request before it answers, and answers well or with any fault a runner can have.
+//! The recording runner: notes every request before it answers, and answers well or with any fault a runner can have. It
+//! speaks HTTP, or HTTPS with as slow a handshake as it is told.
 //!
 //! One thread with a runtime of its own. What it noted outlives every process of the service.
 
@@ -12,11 +13,14 @@ use anyhow::Context;
 use bench::clock;
 use bench::request::{self, Head};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::sync::oneshot;
+use tokio_rustls::TlsAcceptor;
 
+use crate::arrival::{self, Arrivals, Wire};
 use crate::checker::{Answered, Receipt};
 use crate::dice::Dice;
+use crate::tls::Identity;
 
 /// Longer than the service waits for an answer.
 const HANGS: Duration = Duration::from_secs(35);
@@ -34,6 +38,8 @@ pub struct Manners {
     pub faults: Vec<Fault>,
     /// Requests for these tasks are never answered.
     pub hangs_for: Range<u32>,
+    /// Microseconds until it begins a TLS handshake; none: it speaks plain HTTP. Which of the two is settled at its start.
+    pub handshake: Option<Range<u64>>,
 }
 
 impl Default for Manners {
@@ -43,6 +49,7 @@ impl Default for Manners {
             faulty: 0,
             faults: Fault::ALL.to_vec(),
             hangs_for: 0..0,
+            handshake: None,
         }
     }
 }
@@ -88,11 +95,12 @@ impl Fault {
     }
 }
 
-#[derive(Debug)]
 struct Shared {
     receipts: Mutex<Vec<Receipt>>,
     manners: Mutex<Manners>,
     dice: Mutex<Dice>,
+    /// Where it speaks TLS.
+    acceptor: Option<TlsAcceptor>,
     refusing: AtomicBool,
     /// Requests being served, and the most there ever were.
     served: AtomicUsize,
@@ -103,6 +111,8 @@ struct Shared {
 pub struct Runner {
     address: SocketAddr,
     shared: Arc<Shared>,
+    /// See [`Runner::authority`].
+    authority: Option<String>,
     _end: oneshot::Sender<()>,
 }
 
@@ -116,11 +126,15 @@ impl Runner {
             .enable_all()
             .build()?;
         let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0"))?;
+        arrival::stamp(&listener)?;
         let address = listener.local_addr()?;
+        let identity = manners.handshake.as_ref().map(|_| Identity::new()).transpose()?;
+        let (acceptor, authority) = identity.map(|own| (own.acceptor, own.authority)).unzip();
         let shared = Arc::new(Shared {
             receipts: Mutex::default(),
             manners: Mutex::new(manners),
             dice: Mutex::new(dice),
+            acceptor,
             refusing: AtomicBool::new(false),
             served: AtomicUsize::new(0),
             most: AtomicUsize::new(0),
@@ -141,13 +155,20 @@ impl Runner {
         Ok(Self {
             address,
             shared,
+            authority,
             _end: end,
         })
     }
 
     /// The setting `runner-host` that names it.
     pub fn url(&self) -> String {
-        format!("http://{}/api", self.address)
+        let scheme = if self.authority.is_some() { "https" } else { "http" };
+        format!("{scheme}://{}/api", self.address)
+    }
+
+    /// The certificate by which it is to be trusted, in PEM, where it speaks TLS.
+    pub fn authority(&self) -> Option<&str> {
+        self.authority.as_deref()
     }
 
     /// What it noted so far.
@@ -188,7 +209,8 @@ async fn listen(listener: TcpListener, address: SocketAddr, shared: &Arc<Shared>
             socket = None;
         } else if socket.is_none() {
             // Somebody's outgoing connection may sit on the port for a moment.
-            socket = TcpListener::bind(address).await.ok();
+            let bound = TcpListener::bind(address).await.ok();
+            socket = bound.filter(|listener| arrival::stamp(listener).is_ok());
         }
         let look = || tokio::time::sleep(Duration::from_millis(20));
         match &socket {
@@ -196,7 +218,7 @@ async fn listen(listener: TcpListener, address: SocketAddr, shared: &Arc<Shared>
             Some(listener) => tokio::select! {
                 accepted = listener.accept() => match accepted {
                     Ok((stream, _)) => {
-                        tokio::spawn(serve(stream, Arc::clone(shared)));
+                        tokio::spawn(take(Arrivals::new(stream), Arc::clone(shared)));
                     }
                     // Out of descriptors, most likely: those who wait in the backlog are taken a moment later.
                     Err(_) => look().await,
@@ -207,16 +229,32 @@ async fn listen(listener: TcpListener, address: SocketAddr, shared: &Arc<Shared>
     }
 }
 
-async fn serve(mut stream: TcpStream, shared: Arc<Shared>) {
-    // A refusal to switch the delay off costs time, not correctness.
-    let _ = stream.set_nodelay(true);
+/// Takes a connection: after the handshake, where it speaks TLS.
+async fn take(stream: Arrivals, shared: Arc<Shared>) {
+    let Some(acceptor) = &shared.acceptor else {
+        return serve(stream, shared).await;
+    };
+    let waits = {
+        let waits = locked(&shared.manners).handshake.clone().unwrap_or(0..1);
+        waits.start + locked(&shared.dice).below(waits.end - waits.start)
+    };
+    tokio::time::sleep(Duration::from_micros(waits)).await;
+    // One that has gone meanwhile has sent nothing.
+    if let Ok(stream) = acceptor.accept(stream).await {
+        serve(stream, shared).await;
+    }
+}
+
+async fn serve(mut stream: impl Wire, shared: Arc<Shared>) {
     let mut buffer = Vec::with_capacity(1024);
+    let mut first = None;
     loop {
         match stream.read_buf(&mut buffer).await {
             Ok(0) | Err(_) => return,
             Ok(_) => {}
         }
         let at = clock::now();
+        first.get_or_insert(stream.arrived());
         loop {
             let request = match request::read(&buffer) {
                 Head::Partial => break,
@@ -226,6 +264,7 @@ async fn serve(mut stream: TcpStream, shared: Arc<Shared>) {
             let (thinks, fault) = plan(&shared, request.task);
             let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
             locked(&shared.receipts).push(Receipt {
+                left: first.unwrap_or(at),
                 at,
                 path: request.path.to_owned(),
                 task: i32::try_from(request.task).unwrap_or(0),
@@ -237,6 +276,8 @@ async fn serve(mut stream: TcpStream, shared: Arc<Shared>) {
             });
             let length = request.length;
             buffer.drain(..length);
+            // What follows in the same piece came with it.
+            first = (!buffer.is_empty()).then(|| stream.arrived());
             let served = shared.served.fetch_add(1, Ordering::Relaxed) + 1;
             shared.most.fetch_max(served, Ordering::Relaxed);
             tokio::time::sleep(Duration::from_micros(thinks)).await;
@@ -263,7 +304,7 @@ fn plan(shared: &Shared, task: u32) -> (u64, Option<Fault>) {
 }
 
 /// Answers; says whether the connection may be used again.
-async fn answer(stream: &mut TcpStream, fault: Option<Fault>) -> bool {
+async fn answer(stream: &mut impl Wire, fault: Option<Fault>) -> bool {
     let whole: &[u8] = match fault {
         None => b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}",
         Some(Fault::Redirect) => b"HTTP/1.1 302 Found\r\nlocation: /elsewhere\r\ncontent-length: 0\r\n\r\n",
@@ -280,10 +321,7 @@ async fn answer(stream: &mut TcpStream, fault: Option<Fault>) -> bool {
         Some(Fault::Garbage | Fault::Close) => {}
         Some(Fault::Hang) => left_alone(stream, HANGS).await,
         Some(Fault::Drip) => drip(stream).await,
-        Some(Fault::Reset) => {
-            // Without lingering the end is a reset.
-            let _ = stream.set_zero_linger();
-        }
+        Some(Fault::Reset) => stream.end_with_reset(),
         Some(Fault::Huge) => {
             let piece = [b'x'; 8192];
             for _ in 0..HUGE / piece.len() {
@@ -297,13 +335,13 @@ async fn answer(stream: &mut TcpStream, fault: Option<Fault>) -> bool {
 }
 
 /// Waits until the other side goes, or so long.
-async fn left_alone(stream: &mut TcpStream, limit: Duration) {
+async fn left_alone(stream: &mut impl Wire, limit: Duration) {
     let mut byte = [0; 1];
     // Either end is one.
     let _ = tokio::time::timeout(limit, stream.read(&mut byte)).await;
 }
 
-async fn drip(stream: &mut TcpStream) {
+async fn drip(stream: &mut impl Wire) {
     for byte in b"HTTP/1.1 200 OK\r\ncontent-length: 100000\r\n\r\n"
         .iter()
         .cycle()

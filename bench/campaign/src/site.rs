@@ -12,7 +12,7 @@ use bench::service::{Launch, Service};
 use rustix::process::Signal;
 
 use crate::api::Ledger;
-use crate::checker::{self, Delivery, Figures, History, Violation};
+use crate::checker::{self, Delivery, Figures, History, Strictness, Violation};
 use crate::children;
 use crate::runner::Runner;
 use crate::schedules::{Planned, SECOND};
@@ -42,6 +42,7 @@ pub struct Site {
     pub one_clock: bool,
     /// See [`History`].
     pub restored: bool,
+    pub strictness: Strictness,
 }
 
 /// What came of a site.

@@ -9,7 +9,7 @@ use bench::rows::{Results, Row};
 use test_postgres::Server;
 
 use crate::api::Ledger;
-use crate::checker::{Delivery, Figures};
+use crate::checker::{Delivery, Figures, Strictness};
 use crate::dice::Dice;
 use crate::runner::{Manners, Runner};
 use crate::schedules::Schedules;
@@ -135,9 +135,16 @@ impl World {
 pub fn site_on(database: Database, (plan, folder): (Plan<'_>, PathBuf)) -> anyhow::Result<Site> {
     database.migrate(plan.binary)?;
     database.fill(&plan.schedules.filling())?;
+    let runner = Runner::start(plan.manners, plan.dice)?;
+    let mut environment = Vec::new();
+    if let Some(authority) = runner.authority() {
+        let path = folder.join("authority.pem");
+        fs::write(&path, authority)?;
+        environment.push(("SSL_CERT_FILE".to_owned(), path.display().to_string()));
+    }
     Ok(Site {
         database,
-        runner: Runner::start(plan.manners, plan.dice)?,
+        runner,
         ledger: Ledger::default(),
         planned: plan.schedules.planned(),
         folder,
@@ -145,8 +152,9 @@ pub fn site_on(database: Database, (plan, folder): (Plan<'_>, PathBuf)) -> anyho
         delivery: plan.delivery,
         grace: GRACE,
         arguments: Vec::new(),
-        environment: Vec::new(),
+        environment,
         one_clock: true,
         restored: false,
+        strictness: Strictness::default(),
     })
 }

@@ -1,21 +1,20 @@
-//! I6: what the API acknowledged survives. A call without an answer may have taken effect or not.
+//! I6: what the API acknowledged survives. A call without an answer may have taken effect or not. (That nothing leaves
+//! after an acknowledged pause or deletion is held by `silence`.)
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use super::history::{History, instant};
+use super::history::History;
 use super::{Found, Invariant};
-
-/// A request whose first byte left before the call was answered may reach the runner so much later, in microseconds:
-/// the machine is busy, and the runner notes the time when it has read the whole head.
-const ON_ITS_WAY: i64 = 1_000_000;
 
 /// What was asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub enum Verb {
     Add,
     Delete,
+    /// The jobs of all tasks. A part that asks for it adds them again.
+    DeleteAll,
     /// One run, as soon as possible, through the queue.
     Delay,
     /// One run, now.
@@ -34,6 +33,12 @@ pub struct Change {
     pub asked: i64,
     /// When its success had come; none: no answer, or an error.
     pub acknowledged: Option<i64>,
+    /// When it was over, either way.
+    pub over: i64,
+    /// The status it was answered with.
+    pub status: Option<u16>,
+    /// The port of the process that was asked.
+    pub port: u16,
 }
 
 pub fn check(history: &History, found: &mut Found) {
@@ -42,6 +47,7 @@ pub fn check(history: &History, found: &mut Found) {
     for change in &history.changes {
         match change.verb {
             Verb::Pause | Verb::Resume => switches.push(change),
+            Verb::DeleteAll => {}
             _ => by_task.entry(change.task).or_default().push(change),
         }
     }
@@ -49,10 +55,8 @@ pub fn check(history: &History, found: &mut Found) {
         let what = format!("paused is {} after {:?}", history.paused, switches.last());
         found.add(Invariant::I6, what);
     }
-    silence((history, None), &switches, (Verb::Pause, Verb::Resume), found);
     for (task, changes) in by_task {
         jobs(history, task, &changes, found);
-        silence((history, Some(task)), &changes, (Verb::Delete, Verb::Add), found);
         runs(history, (task, "delayed", Verb::Delay), &changes, found);
         runs(history, (task, "manual", Verb::Run), &changes, found);
     }
@@ -89,39 +93,6 @@ fn jobs(history: &History, task: i32, changes: &[&Change], found: &mut Found) {
             if there { "a" } else { "no" }
         );
         found.add(Invariant::I6, what);
-    }
-}
-
-/// After `off` was acknowledged no request leaves until `on` is asked for.
-fn silence(
-    (history, task): (&History, Option<i32>),
-    changes: &[&Change],
-    (off, on): (Verb, Verb),
-    found: &mut Found,
-) {
-    for (place, change) in changes.iter().enumerate() {
-        let Some(from) = change.acknowledged.filter(|_| change.verb == off) else {
-            continue;
-        };
-        let until = changes[place + 1..]
-            .iter()
-            .find(|change| change.verb == on || matches!(change.verb, Verb::Delay | Verb::Run))
-            .map_or(i64::MAX, |change| change.asked);
-        let late = history.receipts.iter().find(|receipt| {
-            task.is_none_or(|task| receipt.task == task)
-                && !receipt.job.contains("-run-")
-                && receipt.at > from.saturating_add(ON_ITS_WAY)
-                && receipt.at < until
-        });
-        if let Some(receipt) = late {
-            let what = format!(
-                "{} came at {}, though {off:?} was acknowledged at {}",
-                receipt.key,
-                instant(receipt.at),
-                instant(from)
-            );
-            found.add(Invariant::I6, what);
-        }
     }
 }
 

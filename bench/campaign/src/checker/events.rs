@@ -1,8 +1,10 @@
-//! I7: the task's log tells of each transition once. A crash between a change and its event would show here.
+//! I7: the task's log tells of each transition once, and in their order. A crash between a change and its event would
+//! show here.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::history::{History, Run};
+use super::changes::Verb;
+use super::history::{Event, History, Run, instant};
 use super::{Found, Invariant};
 
 /// Beginnings of messages that tell of a run, with the states they tell of.
@@ -13,6 +15,9 @@ const ENDINGS: [(&str, &str); 5] = [
     ("Job missed. Scheduled for: ", "missed"),
     ("Job skipped. Scheduled for: ", "skipped"),
 ];
+
+/// Two processes that write about one task at the same time may come to it in either order, in microseconds.
+const AT_ONCE: i64 = 2_000_000;
 
 type Counts = BTreeMap<(i32, String), i64>;
 
@@ -42,6 +47,80 @@ pub fn check(history: &History, found: &mut Found) {
             found.add(Invariant::I7, text);
         }
     }
+    order(history, found);
+    if history.strictness.every_event {
+        additions(history, &told, found);
+    }
+}
+
+/// No run ends in the log before it was submitted there; and where every event is judged, none tells of an earlier time
+/// than the one before it.
+fn order(history: &History, found: &mut Found) {
+    let mut by_task: BTreeMap<i32, (i64, i64)> = BTreeMap::new();
+    let there = |event: &&Event| !history.strictness.gone.contains(&event.task);
+    for event in history.events.iter().filter(there) {
+        let Some(submitted) = submits(event) else {
+            continue;
+        };
+        let (open, last) = by_task.entry(event.task).or_insert((0, i64::MIN));
+        *open += submitted;
+        if *open < 0 {
+            let text = format!(
+                "task {}: {:?} comes before what it ends",
+                event.task, event.message
+            );
+            found.add(Invariant::I7, text);
+            *open = 0;
+        }
+        if history.strictness.every_event && event.at < last.saturating_sub(AT_ONCE) {
+            let text = format!(
+                "task {}: {:?} of {} comes after an event of {}",
+                event.task,
+                event.message,
+                instant(event.at),
+                instant(*last)
+            );
+            found.add(Invariant::I7, text);
+        }
+        *last = event.at.max(*last);
+    }
+}
+
+/// 1 where a run is submitted, -1 where one ends that must have been.
+fn submits(event: &Event) -> Option<i64> {
+    match event.message.as_str() {
+        "Job submitted." => Some(1),
+        message if ENDINGS[..3].iter().any(|(start, _)| message.starts_with(start)) => Some(-1),
+        _ => None,
+    }
+}
+
+/// A task that is added by hand is told so each time that was acknowledged, beside the first time.
+fn additions(history: &History, told: &Counts, found: &mut Found) {
+    let adds = |verb| matches!(verb, Verb::Add | Verb::Delay);
+    let tasks: BTreeSet<i32> = history
+        .changes
+        .iter()
+        .filter(|change| adds(change.verb) && !history.strictness.gone.contains(&change.task))
+        .map(|change| change.task)
+        .collect();
+    for task in tasks {
+        let of_task = || {
+            history
+                .changes
+                .iter()
+                .filter(move |change| change.task == task && adds(change.verb))
+        };
+        let asked = of_task().count() as i64;
+        let acknowledged = of_task().filter(|change| change.acknowledged.is_some()).count() as i64;
+        let told = told.get(&(task, "added".to_owned())).copied().unwrap_or(0);
+        if !(1 + acknowledged..=1 + asked).contains(&told) {
+            let text = format!(
+                "task {task}: {told} events of \"added\" after the first time and {asked} calls, {acknowledged} acknowledged"
+            );
+            found.add(Invariant::I7, text);
+        }
+    }
 }
 
 /// Jobs that nobody adds or deletes by hand are added once, and removed once if they have ended.
@@ -61,8 +140,11 @@ fn schedules(history: &History, expected: &mut Counts) {
     }
 }
 
-/// Additions and removals are judged only for tasks that no call of the API changes.
+/// Additions and removals are judged only for tasks that no call of the API changes, and nothing for those that are gone.
 fn is_judged(history: &History, (task, what): &(i32, String)) -> bool {
+    if history.strictness.gone.contains(task) {
+        return false;
+    }
     !matches!(what.as_str(), "added" | "removed")
         || history
             .schedules

@@ -1,11 +1,12 @@
 //! What is judged: the schedules, every row the service left, every request the runner saw, every call of the API.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 use triggers::Trigger;
 
 use super::changes::Change;
+use super::punctual::Punctual;
 
 /// The delivery mode the service ran with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -93,7 +94,9 @@ pub enum Answered {
 /// A request that the runner saw.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Receipt {
-    /// When, by the machine's clock.
+    /// When its first byte arrived, by the kernel: some ten microseconds after it had left.
+    pub left: i64,
+    /// When it was read whole.
     pub at: i64,
     pub path: String,
     pub task: i32,
@@ -108,6 +111,8 @@ pub struct Receipt {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Event {
     pub task: i32,
+    /// The time it tells, in microseconds.
+    pub at: i64,
     pub message: String,
 }
 
@@ -142,6 +147,34 @@ pub struct History {
     /// The database was put back to an older copy: requests may be known of which the rows are gone, and runs may be
     /// decided a second time, with the same key.
     pub restored: bool,
+    pub strictness: Strictness,
+}
+
+/// What is judged more strictly than everywhere, by parts whose faults allow it, and what is not judged at all.
+#[derive(Debug, Clone)]
+pub struct Strictness {
+    /// How late a decision may be, where a process was well all the time.
+    pub punctual: Option<Punctual>,
+    /// A request that left before a call had its answer may be noted so much later, in microseconds.
+    pub carried: i64,
+    /// Events tell of what happened in its order, and of each addition that the API acknowledged.
+    pub every_event: bool,
+    /// Tasks that were deleted, and their logs with them.
+    pub gone: BTreeSet<i32>,
+}
+
+/// The machine is busy, and a process may be stopped between its look at the gate and its first byte.
+const CARRIED: i64 = 1_000_000;
+
+impl Default for Strictness {
+    fn default() -> Self {
+        Self {
+            punctual: None,
+            carried: CARRIED,
+            every_event: false,
+            gone: BTreeSet::new(),
+        }
+    }
 }
 
 impl History {

@@ -1,8 +1,8 @@
 //! The checker: a history in, what it violates out. Pure; in the manner of Jepsen's test of Chronos, with the due times worked
 //! out from the schedules and not from what the service stored.
 //!
-//! `coverage` holds I1 and I2, `receipts` I3 and I5, `events` I7, `changes` I6, `owners` I4. That the backlog drains
-//! (I8) is timed by whoever waits for it.
+//! `coverage` holds I1 and I2, `receipts` I3 and I5, `events` I7, `changes` and `silence` I6, `owners` I4, `punctual` I8 while a
+//! process is well. That the backlog drains (I8) is timed by whoever waits for it.
 
 mod changes;
 mod coverage;
@@ -10,7 +10,9 @@ mod events;
 mod figures;
 mod history;
 mod owners;
+mod punctual;
 mod receipts;
+mod silence;
 #[cfg(test)]
 mod tests;
 
@@ -18,8 +20,10 @@ use std::fmt;
 
 pub use changes::{Change, Verb};
 pub use figures::Figures;
-pub use history::{Answered, Delivery, Event, History, Job, Receipt, Run, Schedule};
+pub use history::{Answered, Delivery, Event, History, Job, Receipt, Run, Schedule, Strictness};
 pub use owners::compare;
+pub use punctual::{Punctual, latest_decision};
+pub use silence::{broken as broken_silences, raced};
 
 /// What must hold (docs/invariants.md).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -83,5 +87,7 @@ pub fn check(history: &History) -> Vec<Violation> {
     receipts::check(history, &mut found);
     events::check(history, &mut found);
     changes::check(history, &mut found);
+    silence::check(history, &mut found);
+    punctual::check(history, &mut found);
     found.0
 }

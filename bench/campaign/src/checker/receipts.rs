@@ -12,11 +12,11 @@ pub fn check(history: &History, found: &mut Found) {
         let run = (receipt.job.as_str(), receipt.scheduled_for);
         receipts.entry(run).or_default().push(receipt);
         runs_of_key.entry(&receipt.key).or_default().insert(run);
-        if history.one_clock && receipt.at < receipt.scheduled_for {
+        if history.one_clock && receipt.left < receipt.scheduled_for {
             let what = format!(
                 "{} came {} µs before {}",
                 receipt.key,
-                receipt.scheduled_for - receipt.at,
+                receipt.scheduled_for - receipt.left,
                 instant(receipt.scheduled_for)
             );
             found.add(Invariant::I5, what);

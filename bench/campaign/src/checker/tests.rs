@@ -1,5 +1,7 @@
 //! A check that cannot fail is worth nothing: each kind of damage is done to a sound history, and must be named.
 
+mod pairs;
+
 use std::collections::BTreeMap;
 
 use triggers::{Interval, Trigger, UtcMicros};
@@ -36,7 +38,8 @@ fn run(seconds: i64, state: &str) -> Run {
 
 fn receipt(seconds: i64, attempt: u32) -> Receipt {
     Receipt {
-        at: at(seconds) + 2_000,
+        left: at(seconds) + 2_000,
+        at: at(seconds) + 2_500,
         path: "/api/7".into(),
         task: 7,
         key: format!("{JOB}@{}", UtcMicros::new(at(seconds))),
@@ -50,6 +53,7 @@ fn receipt(seconds: i64, attempt: u32) -> Receipt {
 fn event(message: &str) -> Event {
     Event {
         task: 7,
+        at: START,
         message: message.into(),
     }
 }
@@ -100,6 +104,7 @@ fn sound() -> History {
         grace: 30 * SECOND,
         one_clock: true,
         restored: false,
+        strictness: Strictness::default(),
     }
 }
 
@@ -248,7 +253,7 @@ fn a_request_that_does_not_fit_its_run_is_named() {
 #[test]
 fn an_early_request_and_an_early_decision_are_named() {
     names(Invariant::I5, "came 1 µs before", |history| {
-        history.receipts[0].at = START - 1;
+        history.receipts[0].left = START - 1;
     });
     names(Invariant::I5, "decided before its time", |history| {
         history.runs[0].decided_at = START - 1;
@@ -279,6 +284,9 @@ fn change(verb: Verb, task: i32, (asked, acknowledged): (i64, bool)) -> Change {
         task,
         asked: at(asked),
         acknowledged: acknowledged.then(|| at(asked) + 1_000),
+        over: at(asked) + 1_000,
+        status: None,
+        port: 1,
     }
 }
 
@@ -303,11 +311,11 @@ fn an_acknowledged_change_that_is_gone_is_named() {
 
 #[test]
 fn a_request_after_an_acknowledged_pause_or_delete_is_named() {
-    names(Invariant::I6, "though Pause was acknowledged", |history| {
+    names(Invariant::I6, "after Pause was acknowledged", |history| {
         history.changes.push(change(Verb::Pause, 0, (20, true)));
         history.changes.push(change(Verb::Resume, 0, (35, true)));
     });
-    names(Invariant::I6, "though Delete was acknowledged", |history| {
+    names(Invariant::I6, "after Delete was acknowledged", |history| {
         history.changes.push(change(Verb::Delete, 7, (20, true)));
         history.changes.push(change(Verb::Add, 7, (35, true)));
     });

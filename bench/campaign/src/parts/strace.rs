@@ -17,7 +17,7 @@ use bench::service::Service;
 use test_postgres::Server;
 
 use crate::api::Ledger;
-use crate::checker::{Delivery, Figures, Invariant, Violation};
+use crate::checker::{Delivery, Figures, Invariant, Strictness, Violation};
 use crate::runner::{Manners, Runner};
 use crate::schedules::{SECOND, Schedules, Timing, whole_second};
 use crate::site::{self, Site};
@@ -183,6 +183,7 @@ impl Copied {
             environment: Vec::new(),
             one_clock: true,
             restored: false,
+            strictness: Strictness::default(),
         };
         Ok(Self { site })
     }
