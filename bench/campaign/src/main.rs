@@ -10,14 +10,18 @@
 
 mod api;
 mod arrival;
+mod backends;
 mod checker;
 mod children;
 mod dice;
+mod forwarder;
 mod mount;
+mod pair;
 mod parts;
 mod records;
 mod runner;
 mod schedules;
+mod session;
 mod site;
 mod tls;
 mod world;

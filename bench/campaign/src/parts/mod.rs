@@ -3,6 +3,7 @@
 mod clock;
 mod disk;
 mod downtime;
+mod frozen;
 mod hung;
 mod instances;
 mod kill;
@@ -30,6 +31,8 @@ pub enum Part {
     Postgres,
     /// A process stopped for longer than its lease, and another that takes over.
     Zombie,
+    /// A process stopped, cut off or gone with its host in the middle of its transactions, beside one that is well.
+    Frozen,
     /// A full disk, a read-only one.
     Disk,
     /// Further processes on the same database.
@@ -51,11 +54,12 @@ pub enum Part {
 type Runs = fn(&mut World) -> anyhow::Result<()>;
 
 /// Each part, and whether it needs crash points.
-const PARTS: [(Part, bool, Runs); 12] = [
+const PARTS: [(Part, bool, Runs); 13] = [
     (Part::Kill, true, kill::run),
     (Part::Strace, true, strace::run),
     (Part::Postgres, false, postgres::run),
     (Part::Zombie, false, zombie::run),
+    (Part::Frozen, false, frozen::run),
     (Part::Disk, false, disk::run),
     (Part::Instances, false, instances::run),
     (Part::Restore, false, restore::run),
