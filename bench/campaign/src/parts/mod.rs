@@ -9,6 +9,7 @@ mod instances;
 mod kill;
 mod poison;
 mod postgres;
+mod races;
 mod restore;
 mod soak;
 mod strace;
@@ -33,6 +34,8 @@ pub enum Part {
     Zombie,
     /// A process stopped, cut off or gone with its host in the middle of its transactions, beside one that is well.
     Frozen,
+    /// Pauses and deletions answered by one process, against what another is about to send.
+    Races,
     /// A full disk, a read-only one.
     Disk,
     /// Further processes on the same database.
@@ -54,12 +57,13 @@ pub enum Part {
 type Runs = fn(&mut World) -> anyhow::Result<()>;
 
 /// Each part, and whether it needs crash points.
-const PARTS: [(Part, bool, Runs); 13] = [
+const PARTS: [(Part, bool, Runs); 14] = [
     (Part::Kill, true, kill::run),
     (Part::Strace, true, strace::run),
     (Part::Postgres, false, postgres::run),
     (Part::Zombie, false, zombie::run),
     (Part::Frozen, false, frozen::run),
+    (Part::Races, false, races::run),
     (Part::Disk, false, disk::run),
     (Part::Instances, false, instances::run),
     (Part::Restore, false, restore::run),
