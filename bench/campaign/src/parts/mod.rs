@@ -7,6 +7,7 @@ mod frozen;
 mod hung;
 mod instances;
 mod kill;
+mod locked;
 mod poison;
 mod postgres;
 mod races;
@@ -36,6 +37,8 @@ pub enum Part {
     Frozen,
     /// Pauses and deletions answered by one process, against what another is about to send.
     Races,
+    /// Rows of em_web's tasks that another session holds, deletes, or gives back.
+    Locked,
     /// A full disk, a read-only one.
     Disk,
     /// Further processes on the same database.
@@ -57,13 +60,14 @@ pub enum Part {
 type Runs = fn(&mut World) -> anyhow::Result<()>;
 
 /// Each part, and whether it needs crash points.
-const PARTS: [(Part, bool, Runs); 14] = [
+const PARTS: [(Part, bool, Runs); 15] = [
     (Part::Kill, true, kill::run),
     (Part::Strace, true, strace::run),
     (Part::Postgres, false, postgres::run),
     (Part::Zombie, false, zombie::run),
     (Part::Frozen, false, frozen::run),
     (Part::Races, false, races::run),
+    (Part::Locked, false, locked::run),
     (Part::Disk, false, disk::run),
     (Part::Instances, false, instances::run),
     (Part::Restore, false, restore::run),
