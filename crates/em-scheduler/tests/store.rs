@@ -24,6 +24,7 @@ macro_rules! on_both {
 }
 
 mod store {
+    mod answered;
     mod begin;
     mod columns;
     mod decide;

@@ -349,6 +349,10 @@ pub trait Store: Send + Sync {
     /// Forgets processes that are dead: no notice is posted to them any more.
     async fn forget_instances(&self, ids: Vec<String>) -> Result<()>;
 
+    /// The tasks that were answered within so many microseconds when they were asked last, as far as the newest runs tell, so
+    /// many of them. A run of which it is not known whether it arrived counts as one that was not answered.
+    async fn answered_tasks(&self, newest: usize, within: i64) -> Result<Vec<TaskId>>;
+
     /// Removes at most `limit` final runs decided before `before`, and what is remembered of deletions before then.
     /// Returns how many runs.
     async fn delete_old_runs(&self, before: UtcMicros, limit: usize) -> Result<usize>;

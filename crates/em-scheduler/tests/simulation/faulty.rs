@@ -448,6 +448,13 @@ impl Store for FaultyStore {
         .await
     }
 
+    async fn answered_tasks(&self, newest: usize, within: i64) -> Result<Vec<TaskId>> {
+        self.step(Op::Read("answered tasks"), async {
+            real!(self, inner => inner.answered_tasks(newest, within))
+        })
+        .await
+    }
+
     async fn take_over(
         &self,
         now: UtcMicros,

@@ -15,6 +15,7 @@
 //! The database's clock is the authoritative time. Transactions read committed rows statement by statement; what must
 //! not move between two statements is locked (see `tx`).
 
+mod answered;
 mod beside;
 mod clock;
 mod compare;
@@ -592,6 +593,10 @@ impl Store for PostgresStore {
             })
         })
         .await
+    }
+
+    async fn answered_tasks(&self, newest: usize, within: i64) -> Result<Vec<TaskId>> {
+        answered::tasks(&self.link, (newest, within)).await
     }
 
     async fn delete_old_runs(&self, before: UtcMicros, limit: usize) -> Result<usize> {

@@ -3,6 +3,7 @@
 //!
 //! The process clock is the authoritative time. `synchronous=FULL`: a decision survives power loss.
 
+mod answered;
 mod firing;
 mod instances;
 mod jobs;
@@ -483,6 +484,12 @@ impl Store for SqliteStore {
             instances::forget(transaction, scope, &ids)
         })
         .await
+    }
+
+    async fn answered_tasks(&self, newest: usize, within: i64) -> Result<Vec<TaskId>> {
+        let newest = i64::try_from(newest).unwrap_or(i64::MAX);
+        self.read(move |connection| answered::tasks(connection, (newest, within)))
+            .await
     }
 
     async fn delete_old_runs(&self, before: UtcMicros, limit: usize) -> Result<usize> {
