@@ -17,6 +17,8 @@ mod crash;
 mod decisions;
 #[path = "firing/delivery.rs"]
 mod delivery;
+#[path = "firing/hanging.rs"]
+mod hanging;
 #[path = "firing/outage.rs"]
 mod outage;
 #[path = "firing/switches.rs"]

@@ -1,34 +1,26 @@
 //! The desk: which runs wait, whose turn it is, and whether a first byte may leave. Plain data under one lock; it does
-//! no I/O and reads no clock. How many may be in flight, and whose, is for the permits to say.
-//!
-//! Fairness (spec §5.5): tasks take turns. Those whose requests hang wait in a line of their own, so that nobody has to look
-//! past them.
+//! no I/O and reads no clock. How many may be in flight, and whose, is for the permits to say; in which order tasks wait,
+//! for the lines.
 
-use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use triggers::UtcMicros;
 
 use super::gate::Verdict;
+use super::lines::Lines;
 use super::permits::Permits;
+use super::standing::Standing;
 use crate::model::{RunKey, SendableRun, TaskId};
 
 /// Microseconds; twice what the longest retry waits.
 const LONGEST_WAIT: i64 = 150_000_000;
-
-/// A task and the number of its turn.
-type Turn = (u64, TaskId);
 
 #[derive(Debug)]
 pub(super) struct Desk {
     permits: Permits,
     /// Runs asked for now, which need no permit.
     outside: usize,
-    /// The runs of each task that wait, and the tasks in order of their turn: once, in the one line or the other.
-    waiting: HashMap<TaskId, VecDeque<SendableRun>>,
-    turns: VecDeque<Turn>,
-    /// The line of the slow tasks.
-    slow_turns: VecDeque<Turn>,
-    last_turn: u64,
+    lines: Lines,
     /// Retries that wait for their time.
     later: BTreeMap<(UtcMicros, RunKey), SendableRun>,
     /// Each run that is here, and the fence of its newest handle: a run that was taken from us may have come back while an older
@@ -48,10 +40,7 @@ impl Desk {
         Self {
             permits: Permits::new(permits),
             outside: 0,
-            waiting: HashMap::new(),
-            turns: VecDeque::new(),
-            slow_turns: VecDeque::new(),
-            last_turn: 0,
+            lines: Lines::default(),
             later: BTreeMap::new(),
             known: HashMap::new(),
             withdrawn: HashSet::new(),
@@ -68,7 +57,8 @@ impl Desk {
     /// Takes a permit for a run that is only being decided, if nobody waits before it who could go.
     pub(super) fn admit(&mut self, task: TaskId, now: UtcMicros) -> bool {
         self.look(now);
-        let first = self.turns.is_empty() && (self.slow_turns.is_empty() || self.permits.slow_are_full());
+        let task = (task, self.permits.standing(task));
+        let first = !self.lines.any_may_go(&self.permits);
         let admitted = first && !self.closed() && self.permits.may_take(task, true);
         if admitted {
             self.permits.take(task);
@@ -95,23 +85,23 @@ impl Desk {
     /// A run that holds a permit waits for the runner no more. `answered`: by the runner itself.
     pub(super) fn answer(&mut self, run: &SendableRun, answered: bool) {
         if self.permits.answer(run.key, answered) {
-            let place = self.slow_turns.iter().position(|(_, task)| *task == run.task_id);
-            if let Some(turn) = place.and_then(|place| self.slow_turns.remove(place)) {
-                let place = self.turns.partition_point(|other| *other < turn);
-                self.turns.insert(place, turn);
+            self.lines.move_to(Standing::Recent, run.task_id);
+        }
+    }
+
+    /// These tasks were answered in time by what is written down of them.
+    pub(super) fn trust(&mut self, tasks: Vec<TaskId>) {
+        for task in tasks {
+            if self.permits.trust(task) {
+                self.lines.move_to(Standing::Proven, task);
             }
         }
     }
 
-    /// Notices who has become slow: they go to the line of the slow, in the order of their turns.
+    /// Notices which tasks have become slow.
     fn look(&mut self, now: UtcMicros) {
-        let became_slow = self.permits.look(now);
-        if became_slow.iter().any(|task| self.waiting.contains_key(task)) {
-            let all = self.turns.drain(..);
-            let (slow, quick): (VecDeque<Turn>, _) = all.partition(|(_, task)| self.permits.is_slow(*task));
-            self.turns = quick;
-            self.slow_turns.extend(slow);
-            self.slow_turns.make_contiguous().sort_unstable();
+        for task in self.permits.look(now) {
+            self.lines.move_to(Standing::Slow, task);
         }
     }
 
@@ -166,7 +156,7 @@ impl Desk {
             Some(at) => {
                 self.later.insert((at, run.key), run);
             }
-            None => self.queue(run),
+            None => self.lines.push(run, &self.permits),
         }
     }
 
@@ -180,92 +170,28 @@ impl Desk {
         counts
     }
 
-    fn queue(&mut self, run: SendableRun) {
-        let task = run.task_id;
-        let runs = self.waiting.entry(task).or_default();
-        runs.push_back(run);
-        if runs.len() == 1 {
-            self.take_place(task);
-        }
-    }
-
-    /// At the end of the line.
-    fn take_place(&mut self, task: TaskId) {
-        self.last_turn += 1;
-        let slow = self.permits.is_slow(task);
-        let line = if slow {
-            &mut self.slow_turns
-        } else {
-            &mut self.turns
-        };
-        line.push_back((self.last_turn, task));
-    }
-
     /// The runs whose turn it is, each with a permit taken, at most `limit`.
     pub(super) fn take_ready(&mut self, now: UtcMicros, limit: usize) -> Vec<SendableRun> {
         self.wake_later(now);
         self.look(now);
         let mut ready = Vec::new();
-        while ready.len() < limit && self.permits.any_free() && !self.closed() {
-            let Some(run) = self.next_in_turn() else { break };
+        while ready.len() < limit && !self.closed() {
+            let Some((run, standing)) = self.lines.next(&self.permits) else {
+                break;
+            };
             if !self.counts(&run) {
                 continue;
             }
-            self.permits.take(run.task_id);
+            self.permits.take((run.task_id, standing));
             self.permits.begin(run.key, run.task_id, now);
             ready.push(run);
         }
         ready
     }
 
-    /// First whoever is within its share; only if nobody is, whoever is first in turn. A task passed over keeps its
-    /// place.
-    fn next_in_turn(&mut self) -> Option<SendableRun> {
-        let within_share = |line: &VecDeque<Turn>| {
-            // At most ten tasks can be at their share, so this looks at few.
-            line.iter()
-                .position(|(_, task)| self.permits.may_take(*task, false))
-        };
-        let quick = within_share(&self.turns);
-        let slow = if self.permits.slow_are_full() {
-            None
-        } else {
-            within_share(&self.slow_turns)
-        };
-        let turn = match (quick, slow) {
-            (Some(place), Some(slow)) if self.slow_turns[slow] < self.turns[place] => {
-                self.slow_turns.remove(slow)
-            }
-            (Some(place), _) => self.turns.remove(place),
-            (None, Some(slow)) => self.slow_turns.remove(slow),
-            (None, None) => {
-                let alone = |line: &VecDeque<Turn>| {
-                    line.front()
-                        .is_some_and(|(_, task)| self.permits.may_take(*task, true))
-                };
-                if alone(&self.turns) {
-                    self.turns.pop_front()
-                } else if alone(&self.slow_turns) {
-                    self.slow_turns.pop_front()
-                } else {
-                    None
-                }
-            }
-        };
-        let (_, task) = turn?;
-        let runs = self.waiting.get_mut(&task)?;
-        let run = runs.pop_front();
-        if runs.is_empty() {
-            self.waiting.remove(&task);
-        } else {
-            self.take_place(task);
-        }
-        run
-    }
-
     /// Whether a run waits for its turn.
     pub(super) fn anybody_waits(&self) -> bool {
-        !self.turns.is_empty() || !self.slow_turns.is_empty()
+        self.lines.any()
     }
 
     fn wake_later(&mut self, now: UtcMicros) {
@@ -275,7 +201,7 @@ impl Desk {
             .filter(|entry| entry.key().0.since(now) <= 0)
         {
             let run = entry.remove();
-            self.queue(run);
+            self.lines.push(run, &self.permits);
         }
         // No retry waits for longer than this: one that seems to was put off before the clock was set back.
         while let Some(entry) = self
@@ -284,7 +210,7 @@ impl Desk {
             .filter(|entry| entry.key().0.since(now) > LONGEST_WAIT)
         {
             let run = entry.remove();
-            self.queue(run);
+            self.lines.push(run, &self.permits);
         }
     }
 
@@ -304,14 +230,10 @@ impl Desk {
         if !std::mem::take(&mut self.judge_again) {
             return Vec::new();
         }
-        let waiting: Vec<SendableRun> = std::mem::take(&mut self.waiting)
-            .into_values()
-            .flatten()
-            .collect();
         let later = std::mem::take(&mut self.later).into_values();
-        self.turns.clear();
-        self.slow_turns.clear();
-        let (mut overdue, mut keep): (Vec<_>, Vec<_>) = waiting
+        let (mut overdue, mut keep): (Vec<_>, Vec<_>) = self
+            .lines
+            .drain()
             .into_iter()
             .chain(later)
             .filter(|run| self.counts(run))
@@ -353,10 +275,9 @@ impl Desk {
 
     /// How many entries there are about runs that have not ended.
     pub(super) fn remembered(&self) -> usize {
-        let waiting: usize = self.waiting.values().map(VecDeque::len).sum();
         self.known.len()
             + self.withdrawn.len()
-            + waiting
+            + self.lines.runs()
             + self.later.len()
             + self.permits.in_use()
             + self.outside
@@ -427,64 +348,6 @@ mod tests {
     }
 
     const NOW: UtcMicros = UtcMicros::new(1_000_000);
-
-    #[test]
-    fn tasks_take_turns() {
-        let mut desk = Desk::new(100);
-        for (key, task) in [(1, 7), (2, 7), (3, 7), (4, 8), (5, 9)] {
-            desk.push(run(key, task));
-        }
-        assert_eq!(keys(&desk.take_ready(NOW, 100)), [1, 4, 5, 2, 3]);
-    }
-
-    #[test]
-    fn a_task_holds_a_tenth_while_others_wait_and_never_the_last_tenth() {
-        let mut desk = Desk::new(20);
-        (1..=30).for_each(|key| desk.push(run(key, 7)));
-        desk.push(run(99, 8));
-        let first = desk.take_ready(NOW, 4);
-        assert_eq!(
-            keys(&first),
-            [1, 99, 2, 3],
-            "two are its tenth; the third only once nobody else waits"
-        );
-        assert_eq!(
-            desk.take_ready(NOW, 100).len(),
-            14,
-            "two of twenty stay free for whoever comes"
-        );
-        desk.push(run(100, 9));
-        assert_eq!(keys(&desk.take_ready(NOW, 100)), [100]);
-    }
-
-    #[test]
-    fn tasks_that_hang_wait_beside_the_others() {
-        let mut desk = Desk::new(20);
-        let half_a_second_later = NOW.saturating_add(500_000);
-        (1..=10).for_each(|key| desk.push(run(key, 100 + i32::try_from(key).unwrap())));
-        let hanging = desk.take_ready(NOW, 100);
-        assert_eq!(hanging.len(), 10);
-        (11..=20).for_each(|key| desk.push(run(key, 90 + i32::try_from(key).unwrap())));
-        desk.push(run(99, 7));
-        let next = desk.take_ready(half_a_second_later, 100);
-        assert_eq!(
-            keys(&next),
-            [11, 12, 13, 14, 15, 99],
-            "fifteen of twenty hang at most, and nobody waits behind them"
-        );
-        assert!(
-            desk.admit(8, half_a_second_later),
-            "past those that wait for a permit they may not have"
-        );
-        assert!(!desk.admit(101, half_a_second_later));
-        desk.answer(&next[0], true);
-        desk.end(&next[0]);
-        assert_eq!(
-            keys(&desk.take_ready(half_a_second_later, 100)),
-            [16, 17],
-            "the first of them answers in time"
-        );
-    }
 
     #[test]
     fn a_run_being_decided_is_admitted_only_past_an_empty_queue() {

@@ -9,13 +9,18 @@
 //! can ever be ambiguous after a crash. What it is not: it decides nothing about schedules and never reads them.
 
 mod desk;
+#[cfg(test)]
+mod fairness;
 mod gate;
 mod lease;
+mod lines;
 mod outcome;
 mod permits;
 mod pump;
+mod recall;
 mod runner;
 mod settler;
+mod standing;
 mod thread;
 
 use std::collections::HashMap;
@@ -66,7 +71,8 @@ struct Shared {
 }
 
 impl Dispatcher {
-    /// Starts its two loops on `runtime`: one lets runs leave, one writes down how they ended.
+    /// Starts its two loops on `runtime`: one lets runs leave, one writes down how they ended. Beside them it looks once which tasks
+    /// were answered before.
     pub fn start(store: Arc<dyn Store>, client: RunnerClient, policy: Policy, runtime: &Handle) -> Self {
         let (settled, to_settle) = mpsc::unbounded_channel();
         let shared = Arc::new(Shared {
@@ -84,6 +90,7 @@ impl Dispatcher {
             runtime: runtime.clone(),
         });
         let alarm = || Alarm(Arc::clone(&shared.broken));
+        runtime.spawn(recall::run(Arc::clone(&shared)));
         runtime.spawn(alarm().watch(pump::run(Arc::clone(&shared))));
         runtime.spawn(alarm().watch(settler::run(Arc::downgrade(&shared), to_settle)));
         Self(shared)

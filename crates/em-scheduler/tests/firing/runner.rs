@@ -45,6 +45,8 @@ pub enum Mode {
     Cut,
     /// Takes the request and answers 200 when it is told to.
     Wait,
+    /// The same for the requests of the tasks from this one on; the others get 200.
+    WaitFrom(i32),
     /// Answers 200 and never ends the body.
     Drip,
 }
@@ -137,9 +139,11 @@ impl Runner {
             at,
         };
         // Read before anybody can know of the request, so that a test may change it for the next one.
+        let asked = request.uri().path().rsplit('/').next().unwrap().parse::<i32>();
         let mode = match *self.mode.lock().unwrap() {
-            Mode::HangFor(task) if request.uri().path().ends_with(&format!("/{task}")) => Mode::Hang,
-            Mode::HangFor(_) => Mode::Status(200),
+            Mode::HangFor(task) if asked == Ok(task) => Mode::Hang,
+            Mode::WaitFrom(first) if asked.as_ref().is_ok_and(|task| *task >= first) => Mode::Wait,
+            Mode::HangFor(_) | Mode::WaitFrom(_) => Mode::Status(200),
             mode => mode,
         };
         let told = self.go_on.notified();
@@ -147,7 +151,7 @@ impl Runner {
         self.count.send_modify(|count| *count += 1);
         let status = match mode {
             Mode::Status(status) => status,
-            Mode::Hang | Mode::HangFor(_) => std::future::pending().await,
+            Mode::Hang | Mode::HangFor(_) | Mode::WaitFrom(_) => std::future::pending().await,
             Mode::Cut => return Err(std::io::Error::other("cut")),
             Mode::Wait => {
                 told.await;
