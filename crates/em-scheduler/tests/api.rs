@@ -14,6 +14,8 @@ mod world;
 
 #[path = "api/adding.rs"]
 mod adding;
+#[path = "api/busy.rs"]
+mod busy;
 #[path = "api/deleting.rs"]
 mod deleting;
 #[path = "api/listing.rs"]

@@ -5,13 +5,14 @@
 
 use axum::body::Body;
 use axum::response::Response;
-use http::header::{ALLOW, CONNECTION, CONTENT_TYPE, LOCATION, WWW_AUTHENTICATE};
+use http::header::{ALLOW, CONNECTION, CONTENT_TYPE, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
 use serde::Serialize;
 use tracing::{error, warn};
 
 use super::reply::Reply;
 use super::routes::{Access, Outcome};
+use super::workload::Busy;
 use crate::store::StoreError;
 
 /// Why a request failed.
@@ -156,6 +157,19 @@ pub(super) fn answer(verb: &str, outcome: Outcome) -> Response {
             refuse(StatusCode::INTERNAL_SERVER_ERROR, &prefixed(verb, said))
         }
     }
+}
+
+/// The answer to a request that came when too many were at work. `verb` as above. Its connection ends, so that another caller can have it.
+pub(super) fn busy(verb: &str, busy: &Busy) -> Response {
+    let said = format!(
+        "The API is busy: {busy}. Nothing was done; try again later. Pause, resume, delete, shutdown and kill are still \
+         carried out."
+    );
+    let mut response = refuse(StatusCode::SERVICE_UNAVAILABLE, &prefixed(verb, &said));
+    let headers = response.headers_mut();
+    headers.insert(RETRY_AFTER, HeaderValue::from_static("2"));
+    headers.insert(CONNECTION, HeaderValue::from_static("close"));
+    response
 }
 
 /// The answer on a path that is in no table.

@@ -1,9 +1,10 @@
 //! The HTTP API: requests in, store operations and answers out.
 //!
 //! This page is the whole route table: what is not in it is denied, and what a route may do is said here once, for
-//! whatever asks (the methods it accepts, the checks on who may call it). Who may call is judged in `guard`, paths are
-//! matched in `routes`, requests carried out in `service`, answers made in `error`; the handlers live in `classic`. It meets the engine
-//! only in the store and by ringing the bell.
+//! whatever asks (the methods it accepts, the checks on who may call it, what becomes of it where too much is asked for). Who may
+//! call is judged in `guard`, paths are matched in `routes`, requests carried out in `service`, as many at a time as `workload` lets
+//! in, answers made in `error`, the handlers live in `classic`. It meets the engine only
+//! in the store and by ringing the bell.
 
 mod classic;
 mod error;
@@ -14,6 +15,7 @@ mod reply;
 mod routes;
 mod server;
 mod service;
+mod workload;
 
 use std::sync::Arc;
 
@@ -26,6 +28,7 @@ use crate::wakeup::Bell;
 
 use self::routes::Access::{Changes, Reads};
 use self::routes::Route;
+use self::routes::Urgency::{Health, Ordinary, Switch};
 
 pub use self::guard::{Guard, Hosts, Token};
 pub use self::server::{Limits, Listener, Socket, serve};
@@ -58,56 +61,112 @@ impl Api {
     }
 }
 
-/// The routes: pattern, what it may do, the verb that its errors begin with (none: no beginning), handler.
-///
-/// All answer GET and OPTIONS; those that only read answer HEAD as well. Each also answers with one slash more at
+/// The routes. All answer GET and OPTIONS; those that only read answer HEAD as well. Each also answers with one slash more at
 /// its end. A `{name}` stands for one segment that is not empty.
 const ROUTES: [Route; 15] = [
-    Route::new("/api", Reads, "", |api, _| Box::pin(classic::alive(api))),
-    Route::new("/api/add/{task_id}", Changes, "add job", |api, path| {
-        Box::pin(classic::add(api, path))
-    }),
-    Route::new(
-        "/api/delete/{task_id}",
-        Changes,
-        "delete task jobs",
-        |api, path| Box::pin(classic::delete(api, path)),
-    ),
-    Route::new("/api/run/{task_id}", Changes, "run task", |api, path| {
-        Box::pin(classic::run(api, path))
-    }),
-    Route::new(
-        "/api/run/{task_id}/delay/{minutes}",
-        Changes,
-        "run task with delay",
-        |api, path| Box::pin(classic::run_later(api, path)),
-    ),
-    Route::new("/api/delete", Changes, "delete all tasks", |api, _| {
-        Box::pin(classic::delete_all(api))
-    }),
-    Route::new("/api/delete-orphans", Changes, "delete orphans", |api, _| {
-        Box::pin(classic::delete_orphans(api))
-    }),
-    Route::new("/api/pause", Changes, "pause all jobs", |api, _| {
-        Box::pin(classic::pause(api))
-    }),
-    Route::new("/api/resume", Changes, "resume jobs", |api, _| {
-        Box::pin(classic::resume(api))
-    }),
-    Route::new("/api/shutdown", Changes, "shutdown", |api, _| {
-        Box::pin(classic::shutdown(api))
-    }),
-    Route::new("/api/kill", Changes, "kill", |api, _| {
-        Box::pin(classic::kill(api))
-    }),
-    Route::new("/api/jobs", Reads, "", |api, _| Box::pin(classic::jobs(api))),
-    Route::new("/api/details", Reads, "", |api, _| {
-        Box::pin(classic::details(api))
-    }),
-    Route::new("/api/scheduled", Reads, "", |api, _| {
-        Box::pin(classic::scheduled(api))
-    }),
-    Route::new("/api/schedule", Reads, "", |api, _| {
-        Box::pin(classic::schedule(api))
-    }),
+    Route {
+        pattern: "/api",
+        access: Reads,
+        urgency: Health,
+        verb: "",
+        handler: |api, _| Box::pin(classic::alive(api)),
+    },
+    Route {
+        pattern: "/api/add/{task_id}",
+        access: Changes,
+        urgency: Ordinary,
+        verb: "add job",
+        handler: |api, path| Box::pin(classic::add(api, path)),
+    },
+    Route {
+        pattern: "/api/delete/{task_id}",
+        access: Changes,
+        urgency: Switch,
+        verb: "delete task jobs",
+        handler: |api, path| Box::pin(classic::delete(api, path)),
+    },
+    Route {
+        pattern: "/api/run/{task_id}",
+        access: Changes,
+        urgency: Ordinary,
+        verb: "run task",
+        handler: |api, path| Box::pin(classic::run(api, path)),
+    },
+    Route {
+        pattern: "/api/run/{task_id}/delay/{minutes}",
+        access: Changes,
+        urgency: Ordinary,
+        verb: "run task with delay",
+        handler: |api, path| Box::pin(classic::run_later(api, path)),
+    },
+    Route {
+        pattern: "/api/delete",
+        access: Changes,
+        urgency: Switch,
+        verb: "delete all tasks",
+        handler: |api, _| Box::pin(classic::delete_all(api)),
+    },
+    Route {
+        pattern: "/api/delete-orphans",
+        access: Changes,
+        urgency: Switch,
+        verb: "delete orphans",
+        handler: |api, _| Box::pin(classic::delete_orphans(api)),
+    },
+    Route {
+        pattern: "/api/pause",
+        access: Changes,
+        urgency: Switch,
+        verb: "pause all jobs",
+        handler: |api, _| Box::pin(classic::pause(api)),
+    },
+    Route {
+        pattern: "/api/resume",
+        access: Changes,
+        urgency: Switch,
+        verb: "resume jobs",
+        handler: |api, _| Box::pin(classic::resume(api)),
+    },
+    Route {
+        pattern: "/api/shutdown",
+        access: Changes,
+        urgency: Switch,
+        verb: "shutdown",
+        handler: |api, _| Box::pin(classic::shutdown(api)),
+    },
+    Route {
+        pattern: "/api/kill",
+        access: Changes,
+        urgency: Switch,
+        verb: "kill",
+        handler: |api, _| Box::pin(classic::kill(api)),
+    },
+    Route {
+        pattern: "/api/jobs",
+        access: Reads,
+        urgency: Ordinary,
+        verb: "",
+        handler: |api, _| Box::pin(classic::jobs(api)),
+    },
+    Route {
+        pattern: "/api/details",
+        access: Reads,
+        urgency: Ordinary,
+        verb: "",
+        handler: |api, _| Box::pin(classic::details(api)),
+    },
+    Route {
+        pattern: "/api/scheduled",
+        access: Reads,
+        urgency: Ordinary,
+        verb: "",
+        handler: |api, _| Box::pin(classic::scheduled(api)),
+    },
+    Route {
+        pattern: "/api/schedule",
+        access: Reads,
+        urgency: Ordinary,
+        verb: "",
+        handler: |api, _| Box::pin(classic::schedule(api)),
+    },
 ];

@@ -34,34 +34,31 @@ impl Access {
     }
 }
 
+/// What becomes of a request on a route where more are asked for than can be carried out at a time (S5). The more urgent, the
+/// greater.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Urgency {
+    /// It is refused and can be asked again.
+    Ordinary,
+    /// It is let through: it ends work, or lets it go on, so it cannot wait for the work.
+    Switch,
+    /// It is let through whatever else there is: whether the service lives.
+    Health,
+}
+
 /// How a request ends, before it is written as HTTP.
 pub(super) type Outcome = Result<Reply, Failure>;
 
-type Running = Pin<Box<dyn Future<Output = Outcome> + Send>>;
+pub(super) type Running = Pin<Box<dyn Future<Output = Outcome> + Send>>;
 
 /// One row of the table.
 pub(super) struct Route {
-    pattern: &'static str,
+    pub(super) pattern: &'static str,
     pub(super) access: Access,
+    pub(super) urgency: Urgency,
     /// What the errors of this route begin with; empty for none.
     pub(super) verb: &'static str,
     pub(super) handler: fn(Context, PathValues) -> Running,
-}
-
-impl Route {
-    pub(super) const fn new(
-        pattern: &'static str,
-        access: Access,
-        verb: &'static str,
-        handler: fn(Context, PathValues) -> Running,
-    ) -> Self {
-        Self {
-            pattern,
-            access,
-            verb,
-            handler,
-        }
-    }
 }
 
 /// What a decoded path means.
@@ -182,6 +179,29 @@ mod tests {
             };
             assert!(classed, "{} is {:?}", route.pattern, route.access);
         }
+    }
+
+    /// By hand as well: a switch that is not let through does not work when it is needed, and what is let through without need
+    /// takes the places of those that are (S5).
+    #[test]
+    fn each_route_is_as_urgent_as_the_rules_say() {
+        let urgent: [(&str, Urgency); 8] = [
+            ("/api", Urgency::Health),
+            ("/api/delete/{task_id}", Urgency::Switch),
+            ("/api/delete", Urgency::Switch),
+            ("/api/delete-orphans", Urgency::Switch),
+            ("/api/pause", Urgency::Switch),
+            ("/api/resume", Urgency::Switch),
+            ("/api/shutdown", Urgency::Switch),
+            ("/api/kill", Urgency::Switch),
+        ];
+        for route in &ROUTES {
+            let named = urgent.iter().find(|(pattern, _)| *pattern == route.pattern);
+            let expected = named.map_or(Urgency::Ordinary, |(_, urgency)| *urgency);
+            assert_eq!(route.urgency, expected, "{}", route.pattern);
+        }
+        let of_table = |pattern| ROUTES.iter().any(|route| route.pattern == pattern);
+        assert!(urgent.iter().all(|(pattern, _)| of_table(*pattern)));
     }
 
     /// A router of axum's beside the table would be served without being in it.

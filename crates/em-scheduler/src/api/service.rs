@@ -12,6 +12,8 @@ use super::Api;
 use super::error::{self, Failure};
 use super::path::{self, PathValues};
 use super::routes::{Found, Route, find};
+use super::server::Place;
+use super::workload::{Work, Workload};
 
 /// What every handler gets: the parts of the service, and what the handlers share among themselves.
 #[derive(Clone)]
@@ -22,17 +24,26 @@ pub(super) struct Context {
     pub(super) switching: Arc<Mutex<()>>,
 }
 
+/// What stands between a request and its handler.
+#[derive(Clone)]
+struct Entrance {
+    context: Context,
+    workload: Workload,
+}
+
 /// The whole API as a service, open to whoever can reach it: a listener needs a [`Guard`](super::Guard) before it.
 /// Requests that fit no route of the table get a 404 from here, whatever their method.
 pub fn router(api: Api) -> Router {
-    let context = Context {
-        api,
-        switching: Arc::default(),
-    };
-    Router::new().fallback(handle).with_state(context)
+    Router::new().fallback(handle).with_state(Entrance {
+        workload: Workload::default(),
+        context: Context {
+            api,
+            switching: Arc::default(),
+        },
+    })
 }
 
-async fn handle(State(context): State<Context>, request: Request) -> Response {
+async fn handle(State(entrance): State<Entrance>, request: Request) -> Response {
     let (method, uri) = (request.method(), request.uri());
     let (route, values) = match find(&path::decode(uri.path())) {
         Found::Route(route, values) => (route, values),
@@ -51,21 +62,40 @@ async fn handle(State(context): State<Context>, request: Request) -> Response {
     if !route.access.serves(method) {
         return error::wrong_method(route.access);
     }
-    carry_out(route, context, values).await
+    // A request that did not come over a connection of ours has no place to lose.
+    let serving = request.extensions().get::<Arc<Place>>().map(Place::begin);
+    if let Some(None) = serving {
+        return std::future::pending().await;
+    }
+    match entrance.workload.begin(route) {
+        Ok(work) => carry_out(route, (entrance, work), values).await,
+        Err(busy) => error::busy(route.verb, &busy),
+    }
 }
 
 /// Runs the handler in a task of its own: a client that goes away does not stop it half-way, and a panic in it ends
-/// neither the connection nor the process.
-async fn carry_out(route: &'static Route, context: Context, values: PathValues) -> Response {
-    let outcome = tokio::spawn((route.handler)(context, values)).await;
-    let outcome = outcome.unwrap_or_else(|error| Err(Failure::Fault(format!("a handler ended: {error}"))));
+/// neither the connection nor the process. It is at work until it has ended.
+async fn carry_out(
+    route: &'static Route,
+    (entrance, work): (Entrance, Work),
+    values: PathValues,
+) -> Response {
+    let handling = (route.handler)(entrance.context, values);
+    let handled = tokio::spawn(async move {
+        let outcome = handling.await;
+        drop(work);
+        outcome
+    });
+    let outcome = handled
+        .await
+        .unwrap_or_else(|error| Err(Failure::Fault(format!("a handler ended: {error}"))));
     error::answer(route.verb, outcome)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api::routes::Access;
+    use crate::api::routes::{Access, Urgency};
     use crate::chance;
     use crate::clock::SystemClock;
     use crate::control::Control;
@@ -76,11 +106,15 @@ mod tests {
     use crate::wakeup::Bell;
     use triggers::{DstPolicy, Zone};
 
-    static PANICS: Route = Route::new("/x", Access::Changes, "add job", |_, _| {
-        Box::pin(async { panic!("password=secret") })
-    });
+    static PANICS: Route = Route {
+        pattern: "/x",
+        access: Access::Changes,
+        urgency: Urgency::Ordinary,
+        verb: "add job",
+        handler: |_, _| Box::pin(async { panic!("password=secret") }),
+    };
 
-    fn context(folder: &std::path::Path) -> Context {
+    fn entrance(folder: &std::path::Path) -> Entrance {
         let options = SqliteOptions {
             path: folder.join("em.db"),
             zone: Zone::utc(),
@@ -110,16 +144,22 @@ mod tests {
             },
             peers: None,
         };
-        Context {
-            api,
-            switching: Arc::default(),
+        Entrance {
+            workload: Workload::default(),
+            context: Context {
+                api,
+                switching: Arc::default(),
+            },
         }
     }
 
     #[tokio::test]
     async fn a_panic_is_an_error_that_says_nothing() {
         let folder = tempfile::tempdir().unwrap();
-        let response = carry_out(&PANICS, context(folder.path()), PathValues::default()).await;
+        let entrance = entrance(folder.path());
+        let work = entrance.workload.begin(&PANICS).unwrap();
+        let response = carry_out(&PANICS, (entrance.clone(), work), PathValues::default()).await;
+        assert!(entrance.workload.is_idle(), "it is at work no more");
         assert_eq!(response.status(), 500);
         assert_eq!(response.headers()["content-type"], "application/json");
         let body = axum::body::to_bytes(response.into_body(), 10_000).await.unwrap();

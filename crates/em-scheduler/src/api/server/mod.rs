@@ -12,6 +12,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use hyper::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -20,8 +22,10 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::watch;
 use tracing::{debug, warn};
 
-use self::places::{Place, Places};
+use self::places::Places;
 use self::watched::Watched;
+
+pub(super) use self::places::Place;
 
 pub use self::listener::Listener;
 pub use self::socket::Socket;
@@ -41,17 +45,21 @@ pub struct Limits {
     pub header: Duration,
     /// So long a connection may go without a request being carried out on it and without a part of an answer being taken.
     pub idle: Duration,
-    /// Connections at a time. For one more the one that has waited longest for a request has to go; where all are at
-    /// work, it waits.
+    /// Connections at a time: more than there may be requests at work, so that switches are read when no other request is
+    /// carried out (S5). For one more the one that has waited longest for a request has to go; where all are at work, it waits.
     pub connections: u32,
 }
+
+/// The usual number of connections.
+const CONNECTIONS: u32 = 320;
+const _: () = assert!(CONNECTIONS as usize > super::workload::SWITCHES);
 
 impl Default for Limits {
     fn default() -> Self {
         Self {
             header: Duration::from_secs(10),
             idle: Duration::from_secs(30),
-            connections: 256,
+            connections: CONNECTIONS,
         }
     }
 }
@@ -98,18 +106,17 @@ async fn connection(
     mut end: watch::Receiver<()>,
 ) {
     let (limits, place) = (place.limits(), Arc::new(place));
-    let (router, at_work) = (TowerToHyperService::new(router), Arc::clone(&place));
-    let service = service_fn(move |request| {
-        let (at_work, work) = (Arc::clone(&at_work), Place::begin(&at_work));
+    let (router, of_request) = (TowerToHyperService::new(router), Arc::clone(&place));
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        let place = Arc::clone(&of_request);
+        place.taken_on();
+        // The service says by it when the request begins to be carried out, and when that ends.
+        request.extensions_mut().insert(Arc::clone(&place));
         let answer = router.call(request);
         async move {
-            let Some(_work) = work else {
-                // The place was given away in this very moment: nothing is begun that could not be answered.
-                return std::future::pending().await;
-            };
             answer
                 .await
-                .map(|answer| answer.map(|body| Watched { body, place: at_work }))
+                .map(|answer| answer.map(|body| Watched { body, place }))
         }
     });
     let connection = http1::Builder::new()

@@ -2,16 +2,17 @@
 //! who does: half-open connections by the thousand are one short script.
 //!
 //! ```text
-//!  take ─▶ waiting ──request──▶ at work ──answer made──▶ waiting ─▶ …
-//!             │  ▲ a part of a long answer is taken: waiting anew
+//!  take ─▶ waiting ──request carried out──▶ at work ──answer made──▶ waiting ─▶ …
+//!             │  ▲ a request's head has come, or a part of a long answer is taken: waiting anew
 //!             └── longest of all, and somebody needs a place; or beyond the idle limit ─▶ lost
 //! ```
+//! A request whose body is still to come is not yet at work: it is as easily made as half a head.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
 
 use super::Limits;
 
@@ -20,6 +21,8 @@ pub(super) struct Places {
     limits: Limits,
     free: Arc<Semaphore>,
     queue: Mutex<Queue>,
+    /// One more connection waits for a request.
+    one_more_waits: Notify,
 }
 
 /// Who waits for a request, by turn: the lowest has waited longest.
@@ -37,15 +40,15 @@ enum Phase {
 }
 
 /// A place, held by one connection.
-pub(super) struct Place {
+pub(in crate::api) struct Place {
     places: Arc<Places>,
     phase: watch::Sender<Phase>,
     /// Given back when the place is dropped.
     _permit: Option<OwnedSemaphorePermit>,
 }
 
-/// A request is being carried out, until this is dropped.
-pub(super) struct Work(Arc<Place>);
+/// A request is being carried out on the place, until this is dropped.
+pub(in crate::api) struct Serving(Arc<Place>);
 
 impl Places {
     pub(super) fn new(limits: Limits) -> Self {
@@ -53,25 +56,43 @@ impl Places {
             limits,
             free: Arc::new(Semaphore::new(limits.connections as usize)),
             queue: Mutex::default(),
+            one_more_waits: Notify::new(),
         }
     }
 
-    /// A place. Where none is free, whoever has waited longest for a request loses theirs.
+    /// A place. Where none is free, the connection that has waited longest for a request loses its own; where none waits, the first that
+    /// does.
     pub(super) async fn take(places: &Arc<Self>) -> Place {
-        if places.free.available_permits() == 0
-            && let Some((_, longest)) = places.queue().waiting.pop_first()
-        {
-            longest.send_replace(Phase::Lost);
-        }
-        // Nobody closes the semaphore.
-        let permit = Arc::clone(&places.free).acquire_owned().await.ok();
         let place = Place {
             places: Arc::clone(places),
             phase: watch::Sender::new(Phase::AtWork),
-            _permit: permit,
+            _permit: places.permit().await,
         };
         place.wait();
         place
+    }
+
+    /// None only where the semaphore is closed, which never happens.
+    async fn permit(&self) -> Option<OwnedSemaphorePermit> {
+        let mut free = std::pin::pin!(Arc::clone(&self.free).acquire_owned());
+        loop {
+            if self.free.available_permits() == 0 && self.longest_goes() {
+                return free.await.ok();
+            }
+            tokio::select! {
+                permit = &mut free => return permit.ok(),
+                () = self.one_more_waits.notified() => {}
+            }
+        }
+    }
+
+    /// Takes the place of the connection that has waited longest for a request; false where none waits.
+    fn longest_goes(&self) -> bool {
+        let longest = self.queue().waiting.pop_first();
+        longest.is_some_and(|(_, longest)| {
+            longest.send_replace(Phase::Lost);
+            true
+        })
     }
 
     /// Waits until nobody holds a place any more.
@@ -94,8 +115,8 @@ impl Place {
         self.places.limits
     }
 
-    /// A request has come; none where the place is lost.
-    pub(super) fn begin(place: &Arc<Self>) -> Option<Work> {
+    /// A request is carried out from now on; none where the place is lost, so that no answer could be sent.
+    pub(in crate::api) fn begin(place: &Arc<Self>) -> Option<Serving> {
         // Whoever takes a place away holds the queue as well.
         let mut queue = place.places.queue();
         let phase = *place.phase.borrow();
@@ -105,7 +126,7 @@ impl Place {
             Phase::Lost => return None,
         }
         place.phase.send_replace(Phase::AtWork);
-        Some(Work(Arc::clone(place)))
+        Some(Serving(Arc::clone(place)))
     }
 
     fn wait(&self) {
@@ -114,9 +135,11 @@ impl Place {
         queue.next += 1;
         queue.waiting.insert(turn, self.phase.clone());
         self.phase.send_replace(Phase::Waiting(turn));
+        drop(queue);
+        self.places.one_more_waits.notify_one();
     }
 
-    /// A part of an answer was taken: whoever reads on has not been idle.
+    /// A request has come, or a part of an answer was taken: the connection has not been idle.
     pub(super) fn taken_on(&self) {
         let mut queue = self.places.queue();
         let phase = *self.phase.borrow();
@@ -155,7 +178,7 @@ impl Drop for Place {
     }
 }
 
-impl Drop for Work {
+impl Drop for Serving {
     fn drop(&mut self) {
         self.0.wait();
     }
@@ -206,6 +229,25 @@ mod tests {
         assert!(Place::begin(&Arc::new(idle)).is_none(), "a lost place stays lost");
         next.await.unwrap();
         assert!(Place::begin(&Arc::new(reader)).is_some());
+    }
+
+    #[tokio::test]
+    async fn where_all_are_at_work_the_first_who_waits_goes() {
+        let places = places(2);
+        let held = [
+            Arc::new(Places::take(&places).await),
+            Arc::new(Places::take(&places).await),
+        ];
+        let work = held.each_ref().map(|place| Place::begin(place).unwrap());
+        let more = Arc::clone(&places);
+        let next = tokio::spawn(async move { Places::take(&more).await });
+        tokio::task::yield_now().await;
+        let [first, second] = work;
+        drop(second);
+        held[1].lost(Duration::from_secs(600)).await;
+        drop(held);
+        next.await.unwrap();
+        drop(first);
     }
 
     #[tokio::test]
