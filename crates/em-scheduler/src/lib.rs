@@ -1,7 +1,7 @@
 //! em-scheduler: a job scheduler that decides every due time exactly once, on SQLite or PostgreSQL.
 //!
-//! The floors, from the ground up (a test reads the imports and holds this order): `clock`, `chance` and `crash`
-//! know nobody; [`model`] is plain data over the `triggers` crate; [`store`], [`dispatch`] and [`wakeup`] stand on
+//! The floors, from the ground up (a test reads the imports and holds this order): `clock`, `chance`, `crash` and
+//! `repeated` know nobody; [`model`] is plain data over the `triggers` crate; [`store`], [`dispatch`] and [`wakeup`] stand on
 //! it, and [`peers`] on the store; [`engine`] and [`api`] stand on those and never meet; [`cli`] puts them together.
 
 pub mod api;
@@ -18,5 +18,6 @@ pub mod lifecycle;
 pub mod logging;
 pub mod model;
 pub mod peers;
+pub mod repeated;
 pub mod store;
 pub mod wakeup;

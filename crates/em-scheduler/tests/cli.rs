@@ -12,6 +12,8 @@ mod configuring;
 mod demonstrating;
 #[path = "cli/helping.rs"]
 mod helping;
+#[path = "cli/outage.rs"]
+mod outage;
 #[path = "cli/packaging.rs"]
 mod packaging;
 #[path = "cli/predicting.rs"]

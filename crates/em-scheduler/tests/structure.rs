@@ -17,6 +17,7 @@ const FLOORS: [&[&str]; 6] = [
         "logging",
         "lifecycle",
         "control",
+        "repeated",
         "wakeup",
     ],
     &["model"],
@@ -87,6 +88,7 @@ fn modules_of_one_floor_do_not_know_each_other() {
         ("lifecycle", "clock"),
         ("logging", "lifecycle"),
         ("config", "logging"),
+        ("repeated", "clock"),
     ];
     for (module, names) in imports() {
         for (name, path) in names.iter().filter(|(name, _)| *name != module) {

@@ -8,7 +8,7 @@ use axum::response::Response;
 use http::header::{ALLOW, CONNECTION, CONTENT_TYPE, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
 use serde::Serialize;
-use tracing::{error, warn};
+use tracing::error;
 
 use super::reply::Reply;
 use super::routes::{Access, Outcome};
@@ -140,8 +140,8 @@ pub(super) fn answer(verb: &str, outcome: Outcome) -> Response {
     };
     match &failure {
         Failure::Reason(reason) => refuse(StatusCode::OK, &prefixed(verb, reason)),
+        // Not said here: as long as the database is away that would be a line for each request (`refusals`).
         Failure::Unavailable(_) => {
-            warn!(verb, %failure, "a request was refused");
             let said = "The database is unavailable. Try again later.";
             refuse(StatusCode::SERVICE_UNAVAILABLE, &prefixed(verb, said))
         }

@@ -3,7 +3,7 @@
 //! This page is the whole route table: what is not in it is denied, and what a route may do is said here once, for
 //! whatever asks (the methods it accepts, the checks on who may call it, what becomes of it where too much is asked for). Who may
 //! call is judged in `guard`, paths are matched in `routes`, requests carried out in `service`, as many at a time as `workload` lets
-//! in, answers made in `error`, the handlers live in `classic`. It meets the engine only
+//! in, answers made in `error`, refusals that repeat counted in `refusals`; the handlers live in `classic`. It meets the engine only
 //! in the store and by ringing the bell.
 
 mod classic;
@@ -11,6 +11,7 @@ mod error;
 mod guard;
 mod ids;
 mod path;
+mod refusals;
 mod reply;
 mod routes;
 mod server;

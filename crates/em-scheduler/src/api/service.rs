@@ -11,6 +11,7 @@ use tokio::sync::Mutex;
 use super::Api;
 use super::error::{self, Failure};
 use super::path::{self, PathValues};
+use super::refusals::{Cause, Refusals};
 use super::routes::{Found, Route, find};
 use super::server::Place;
 use super::workload::{Work, Workload};
@@ -29,12 +30,14 @@ pub(super) struct Context {
 struct Entrance {
     context: Context,
     workload: Workload,
+    refusals: Refusals,
 }
 
 /// The whole API as a service, open to whoever can reach it: a listener needs a [`Guard`](super::Guard) before it.
 /// Requests that fit no route of the table get a 404 from here, whatever their method.
 pub fn router(api: Api) -> Router {
     Router::new().fallback(handle).with_state(Entrance {
+        refusals: Refusals::new(Arc::clone(&api.store)),
         workload: Workload::default(),
         context: Context {
             api,
@@ -69,7 +72,10 @@ async fn handle(State(entrance): State<Entrance>, request: Request) -> Response 
     }
     match entrance.workload.begin(route) {
         Ok(work) => carry_out(route, (entrance, work), values).await,
-        Err(busy) => error::busy(route.verb, &busy),
+        Err(busy) => {
+            entrance.refusals.note(Cause::Busy, route.verb, &busy);
+            error::busy(route.verb, &busy)
+        }
     }
 }
 
@@ -89,6 +95,9 @@ async fn carry_out(
     let outcome = handled
         .await
         .unwrap_or_else(|error| Err(Failure::Fault(format!("a handler ended: {error}"))));
+    if let Err(failure @ Failure::Unavailable(_)) = &outcome {
+        entrance.refusals.note(Cause::Database, route.verb, failure);
+    }
     error::answer(route.verb, outcome)
 }
 
@@ -145,6 +154,7 @@ mod tests {
             peers: None,
         };
         Entrance {
+            refusals: Refusals::new(Arc::clone(&api.store)),
             workload: Workload::default(),
             context: Context {
                 api,

@@ -9,6 +9,7 @@ use super::outcome;
 use super::runner::Answer;
 use super::settler::Settled;
 use crate::model::{self, RunKey, SendableRun};
+use crate::repeated::Repeated;
 
 /// Runs that become `sending` in one transaction, at most.
 const BATCH: usize = 500;
@@ -19,6 +20,7 @@ const BACK_OFF: Duration = Duration::from_millis(250);
 
 /// Runs until the dispatcher is stopped.
 pub(super) async fn run(shared: Arc<Shared>) {
+    let mut failing = Repeated::default();
     while !shared.desk().is_stopped() {
         let now = shared.now();
         drop_overdue(&shared, now);
@@ -38,9 +40,21 @@ pub(super) async fn run(shared: Arc<Shared>) {
         }
         let wanted = ready.iter().map(|run| (run.key, run.fence)).collect();
         match shared.store.begin_sends(shared.now(), wanted).await {
-            Ok(begun) => leave(&shared, ready, begun),
+            Ok(begun) => {
+                if let Some(tally) = failing.over() {
+                    tracing::info!(
+                        failures = tally.count,
+                        seconds = tally.seconds,
+                        "runs are marked as sending again"
+                    );
+                }
+                leave(&shared, ready, begun);
+            }
             Err(error) => {
-                tracing::warn!(%error, runs = ready.len(), "runs cannot be marked as sending; they wait");
+                if let Some(tally) = failing.failed() {
+                    let (runs, failures, seconds) = (ready.len(), tally.count, tally.seconds);
+                    tracing::warn!(%error, runs, failures, seconds, "runs cannot be marked as sending; they wait");
+                }
                 give_up(&shared, &ready);
                 tokio::time::sleep(BACK_OFF).await;
             }

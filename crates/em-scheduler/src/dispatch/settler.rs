@@ -9,6 +9,7 @@ use tokio::sync::oneshot;
 use super::Shared;
 use crate::clock::Stopwatch;
 use crate::model::{self, JobKind, SendableRun, Settlement};
+use crate::repeated::Repeated;
 
 /// Outcomes in one transaction, at most.
 const BATCH: usize = 1_000;
@@ -37,6 +38,7 @@ pub(super) struct Settled {
 pub(super) async fn run(shared: Weak<Shared>, mut outcomes: UnboundedReceiver<Settled>) {
     let mut batch = Vec::new();
     let mut kept: Vec<Settled> = Vec::new();
+    let mut failing = Repeated::default();
     loop {
         if kept.is_empty() {
             if outcomes.recv_many(&mut batch, BATCH).await == 0 {
@@ -49,7 +51,7 @@ pub(super) async fn run(shared: Weak<Shared>, mut outcomes: UnboundedReceiver<Se
         let Some(shared) = shared.upgrade() else { return };
         batch.append(&mut kept);
         let (began, busy) = (Stopwatch::start(), batch.len() >= BUSY);
-        kept = write(&shared, &mut batch).await;
+        kept = write(&shared, &mut batch, &mut failing).await;
         crate::crash::point("dispatch.settled");
         conclude(&shared, batch.drain(..));
         if busy && !shared.desk().anybody_waits() {
@@ -61,22 +63,28 @@ pub(super) async fn run(shared: Weak<Shared>, mut outcomes: UnboundedReceiver<Se
 }
 
 /// Writes the batch down; takes out and answers those that cannot be written.
-async fn write(shared: &Shared, batch: &mut Vec<Settled>) -> Vec<Settled> {
+async fn write(shared: &Shared, batch: &mut Vec<Settled>, failing: &mut Repeated) -> Vec<Settled> {
     let settlements: Vec<Settlement> = batch.iter().map(|entry| entry.settlement.clone()).collect();
     let Err(error) = settle(shared, settlements).await else {
+        if let Some(tally) = failing.over() {
+            let (failures, seconds) = (tally.count, tally.seconds);
+            tracing::info!(failures, seconds, "all outcomes are being written again");
+        }
         return Vec::new();
     };
-    tracing::error!(%error, runs = batch.len(), "a batch of outcomes cannot be written; one by one");
     // One of them may be the cause: the others must not suffer for it.
-    let mut failed = Vec::new();
+    let mut failed: Vec<Settled> = Vec::new();
     for entry in std::mem::take(batch) {
         match settle(shared, vec![entry.settlement.clone()]).await {
             Ok(()) => batch.push(entry),
-            Err(error) => {
-                tracing::error!(%error, run = entry.run.key, "an outcome cannot be written yet; it is kept");
-                failed.push(entry);
-            }
+            Err(_) => failed.push(entry),
         }
+    }
+    if let Some(tally) = failing.failed() {
+        let (kept, first, failures) = (failed.len(), failed.first(), tally.count);
+        let run = first.map(|entry| entry.run.key);
+        let seconds = tally.seconds;
+        tracing::error!(%error, kept, run, failures, seconds, "outcomes cannot be written together; those that cannot even alone are kept");
     }
     failed
 }

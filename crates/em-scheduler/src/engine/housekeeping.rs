@@ -16,7 +16,8 @@ use crate::clock::Stopwatch;
 use crate::dispatch::LeaseStart;
 use crate::model::{Delivery, JobKind, OpenRun, SendableRun, Settled, TaskId};
 use crate::peers::{self, LeaseTimes};
-use crate::store::{Instance, Result, TakeOver};
+use crate::repeated::Repeated;
+use crate::store::{Instance, Result, StoreError, TakeOver};
 
 /// Microseconds per second.
 const SECOND: i64 = 1_000_000;
@@ -48,6 +49,7 @@ pub(super) struct Chores {
     publisher: Publisher,
     sync_times: Trigger,
     leases: Leases,
+    failing: Repeated,
 }
 
 /// The leases of the others as they were last seen, and since when (in microseconds of our own time) each is as it
@@ -111,6 +113,7 @@ impl Chores {
                 length: engine.lease_times().length(),
                 seen: HashMap::new(),
             },
+            failing: Repeated::default(),
         }
     }
 
@@ -144,7 +147,11 @@ impl Chores {
     }
 
     /// After a chore has failed: the loop comes back for what is left, but not without a pause.
-    pub(super) fn put_off(&mut self) {
+    pub(super) fn put_off(&mut self, error: &StoreError) {
+        if let Some(tally) = self.failing.failed() {
+            let (failures, seconds) = (tally.count, tally.seconds);
+            tracing::warn!(%error, failures, seconds, "a chore could not be done; it is tried again");
+        }
         let later = self.running.micros() + SECOND;
         self.publisher.put_off(later);
         self.sync_step_at = self.sync_step_at.max(later);

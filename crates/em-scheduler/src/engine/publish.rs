@@ -10,8 +10,8 @@
 //! have half of each page: what is written for them stays true for long, and they wait for nobody.
 
 use std::collections::{BTreeSet, VecDeque};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::task::JoinHandle;
@@ -19,7 +19,8 @@ use tokio::task::JoinHandle;
 use crate::clock::Stopwatch;
 use crate::dispatch::Dispatcher;
 use crate::model::TaskId;
-use crate::store::Store;
+use crate::repeated::{Repeated, Tally};
+use crate::store::{Store, StoreError};
 
 /// Microseconds from one beginning to the next.
 const EVERY: i64 = 1_000_000;
@@ -47,6 +48,7 @@ pub(super) struct Publisher {
     at_work: Option<JoinHandle<VecDeque<TaskId>>>,
     lately: Lately,
     decided: Arc<Decided>,
+    failing: Arc<Mutex<Repeated>>,
 }
 
 /// When something was decided last, in microseconds of our own time.
@@ -146,6 +148,7 @@ impl Publisher {
                 Arc::clone(store),
                 (dispatcher.clone(), Arc::clone(&self.decided)),
                 round,
+                Arc::clone(&self.failing),
             )));
         }
     }
@@ -180,6 +183,7 @@ async fn publish(
     store: Arc<dyn Store>,
     (dispatcher, decided): (Dispatcher, Arc<Decided>),
     mut tasks: VecDeque<TaskId>,
+    failing: Arc<Mutex<Repeated>>,
 ) -> VecDeque<TaskId> {
     let began = Stopwatch::start();
     let mut all_held = Vec::new();
@@ -187,13 +191,10 @@ async fn publish(
         let runs = dispatcher.at_hand();
         let took = Stopwatch::start();
         let page = tasks.iter().take(PAGE).copied().collect();
-        match store.publish_next_runs(store.now(), page).await {
-            Ok(held) => all_held.extend(held),
-            Err(error) => {
-                tracing::warn!(%error, "next runs could not be published; it is tried again");
-                break;
-            }
-        }
+        let published = store.publish_next_runs(store.now(), page).await;
+        tell(&failing, published.as_ref().err());
+        let Ok(held) = published else { break };
+        all_held.extend(held);
         tasks.drain(..tasks.len().min(PAGE));
         if decided.lately() || dispatcher.at_hand() != runs {
             tokio::time::sleep(REST * Duration::from_micros(took.micros().unsigned_abs())).await;
@@ -201,6 +202,25 @@ async fn publish(
     }
     tasks.extend(all_held);
     tasks
+}
+
+/// Says that pages cannot be written, and that they are again.
+fn tell(failing: &Mutex<Repeated>, error: Option<&StoreError>) {
+    let mut failing = failing.lock().unwrap_or_else(PoisonError::into_inner);
+    let said = if error.is_some() {
+        failing.failed()
+    } else {
+        failing.over()
+    };
+    match (said, error) {
+        (None, _) => {}
+        (Some(Tally { count, seconds }), Some(error)) => {
+            tracing::warn!(%error, failures = count, seconds, "next runs could not be published; it is tried again");
+        }
+        (Some(Tally { count, seconds }), None) => {
+            tracing::info!(failures = count, seconds, "next runs are published again");
+        }
+    }
 }
 
 #[cfg(test)]

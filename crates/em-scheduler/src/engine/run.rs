@@ -99,10 +99,7 @@ impl Engine {
     async fn chores(&self, chores: &mut Chores) -> Result<(), StoreError> {
         match self.housekeeping(chores).await {
             Err(error @ StoreError::Vanished(_)) => return Err(error),
-            Err(error) => {
-                tracing::warn!(%error, "a chore could not be done; it is tried again");
-                chores.put_off();
-            }
+            Err(error) => chores.put_off(&error),
             Ok(()) => {}
         }
         Ok(())
