@@ -24,6 +24,9 @@ impl Session {
             let (client, connection) = tokio_postgres::connect(url, NoTls).await?;
             // How it ended is told to the one who asks next.
             tokio::spawn(connection);
+            // The service's tables stand in a schema of their own; here they are found by their bare names.
+            let path = "SET search_path = public, em_scheduler";
+            client.batch_execute(path).await?;
             anyhow::Ok(client)
         });
         Ok(Self {
