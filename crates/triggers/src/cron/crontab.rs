@@ -30,6 +30,22 @@ pub enum Dialect {
 
 const DIALECTS: &str = "aps-crontab, crontab";
 
+impl Dialect {
+    /// What a line of the dialect may be, for error messages.
+    pub(crate) const fn allowed(self) -> &'static str {
+        match self {
+            Self::ApsCrontab => {
+                "five fields: minute hour day month day_of_week (0 = Monday); \
+                 @daily and its kin are of the dialect crontab"
+            }
+            Self::Crontab => {
+                "five fields: minute hour day month weekday (0 and 7 = Sunday), \
+                 or @yearly, @annually, @monthly, @weekly, @daily, @midnight, @hourly"
+            }
+        }
+    }
+}
+
 impl FromStr for Dialect {
     type Err = TriggerError;
 
@@ -53,13 +69,8 @@ impl<'de> Deserialize<'de> for Dialect {
     }
 }
 
-const APS_ALLOWED: &str = "five fields: minute hour day month day_of_week (0 = Monday); \
-    @daily and its kin are of the dialect crontab";
-const ALLOWED: &str = "five fields: minute hour day month weekday (0 and 7 = Sunday), \
-    or @yearly, @annually, @monthly, @weekly, @daily, @midnight, @hourly";
-
 /// The fields of a line, in its order.
-const ORDER: [Field; 5] = [
+pub(crate) const ORDER: [Field; 5] = [
     Field::Minute,
     Field::Hour,
     Field::Day,
@@ -68,7 +79,7 @@ const ORDER: [Field; 5] = [
 ];
 
 /// The five parts of a line, with where they begin.
-fn parts<'a>(text: &'a str, allowed: &'static str) -> Result<[(usize, &'a str); 5], TriggerError> {
+fn parts(dialect: Dialect, text: &str) -> Result<[(usize, &str); 5], TriggerError> {
     let mut found = [(0, ""); 5];
     let mut count = 0;
     // Too many: where the first of those begins. Too few: where the next would begin.
@@ -85,22 +96,16 @@ fn parts<'a>(text: &'a str, allowed: &'static str) -> Result<[(usize, &'a str); 
     if count == found.len() {
         return Ok(found);
     }
-    let at = TextAt {
-        field: "crontab",
-        text,
-        byte,
-        allowed,
-    };
     let missing = match ORDER.get(count) {
         Some(field) => format!("it has {count} of 5 fields: the {} is missing", field.name()),
         None => format!("it has {count} fields, not 5"),
     };
-    Err(TriggerError::text(at, missing))
+    Err(TriggerError::line(dialect, text, byte, missing))
 }
 
 /// The fields of a line in the dialect `aps-crontab`.
 pub(super) fn aps_fields(text: &str) -> Result<Fields<'_>, TriggerError> {
-    let [minute, hour, day, month, weekday] = parts(text, APS_ALLOWED)?.map(|(_, part)| part);
+    let [minute, hour, day, month, weekday] = parts(Dialect::ApsCrontab, text)?.map(|(_, part)| part);
     let order = [
         None,
         Some(month),
@@ -120,8 +125,8 @@ pub(super) fn aps_error(line: &str, error: TriggerError) -> TriggerError {
         return error;
     };
     let place = ORDER.iter().position(|known| known.name() == *field);
-    match (place, parts(line, APS_ALLOWED)) {
-        (Some(place), Ok(parts)) => error.in_line(line, parts[place].0),
+    match (place, parts(Dialect::ApsCrontab, line)) {
+        (Some(place), Ok(parts)) => error.in_line(Dialect::ApsCrontab, line, parts[place].0),
         _ => error,
     }
 }
@@ -147,18 +152,13 @@ pub(super) fn pattern(text: &str) -> Result<Pattern, TriggerError> {
     let trimmed = text.trim();
     if trimmed.starts_with('@') {
         let Some(line) = nickname(trimmed) else {
-            let at = TextAt {
-                field: "crontab",
-                text,
-                byte: text.len() - text.trim_start().len(),
-                allowed: ALLOWED,
-            };
+            let byte = text.len() - text.trim_start().len();
             let problem = format!("there is no nickname \"{trimmed}\" here");
-            return Err(TriggerError::text(at, problem));
+            return Err(TriggerError::line(Dialect::Crontab, text, byte, problem));
         };
         return pattern(line);
     }
-    let [minute, hour, day, month, weekday] = parts(text, ALLOWED)?;
+    let [minute, hour, day, month, weekday] = parts(Dialect::Crontab, text)?;
     let read = |field, part: (usize, &str)| {
         Part {
             line: text,
@@ -191,15 +191,34 @@ pub(super) fn pattern(text: &str) -> Result<Pattern, TriggerError> {
     })
 }
 
-fn nickname(text: &str) -> Option<&'static str> {
-    match text {
-        "@yearly" | "@annually" => Some("0 0 1 1 *"),
-        "@monthly" => Some("0 0 1 * *"),
-        "@weekly" => Some("0 0 * * 0"),
-        "@daily" | "@midnight" => Some("0 0 * * *"),
-        "@hourly" => Some("0 * * * *"),
-        _ => None,
-    }
+/// The nicknames, and the lines they stand for.
+pub(crate) const NICKNAMES: [(&str, &str); 7] = [
+    ("@daily", "0 0 * * *"),
+    ("@hourly", "0 * * * *"),
+    ("@weekly", "0 0 * * 0"),
+    ("@monthly", "0 0 1 * *"),
+    ("@yearly", "0 0 1 1 *"),
+    ("@annually", "0 0 1 1 *"),
+    ("@midnight", "0 0 * * *"),
+];
+
+/// The line that a nickname stands for, in any case.
+pub(crate) fn nickname(text: &str) -> Option<&'static str> {
+    NICKNAMES
+        .iter()
+        .find(|(name, _)| name.eq_ignore_ascii_case(text))
+        .map(|(_, line)| *line)
+}
+
+/// Whether a text can be that field of a line in the dialect `crontab`.
+pub(crate) fn reads_in_crontab(field: Field, text: &str) -> bool {
+    let part = Part {
+        line: text,
+        field,
+        at: 0,
+        text,
+    };
+    part.values().is_ok()
 }
 
 /// One field of a line.
@@ -320,7 +339,7 @@ impl Part<'_> {
             byte,
             allowed: allowed(self.field),
         };
-        TriggerError::text(at, problem).in_line(self.line, self.at)
+        TriggerError::text(at, problem).in_line(Dialect::Crontab, self.line, self.at)
     }
 }
 

@@ -11,6 +11,7 @@ mod brute;
 mod calendar;
 mod edges;
 mod hazards;
+mod hints;
 mod lines;
 mod make;
 mod times;

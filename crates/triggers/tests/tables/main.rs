@@ -4,6 +4,9 @@
 
 mod changes;
 mod hazards;
+mod hints_of_lines;
+mod hints_of_other_languages;
+mod hints_of_texts;
 mod refusals;
 
 use triggers::cron::Setting;
@@ -46,7 +49,11 @@ fn fires(trigger: &Trigger, from: &str, count: usize) -> Vec<String> {
 #[test]
 fn crontab_as_people_write_it() {
     // 2024-01-01 is a Monday.
-    let rows: [(&str, &[&str]); 14] = [
+    let rows: [(&str, &[&str]); 17] = [
+        // Blanks that do not break are blanks.
+        ("0\u{a0}0 * *\u{a0}0", &["2024-01-07T00:00:00Z"]),
+        ("@DAILY", &["2024-01-01T00:00:00Z", "2024-01-02T00:00:00Z"]),
+        (" @Weekly ", &["2024-01-07T00:00:00Z", "2024-01-14T00:00:00Z"]),
         ("@daily", &["2024-01-01T00:00:00Z", "2024-01-02T00:00:00Z"]),
         ("@midnight", &["2024-01-01T00:00:00Z", "2024-01-02T00:00:00Z"]),
         ("@hourly", &["2024-01-01T00:00:00Z", "2024-01-01T01:00:00Z"]),
