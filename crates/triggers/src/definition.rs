@@ -84,7 +84,7 @@ pub struct Definition {
     /// Cron, interval or date.
     pub kind: Kind,
     /// By name. Cron: expressions, as text or number. Interval: `weeks` to `seconds`, numbers, fractions allowed.
-    /// Date: `run_date`, a date text. `null` is as good as absent.
+    /// Date: `run_date`, a date text. `null` is as good as absent, but nulls alone are no interval.
     #[serde(
         default,
         skip_serializing_if = "BTreeMap::is_empty",

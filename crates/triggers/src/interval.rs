@@ -116,6 +116,7 @@ impl Interval {
 /// Reads the duration of an interval from its fields, in microseconds.
 pub(crate) fn period<'a>(fields: impl Iterator<Item = (&'a String, &'a Value)>) -> Result<i64, TriggerError> {
     let mut period: i128 = 0;
+    let (mut nulls, mut numbers) = (None, 0_usize);
     for (name, value) in fields {
         let (field, unit): (&'static str, i64) = match name.as_str() {
             "weeks" => ("weeks", 604_800),
@@ -139,10 +140,14 @@ pub(crate) fn period<'a>(fields: impl Iterator<Item = (&'a String, &'a Value)>) 
             allowed: ALLOWED_VALUE,
         };
         let number = match value {
-            Value::Null => continue,
+            Value::Null => {
+                nulls = nulls.or(Some(field));
+                continue;
+            }
             Value::Number(number) => number,
             _ => return Err(wrong("it is not a number")),
         };
+        numbers += 1;
         let micros = micros(number, unit).ok_or_else(|| wrong("it is too large"))?;
         if micros < 0 {
             return Err(wrong("it is negative"));
@@ -151,6 +156,15 @@ pub(crate) fn period<'a>(fields: impl Iterator<Item = (&'a String, &'a Value)>) 
         if period > LONGEST {
             return Err(wrong("it is too large"));
         }
+    }
+    if let Some(field) = nulls.filter(|_| numbers == 0) {
+        // Units without a number are no interval of one second, which nothing at all means.
+        return Err(TriggerError::Value {
+            field,
+            value: "null".to_owned(),
+            problem: "no unit of the interval has a number",
+            allowed: ALLOWED_VALUE,
+        });
     }
     if period == 0 {
         return Ok(1_000_000);

@@ -468,3 +468,32 @@ fn members_of_a_definition() {
         assert!(error.contains(expected), "{error}");
     }
 }
+
+/// T3: nothing at all is an interval of a second, as in APScheduler; units without a number are a mistake.
+#[test]
+fn units_without_a_number_are_no_interval() {
+    for text in [
+        r#"{"kind":"interval","fields":{"seconds":null}}"#,
+        r#"{"kind":"interval","fields":{"seconds":null,"weeks":null}}"#,
+    ] {
+        let definition: Definition = serde_json::from_str(text).unwrap();
+        let error = refused(&definition).to_string();
+        assert!(
+            error.starts_with("seconds null: no unit of the interval has a number; allowed: a number"),
+            "{error}"
+        );
+    }
+    for text in [
+        r#"{"kind":"interval"}"#,
+        r#"{"kind":"interval","fields":{"seconds":0,"hours":null}}"#,
+        r#"{"kind":"interval","fields":{"seconds":1,"hours":null}}"#,
+    ] {
+        let definition: Definition = serde_json::from_str(text).unwrap();
+        let trigger = definition.compile(&context("UTC", DstPolicy::Once)).unwrap();
+        assert_eq!(
+            trigger.describe(),
+            "every second, from 2024-01-01 00:00:01 UTC",
+            "{text}"
+        );
+    }
+}
