@@ -73,6 +73,11 @@ pub fn judge(data: &[u8]) {
     search(&trigger, a, b);
     count(&trigger, a, 1 + i64::from(width) * 977_000_000);
     tell(&trigger, a);
+    let range = a..a.saturating_add(800 * DAY);
+    let hazards = definition
+        .hazards(&context, range.clone())
+        .expect("it means a trigger");
+    assert!(hazards.ends_with(&trigger.hazards(range)));
 }
 
 /// Any instant; mostly one between 1902 and 2106, where there are dated changes.

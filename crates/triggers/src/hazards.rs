@@ -1,5 +1,5 @@
-//! What a person should know before saving a trigger: clock changes that meet its fires, days that months lack,
-//! triggers that never fire.
+//! What a person should know before saving a trigger: clock changes that meet its fires or its own dates, days that months
+//! lack, triggers that never fire. What surprises in the texts of its fields is in `notes`.
 
 use crate::cron::month_name;
 use crate::time::{UtcMicros, WallMicros};
@@ -41,6 +41,30 @@ pub enum Hazard {
         /// What the trigger does about it.
         effect: OverlapEffect,
     },
+    /// A date of the definition is a local time that the clock of its zone skips.
+    LocalSkipped {
+        /// `run_date`, `start` or `end`.
+        field: &'static str,
+        /// The time given.
+        wall: WallMicros,
+        /// The instant that is taken for it.
+        taken: UtcMicros,
+        /// What the clock shows then.
+        shown: WallMicros,
+        /// The other instant that could be meant.
+        other: UtcMicros,
+    },
+    /// A date of the definition is a local time that the clock of its zone shows twice.
+    LocalTwice {
+        /// `run_date`, `start` or `end`.
+        field: &'static str,
+        /// The time given.
+        wall: WallMicros,
+        /// The first pass, which is taken.
+        taken: UtcMicros,
+        /// The second pass.
+        other: UtcMicros,
+    },
     /// Some of the months the trigger names lack its day, in all or in some of its years, as far as its start and end
     /// allow.
     SomeMonthsOnly {
@@ -51,6 +75,11 @@ pub enum Hazard {
     NeverFires,
     /// It has fired in the past and does not fire again.
     NeverFiresAgain,
+    /// Its one fire lies before the range asked about.
+    Past {
+        /// When it fires.
+        at: UtcMicros,
+    },
 }
 
 /// What happens to the fires that a gap skips.
@@ -86,7 +115,7 @@ impl Trigger {
     /// come, the fire that makes up for it, or a second pass; what is over when the range begins is not told. Triggers of
     /// every hour follow the clock, and at a change of whole hours go on at the same distance in absolute time; of them
     /// only those times are told that are lost or doubled in that distance, as at a change of half an hour. Intervals and
-    /// dates know no wall, so they meet none.
+    /// dates know no wall, so they meet none; the texts of dates are told by [`Definition::hazards`](crate::Definition::hazards).
     ///
     /// ```
     /// use triggers::{Context, Definition, UtcMicros, Zone};
@@ -105,7 +134,11 @@ impl Trigger {
     pub fn hazards(&self, range: Range<UtcMicros>) -> Vec<Hazard> {
         let mut hazards = match self {
             Self::Cron(cron) => cron.hazards(&range),
-            Self::Interval(_) | Self::Date(_) => Vec::new(),
+            Self::Interval(_) => Vec::new(),
+            Self::Date(date) => {
+                let past = date.next_fire(None).filter(|at| *at < range.start);
+                past.map(|at| Hazard::Past { at }).into_iter().collect()
+            }
         };
         if self.next_fire(None, range.start).is_none() {
             // That says it all.
@@ -144,6 +177,27 @@ impl fmt::Display for Hazard {
                     OverlapEffect::Neither => "it fires neither time",
                 })
             }
+            Self::LocalSkipped {
+                field,
+                wall,
+                taken,
+                shown,
+                other,
+            } => write!(
+                f,
+                "the clock skips its {}, {wall}: {taken} is taken, when the clock shows {shown}, not {other}",
+                called(field)
+            ),
+            Self::LocalTwice {
+                field,
+                wall,
+                taken,
+                other,
+            } => write!(
+                f,
+                "the clock shows its {}, {wall}, twice: the first time, {taken}, is taken, not the second, {other}",
+                called(field)
+            ),
             Self::SomeMonthsOnly { months } if months.len() == 12 => {
                 f.write_str("it does not fire in every month: the month may lack its day")
             }
@@ -160,8 +214,14 @@ impl fmt::Display for Hazard {
             }
             Self::NeverFires => f.write_str("it never fires"),
             Self::NeverFiresAgain => f.write_str("it does not fire any more"),
+            Self::Past { at } => write!(f, "its date, {at}, has passed"),
         }
     }
+}
+
+/// The word for a date of a definition.
+fn called(field: &str) -> &str {
+    if field == "run_date" { "date" } else { field }
 }
 
 /// The rest of so many times, the first being told already.

@@ -1,15 +1,15 @@
 //! Events: the rows of `task_log` that people read in em_web (spec §4). One per transition, written in the same
 //! transaction as the transition itself.
 
-use triggers::{UtcMicros, Zone};
+use triggers::{Hazard, UtcMicros, Zone};
 
 use super::SkipReason;
 
 /// Something that happened to a job or a run of a task.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
-    /// A job was stored, with its first run time; none: the trigger never fires again.
-    JobAdded(Option<UtcMicros>),
+    /// A job was stored, with its first run time (none: the trigger never fires again) and the hazards of its own dates.
+    JobAdded(Option<UtcMicros>, Vec<Hazard>),
     /// A job was removed, or its schedule ended.
     JobRemoved,
     /// A run was decided and will be sent.
@@ -45,9 +45,9 @@ impl Event {
     /// `task_log.error`: 1 is an error, 0 and null are not (as the original wrote them).
     pub fn error(&self) -> Option<i32> {
         match self {
-            Self::JobAdded(Some(_)) => Some(0),
+            Self::JobAdded(Some(_), _) => Some(0),
             Self::JobRemoved | Self::RunSubmitted | Self::RunDelivered(_) | Self::AlreadyDecided(_) => None,
-            Self::JobAdded(None)
+            Self::JobAdded(None, _)
             | Self::RunFailed(..)
             | Self::RunUnknown(..)
             | Self::RunMissed(..)
@@ -68,10 +68,15 @@ impl Event {
     /// `task_log.message`, with times in the scheduler's zone.
     pub fn message(&self, zone: &Zone) -> String {
         match self {
-            Self::JobAdded(Some(at)) => format!("Job added. Scheduled for: {}", local(zone, *at)),
-            Self::JobAdded(None) => {
-                "Job added, but its schedule never fires again. Check the dates of the project's trigger."
-                    .into()
+            Self::JobAdded(next, hazards) => {
+                let added = match next {
+                    Some(at) => format!("Job added. Scheduled for: {}", local(zone, *at)),
+                    None => "Job added, but its schedule never fires again. Check the dates of the project's trigger."
+                        .to_owned(),
+                };
+                hazards
+                    .iter()
+                    .fold(added, |message, hazard| format!("{message}. Note: {hazard}"))
             }
             Self::JobRemoved => "Job removed.".into(),
             Self::RunSubmitted => "Job submitted.".into(),

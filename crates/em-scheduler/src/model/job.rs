@@ -1,6 +1,6 @@
 //! Jobs: what fires next, and what the firing rule says of one that is due.
 
-use triggers::UtcMicros;
+use triggers::{Hazard, UtcMicros};
 
 use super::TaskId;
 
@@ -69,6 +69,8 @@ pub struct NewJob {
     pub next_run_at: Option<UtcMicros>,
     /// False for a tombstone: it counts as present but no list shows it.
     pub listed: bool,
+    /// Those of the trigger's own dates, which its log tells; they are not stored.
+    pub hazards: Vec<Hazard>,
 }
 
 /// A job as `job_sync` sees it in the store.

@@ -169,13 +169,14 @@ impl WantedJob {
             dst: rules.dst,
             created: now,
         };
-        let trigger = self.parsed.compile(&context).map_err(|error| {
+        let invalid = |error| {
             InvalidSchedule(format!(
                 "project {}, {} trigger: {error}",
                 self.project_id,
                 self.kind.as_str()
             ))
-        })?;
+        };
+        let trigger = self.parsed.compile(&context).map_err(invalid)?;
         Ok(NewJob {
             id: self.id.clone(),
             task_id: self.task_id,
@@ -185,6 +186,8 @@ impl WantedJob {
             definition: self.definition.clone(),
             next_run_at: trigger.next_fire(None, now),
             listed: true,
+            // T12: whoever reads the log should know which instant was taken.
+            hazards: self.parsed.local_hazards(&context).map_err(invalid)?,
         })
     }
 
@@ -217,6 +220,7 @@ pub fn delayed_job(task: &TaskRow, at: UtcMicros, digits: &str) -> Result<NewJob
         definition: definition_text(&date),
         next_run_at: Some(at),
         listed: true,
+        hazards: Vec::new(),
     })
 }
 

@@ -163,6 +163,48 @@ async fn an_invalid_schedule_changes_nothing_but_one_row_of_the_log(world: World
     }
 }
 
+/// T12: the log says which instant was taken for a date that the clock skips or shows twice.
+async fn dates_that_meet_a_clock_change_are_told_in_the_log(world: World) {
+    let world = World::in_zone(world.backend, "America/New_York").await;
+    world.sql(
+        "INSERT INTO project (id, name, ooff, ooff_date) VALUES (1, 'P', 1, '2027-03-14 02:30:00');
+         INSERT INTO project (id, name, cron, cron_hour, cron_start_date, cron_end_date)
+         VALUES (2, 'P', 1, 9, '2026-11-01 01:30:00', '2027-03-14 02:30:00');
+         INSERT INTO project (id, name, intv, intv_type, intv_value, intv_start_date)
+         VALUES (3, 'P', 1, 'h', 6, '2027-11-07 01:30:00');
+         INSERT INTO project (id, name, ooff, ooff_date) VALUES (4, 'P', 1, '2027-03-14 03:30:00');
+         INSERT INTO task (id, name, project_id, enabled) VALUES (1, 'T', 1, 0), (2, 'T', 2, 0), (3, 'T', 3, 0), (4, 'T', 4, 0);",
+    );
+    let gap = |date: &str| {
+        format!(
+            ". Note: the clock skips its {date}, 2027-03-14 02:30:00: 2027-03-14T07:30:00Z is taken, when the clock shows \
+             2027-03-14 03:30:00, not 2027-03-14T06:30:00Z"
+        )
+    };
+    for (id, expected) in [
+        (1, format!("0|Job added. Scheduled for: Sun, Mar 14, 2027 03:30:00{}", gap("date"))),
+        (
+            2,
+            format!(
+                ". Note: the clock shows its start, 2026-11-01 01:30:00, twice: the first time, 2026-11-01T05:30:00Z, is \
+                 taken, not the second, 2026-11-01T06:30:00Z{}",
+                gap("end")
+            ),
+        ),
+        (
+            3,
+            "0|Job added. Scheduled for: Sun, Nov 7, 2027 01:30:00. Note: the clock shows its start, 2027-11-07 01:30:00, \
+             twice: the first time, 2027-11-07T05:30:00Z, is taken, not the second, 2027-11-07T06:30:00Z"
+                .to_owned(),
+        ),
+        (4, "0|Job added. Scheduled for: Sun, Mar 14, 2027 03:30:00".to_owned()),
+    ] {
+        world.expect(&format!("/api/add/{id}"), ADDED).await;
+        let log = world.row(&format!("SELECT error, message FROM task_log WHERE task_id = {id}"));
+        assert!(log.ends_with(&expected), "task {id}: {log}");
+    }
+}
+
 async fn a_task_without_project_is_an_error(world: World) {
     tasks::create(&world);
     let reason = world.refused("/api/add/16", "Scheduler (add job):\n").await;
@@ -176,5 +218,6 @@ on_both_databases!(
     adding_again_replaces_all_jobs_also_the_delayed,
     an_unknown_task_is_not_added,
     an_invalid_schedule_changes_nothing_but_one_row_of_the_log,
+    dates_that_meet_a_clock_change_are_told_in_the_log,
     a_task_without_project_is_an_error,
 );

@@ -92,6 +92,35 @@ fn schedules_that_cannot_be_are_listed_by_task() {
     );
 }
 
+/// T12.
+#[test]
+fn dates_that_meet_a_clock_change_are_warned_of() {
+    let home = Home::new();
+    let samples = "INSERT INTO project (id, ooff, ooff_date) VALUES (1, 1, '2037-03-08 02:30:00');
+                   INSERT INTO task (id, name, project_id, enabled) VALUES (11, 'T', 1, 1);";
+    let database = database_with(&home, "em.db", samples);
+    let arguments = ["check", "--json", "--database-url", &database];
+    let ended = home
+        .program(&arguments)
+        .args(&["--timezone", "America/New_York"])
+        .run();
+    assert_eq!(ended.code, 0, "{ended:?}");
+    has(
+        &findings(&ended),
+        "warning",
+        "schedules",
+        "task 11: the clock skips its date, 2037-03-08 02:30:00: 2037-03-08T07:30:00Z is taken",
+    );
+    let ended = home.program(&arguments).args(&["--timezone", "UTC"]).run();
+    let found = findings(&ended);
+    assert!(
+        !found
+            .iter()
+            .any(|(level, subject, _)| level == "warning" && subject == "schedules"),
+        "{found:#?}"
+    );
+}
+
 #[test]
 fn beside_a_running_service_it_says_so_and_all_is_well() {
     let home = Home::new();

@@ -367,6 +367,7 @@ pub fn job((task, kind): (i32, JobKind), definition: &str, at: UtcMicros) -> New
         definition: definition.to_owned(),
         next_run_at: Some(at),
         listed: true,
+        hazards: Vec::new(),
     }
 }
 

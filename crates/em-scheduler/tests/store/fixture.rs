@@ -19,6 +19,7 @@ pub(crate) fn job(id: &str, task_id: TaskId, next_run_at: Option<UtcMicros>) -> 
         definition: format!("{{\"of\":\"{id}\"}}"),
         next_run_at,
         listed: true,
+        hazards: Vec::new(),
     }
 }
 

@@ -7,6 +7,7 @@ mod hazards;
 mod hints_of_lines;
 mod hints_of_other_languages;
 mod hints_of_texts;
+mod local;
 mod refusals;
 
 use triggers::cron::Setting;

@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use rusqlite::{Connection, OpenFlags};
 use rustix::process::{Pid, test_kill_process};
+use triggers::{Hazard, UtcMicros};
 
 use super::{Finding, Level};
 use crate::chance;
@@ -17,7 +18,7 @@ use crate::cli::database::{self, Opened};
 use crate::clock::SystemClock;
 use crate::config::{Config, DatabaseUrl, Sources};
 use crate::instance::Place;
-use crate::model::{ScheduleRules, TaskRow, jobs_of};
+use crate::model::{InvalidSchedule, ScheduleRules, TaskId, TaskRow, jobs_of};
 use crate::store::postgres::{PostgresOptions, PostgresStore};
 use crate::store::sqlite::SqliteStore;
 use crate::store::{Standing, Store, StoreError, SyncPlan, SyncRange, SyncTask};
@@ -58,23 +59,49 @@ impl Looked {
         );
     }
 
-    fn schedules(&mut self, enabled: usize, invalid: Vec<String>) {
+    fn schedules(&mut self, seen: Seen) {
         let mut add = |level, text| self.findings.push(Finding::new("schedules", level, text));
-        if invalid.is_empty() {
+        if seen.invalid.is_empty() {
+            let enabled = seen.enabled;
             add(
                 Level::Ok,
                 format!("{enabled} tasks are enabled, and all their schedules are valid"),
             );
         }
-        let more = invalid.len().saturating_sub(MOST_LISTED);
-        for text in invalid.into_iter().take(MOST_LISTED) {
-            add(Level::Error, text);
+        let lists = [
+            (Level::Error, seen.invalid, "more tasks have an invalid schedule"),
+            (Level::Warning, seen.hazards, "more dates meet a clock change"),
+        ];
+        for (level, texts, others) in lists {
+            let more = texts.len().saturating_sub(MOST_LISTED);
+            for text in texts.into_iter().take(MOST_LISTED) {
+                add(level, text);
+            }
+            if more > 0 {
+                add(level, format!("{more} {others}"));
+            }
         }
-        if more > 0 {
-            add(
-                Level::Error,
-                format!("{more} more tasks have an invalid schedule"),
-            );
+    }
+}
+
+/// What the schedules of a database are like.
+#[derive(Default)]
+struct Seen {
+    /// Tasks that are enabled.
+    enabled: usize,
+    /// Why some of them cannot be scheduled.
+    invalid: Vec<String>,
+    /// Which of their dates the clock skips or shows twice.
+    hazards: Vec<String>,
+}
+
+impl Seen {
+    fn judge(&mut self, task: TaskId, valid: Result<Vec<Hazard>, InvalidSchedule>) {
+        match valid {
+            Ok(hazards) => self
+                .hazards
+                .extend(hazards.iter().map(|hazard| format!("task {task}: {hazard}"))),
+            Err(reason) => self.invalid.push(format!("task {task}: {reason}")),
         }
     }
 }
@@ -122,18 +149,17 @@ async fn postgres(
     }
     if standing != Standing::Empty {
         // Without tables of ours no pass of job_sync can look; em_web's tasks can be read all the same.
-        let mut invalid = Vec::new();
-        let enabled = store.enabled_tasks().await?;
-        for id in &enabled {
-            let problem = match store.task(*id).await {
-                Ok(Some(task)) => valid(&task, &rules, store.now()).err(),
-                Ok(None) => None,
-                Err(error @ StoreError::Corrupt { .. }) => Some(error.to_string()),
+        let mut seen = Seen::default();
+        for id in store.enabled_tasks().await? {
+            seen.enabled += 1;
+            match store.task(id).await {
+                Ok(Some(task)) => seen.judge(id, valid(&task, &rules, store.now())),
+                Ok(None) => {}
+                Err(error @ StoreError::Corrupt { .. }) => seen.invalid.push(format!("task {id}: {error}")),
                 Err(error) => return Err(error.into()),
-            };
-            invalid.extend(problem.map(|reason| format!("task {id}: {reason}")));
+            }
         }
-        looked.schedules(enabled.len(), invalid);
+        looked.schedules(seen);
     }
     Ok(())
 }
@@ -268,25 +294,24 @@ async fn content(
     };
     let (enabled, invalid) = schedules(store, &rules(&config)).await?;
     looked.schedules(enabled, invalid);
+    looked.schedules(schedules(store, rules).await?);
     Ok(())
 }
 
-/// How many tasks are enabled, and what is wrong with those that cannot be scheduled.
-async fn schedules(store: &dyn Store, rules: &ScheduleRules) -> Result<(usize, Vec<String>), StoreError> {
-    let seen: Arc<Mutex<(usize, Vec<String>)>> = Arc::default();
+/// Goes through the tasks that are enabled.
+async fn schedules(store: &dyn Store, rules: &ScheduleRules) -> Result<Seen, StoreError> {
+    let seen: Arc<Mutex<Seen>> = Arc::default();
     let (tell, rules, now) = (Arc::clone(&seen), rules.clone(), store.now());
     // The pass of `job_sync`, with a plan that changes nothing.
     let plan = Arc::new(move |task: &SyncTask| {
         let mut seen = tell.lock().unwrap_or_else(PoisonError::into_inner);
         match &task.task {
             Ok(row) if row.enabled => {
-                seen.0 += 1;
-                if let Err(reason) = valid(row, &rules, now) {
-                    seen.1.push(format!("task {}: {reason}", task.task_id));
-                }
+                seen.enabled += 1;
+                seen.judge(task.task_id, valid(row, &rules, now));
             }
             Ok(_) => {}
-            Err(reason) => seen.1.push(format!("task {}: {reason}", task.task_id)),
+            Err(reason) => seen.invalid.push(format!("task {}: {reason}", task.task_id)),
         }
         SyncPlan::default()
     });
@@ -303,9 +328,11 @@ async fn schedules(store: &dyn Store, rules: &ScheduleRules) -> Result<(usize, V
     }
 }
 
-fn valid(task: &TaskRow, rules: &ScheduleRules, now: triggers::UtcMicros) -> Result<(), String> {
-    for job in jobs_of(task, rules).map_err(|error| error.to_string())? {
-        job.first(now, rules).map_err(|error| error.to_string())?;
+/// The hazards of the dates of a task's triggers, unless one of these is none.
+fn valid(task: &TaskRow, rules: &ScheduleRules, now: UtcMicros) -> Result<Vec<Hazard>, InvalidSchedule> {
+    let mut hazards = Vec::new();
+    for job in jobs_of(task, rules)? {
+        hazards.extend(job.first(now, rules)?.hazards);
     }
-    Ok(())
+    Ok(hazards)
 }

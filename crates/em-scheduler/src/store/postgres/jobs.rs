@@ -312,7 +312,7 @@ pub(super) fn insert_all(tx: &Tx<'_>, jobs: &[NewJob]) {
 pub(super) fn added(jobs: &[NewJob]) -> impl Iterator<Item = (TaskId, Event)> {
     jobs.iter()
         .filter(|job| job.listed)
-        .map(|job| (job.task_id, Event::JobAdded(job.next_run_at)))
+        .map(|job| (job.task_id, Event::JobAdded(job.next_run_at, job.hazards.clone())))
 }
 
 fn record_by_task(tx: &Tx<'_>, events: EventsByTask) {

@@ -388,7 +388,8 @@ fn insert_all(connection: &Connection, scope: &Scope, jobs: &[NewJob]) -> Result
                 .execute((connection.last_insert_rowid(), at.get()))?;
         }
         if job.listed {
-            record(connection, scope, job.task_id, &Event::JobAdded(job.next_run_at))?;
+            let added = Event::JobAdded(job.next_run_at, job.hazards.clone());
+            record(connection, scope, job.task_id, &added)?;
         }
     }
     Ok(())
