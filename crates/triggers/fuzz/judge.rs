@@ -78,6 +78,8 @@ pub fn judge(data: &[u8]) {
         .hazards(&context, range.clone())
         .expect("it means a trigger");
     assert!(hazards.ends_with(&trigger.hazards(range)));
+    let notes = definition.notes(&context).expect("it means a trigger");
+    assert!(notes.iter().all(|note| !note.to_string().is_empty()));
 }
 
 /// Any instant; mostly one between 1902 and 2106, where there are dated changes.

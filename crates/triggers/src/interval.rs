@@ -3,6 +3,7 @@
 //! No zone is in here: a day is 24 hours, so the wall time of the fires moves when the clocks change.
 
 use crate::bounds::Bounds;
+use crate::civil::{DAY, MICROS};
 use crate::error::TriggerError;
 use crate::time::UtcMicros;
 use serde_json::Value;
@@ -51,6 +52,11 @@ impl Interval {
     #[must_use]
     pub fn period(&self) -> i64 {
         self.period
+    }
+
+    /// Whether its fires would have the same time of day, if no clock changed.
+    pub(crate) fn is_of_days(&self) -> bool {
+        self.period % (DAY * MICROS) == 0
     }
 
     /// Without `previous` the first time of the grid at or after `now`, otherwise `previous` and one period, whatever

@@ -24,7 +24,7 @@ pub(crate) use crontab::{NICKNAMES, ORDER, nickname, reads_in_crontab};
 pub use expression::{Expression, Item, Nth};
 pub use field::Field;
 pub(crate) use field::{MONTHS, WEEKDAYS};
-pub(crate) use words::{MONTHS as MONTH_NAMES, WEEKDAYS as WEEKDAY_NAMES, month_name};
+pub(crate) use words::{MONTHS as MONTH_NAMES, WEEKDAYS as WEEKDAY_NAMES, month_name, weekday_words};
 
 use crate::bounds::Bounds;
 use crate::dst::DstPolicy;

@@ -7,7 +7,7 @@ use super::Cron;
 use super::clock::Clock;
 use super::days::Days;
 use super::field::Field;
-use super::sets::{Bits, Span};
+use super::sets::{Bits, Span, values};
 use super::shape::{Shape, members, shape};
 use super::years::Years;
 use crate::words::{listed, zone_words};
@@ -56,6 +56,13 @@ impl Cron {
 /// The name of a month, from 1.
 pub(crate) fn month_name(month: u32) -> &'static str {
     MONTHS[(month as usize + 11) % 12]
+}
+
+/// The weekdays of a text in the field's own grammar, unless they are all: `Tuesday to Saturday`.
+pub(crate) fn weekday_words(text: &str) -> Option<String> {
+    let words = weekdays(values(Field::DayOfWeek, text).ok()? as u8)?;
+    let words = words.strip_prefix("on ").or(words.strip_prefix("from "));
+    words.map(str::to_owned)
 }
 
 /// Few times of day, each spelled out.

@@ -8,6 +8,7 @@ mod hints_of_lines;
 mod hints_of_other_languages;
 mod hints_of_texts;
 mod local;
+mod notes;
 mod refusals;
 
 use triggers::cron::Setting;
