@@ -172,8 +172,10 @@ pub fn dst(sources: &Sources) -> Result<DstPolicy, ConfigError> {
 pub fn zone(sources: &Sources, hints: &mut Vec<String>) -> Result<Zone, ConfigError> {
     let setting = &catalogue::TIMEZONE;
     if let Some(given) = sources.get(setting)? {
-        return Zone::named(given.text.trim())
-            .map_err(|_| wrong(setting, &given, &"there is no such time zone"));
+        return Zone::named(given.text.trim()).map_err(|error| {
+            let hint = error.hint().map_or(String::new(), |hint| format!("; {hint}"));
+            wrong(setting, &given, &format_args!("there is no such time zone{hint}"))
+        });
     }
     match Zone::system() {
         Ok(zone) => Ok(zone),

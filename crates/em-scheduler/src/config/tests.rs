@@ -158,6 +158,13 @@ fn a_wrong_value_names_itself_its_source_and_what_is_allowed() {
         ("socket", "/missing/api.sock", "folder that exists"),
         ("token-file", "/missing/token", "16 to 512"),
         ("timezone", "Europe/Berln", "IANA"),
+        (
+            "timezone",
+            "Europe/Berln",
+            "no such time zone; the nearest is Europe/Berlin;",
+        ),
+        ("timezone", "europe/berlin", "the nearest is Europe/Berlin;"),
+        ("timezone", "PST", "write America/Los_Angeles;"),
         ("timezone", "../etc/passwd", "IANA"),
         ("dst", "twice", "once, literal"),
         ("misfire-grace", "0", "1 to 604800"),
