@@ -26,3 +26,5 @@ mod securing;
 mod sharing;
 #[path = "cli/stopping.rs"]
 mod stopping;
+#[path = "cli/typing.rs"]
+mod typing;

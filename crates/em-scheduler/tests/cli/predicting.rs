@@ -10,7 +10,7 @@ fn next(arguments: &[&str]) -> Ended {
 
 #[test]
 fn every_kind_of_trigger_can_be_asked_about() {
-    let table: [(&[&str], &[&str]); 7] = [
+    let table: [(&[&str], &[&str]); 8] = [
         (
             &[
                 "--cron",
@@ -74,16 +74,16 @@ fn every_kind_of_trigger_can_be_asked_about() {
         (
             &[
                 "--crontab",
-                "0 9 * * 0",
+                "0 9 * * 1-5",
                 "--from",
-                "2024-01-01T00:00:00Z",
+                "2024-01-06T00:00:00Z",
                 "-n",
                 "1",
             ],
             &[
-                "Fires at 09:00 on Monday, UTC.",
+                "Fires at 09:00 from Monday to Friday, UTC.",
                 "",
-                "Mon 2024-01-01 09:00:00 +00:00  2024-01-01T09:00:00Z",
+                "Mon 2024-01-08 09:00:00 +00:00  2024-01-08T09:00:00Z",
             ],
         ),
         (
@@ -101,6 +101,27 @@ fn every_kind_of_trigger_can_be_asked_about() {
                 "Fires at 09:00 on Sunday, UTC.",
                 "",
                 "Sun 2024-01-07 09:00:00 +00:00  2024-01-07T09:00:00Z",
+            ],
+        ),
+        (
+            &[
+                "--crontab",
+                "0 9 * * 0",
+                "--dialect",
+                "aps-crontab",
+                "--from",
+                "2024-01-01T00:00:00Z",
+                "-n",
+                "1",
+            ],
+            &[
+                "Fires at 09:00 on Monday, UTC.",
+                "",
+                "Mon 2024-01-01 09:00:00 +00:00  2024-01-01T09:00:00Z",
+                "",
+                "Note:",
+                "- day_of_week 0 is Monday: the numbers count from 0 = Monday here, and from Sunday in a crontab; names mean \
+                 the same in both",
             ],
         ),
         (
@@ -185,6 +206,27 @@ fn a_trigger_that_never_fires_is_said_to() {
     let words = "Fires at 00:00 on day 30 of February, UTC.\n\nNone.\n";
     assert_eq!((ended.code, ended.out.as_str()), (0, words));
     assert!(ended.err.contains("no times at all"), "{ended:?}");
+}
+
+/// T8: on the command line a crontab is what people call so; the cases of the corpus are APScheduler's.
+#[test]
+fn a_crontab_line_in_a_case_is_apschedulers_unless_it_names_its_dialect() {
+    let mut running = Home::new().program(&["next", "--jsonl"]).start();
+    for (dialect, fire) in [
+        ("", "2024-01-02T09:00:00Z"),
+        (r#""dialect":"aps-crontab","#, "2024-01-02T09:00:00Z"),
+        (r#""dialect":"crontab","#, "2024-01-01T09:00:00Z"),
+    ] {
+        let case =
+            format!(r#"{{"kind":"cron","crontab":"0 9 * * 1",{dialect}"from":"2024-01-01T00:00:00Z"}}"#);
+        running.write(&format!("{case}\n"));
+        assert_eq!(
+            running.line().trim_end(),
+            format!(r#"{{"fires":["{fire}"]}}"#),
+            "{case}"
+        );
+    }
+    assert_eq!(running.ended(), 0);
 }
 
 #[test]

@@ -1,13 +1,15 @@
 //! `next`: when a trigger fires next, for a person (one trigger from the command line: a sentence, the fires, and what may
 //! surprise) or for a program (cases as JSON lines, answers and nothing else). It needs no database and changes nothing.
 
+mod fields;
 mod jsonl;
+mod notes;
 mod trigger;
 
 use std::io::{self, Write};
 
 use clap::Args;
-use triggers::{Context, Dialect, Hazard, UtcMicros, WallMicros, Zone};
+use triggers::{Context, Dialect, Local, UtcMicros, WallMicros, Zone};
 
 use super::Usage;
 use crate::clock::{Clock, SystemClock};
@@ -17,8 +19,9 @@ pub(super) const EXAMPLES: &str = "\
 Examples:
   em-scheduler next --cron 'hour=2 minute=30' --tz America/New_York -n 5
   em-scheduler next --cron 'day=last fri hour=18' --from 2026-01-01T00:00:00Z
-  em-scheduler next --crontab '*/5 * * * *'
-  em-scheduler next --crontab '@daily' --dialect crontab
+  em-scheduler next --crontab '0 9 * * 1-5'
+  em-scheduler next --crontab '@daily'
+  em-scheduler next --crontab '0 9 * * 0-4' --dialect aps-crontab
   em-scheduler next --interval 'hours=6' --start '2026-12-01 09:00:00'
   em-scheduler next --date '2026-12-01 09:00:00' --tz Europe/Berlin
   echo '{\"kind\":\"cron\",\"fields\":{\"hour\":2},\"tz\":\"UTC\",\"from\":\"2026-01-01T00:00:00Z\",\"n\":2}' | em-scheduler next --jsonl";
@@ -34,8 +37,8 @@ const YEAR: i64 = 366 * 86_400_000_000;
 pub(super) struct Arguments {
     #[command(flatten)]
     asked: Asked,
-    /// How a crontab line is read: aps-crontab (Monday is 0, day and weekday must both match) or crontab (Sunday is 0, day or
-    /// weekday, @daily) [default: aps-crontab].
+    /// How a crontab line is read: crontab (Sunday is 0 or 7, day or weekday, @daily) or aps-crontab (Monday is 0, day and
+    /// weekday must both match) [default: crontab].
     #[arg(long, value_name = "DIALECT")]
     dialect: Option<Dialect>,
     /// The time zone, by IANA name [env: EM_SCHEDULER_TIMEZONE] [default: the system's].
@@ -71,6 +74,9 @@ pub(super) struct Arguments {
     /// Whose time zone data to use, bundled or system [env: EM_SCHEDULER_TZ_DATA] [default: bundled].
     #[arg(long, value_name = "SOURCE")]
     tz_data: Option<String>,
+    /// What the shell made of a value that was not quoted.
+    #[arg(hide = true)]
+    stray: Vec<String>,
 }
 
 /// What is asked about: exactly one of these.
@@ -80,7 +86,7 @@ struct Asked {
     /// A cron by its fields: year, month, day, week, day_of_week, hour, minute, second.
     #[arg(long, value_name = "FIELDS")]
     cron: Option<String>,
-    /// A cron by a line of five fields.
+    /// A cron by a line of five fields, or a nickname such as @daily.
     #[arg(long, value_name = "LINE")]
     crontab: Option<String>,
     /// An interval: weeks, days, hours, minutes, seconds.
@@ -90,7 +96,7 @@ struct Asked {
     #[arg(long, value_name = "TIME")]
     date: Option<String>,
     /// Read cases from standard input, one JSON object a line, and answer each line, also a blank one, with a line:
-    /// `{"fires":["<UTC instant>",…]}` or `{"error":"…"}`.
+    /// `{"fires":["<UTC instant>",…]}` or `{"error":"…"}`. A crontab line in a case is aps-crontab unless it names its dialect.
     #[arg(long)]
     jsonl: bool,
 }
@@ -101,6 +107,9 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     if arguments.dialect.is_some() && arguments.asked.crontab.is_none() {
         return Err(Usage("--dialect says how a line is read: it needs --crontab".to_owned()).into());
     }
+    if !arguments.stray.is_empty() {
+        return Err(trigger::unquoted(arguments).into());
+    }
     let sources = sources(arguments)?;
     read::tz_data(&sources)?;
     let dst = read::dst(&sources)?;
@@ -109,20 +118,21 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     }
     let mut hints = Vec::new();
     let zone = read::zone(&sources, &mut hints)?;
-    for hint in hints {
-        writeln!(io::stderr(), "em-scheduler: {hint}")?;
-    }
     let now = SystemClock.now();
     let from = arguments
         .from
         .as_deref()
-        .map_or(Ok(now), |text| instant(text, &zone))?;
+        .map_or(Ok(now), |text| instant(text, &zone, &mut hints))?;
+    for hint in hints {
+        writeln!(io::stderr(), "em-scheduler: {hint}")?;
+    }
     let context = Context {
         zone: zone.clone(),
         dst,
         created: from,
     };
-    let trigger = trigger::definition(arguments)?.compile(&context).map_err(usage)?;
+    let definition = trigger::definition(arguments)?;
+    let trigger = definition.compile(&context).map_err(usage)?;
     let mut out = io::BufWriter::new(io::stdout().lock());
     writeln!(out, "Fires {}.\n", trigger.describe())?;
     let mut printed = 0;
@@ -132,9 +142,12 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     }
     if printed == 0 {
         writeln!(out, "None.")?;
-    } else {
-        warn(&mut out, &trigger.hazards(from..from.saturating_add(YEAR)))?;
     }
+    let notes = definition.notes(&context).map_err(usage)?;
+    let hazards = definition
+        .hazards(&context, from..from.saturating_add(YEAR))
+        .map_err(usage)?;
+    notes::write(&mut out, &notes, &hazards)?;
     out.flush()?;
     if printed < arguments.count {
         // Not an answer but a remark: programs read standard output.
@@ -152,17 +165,6 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What may surprise about the coming year.
-fn warn(out: &mut impl Write, hazards: &[Hazard]) -> io::Result<()> {
-    if !hazards.is_empty() {
-        writeln!(out, "\nNote, within a year of that:")?;
-    }
-    for hazard in hazards {
-        writeln!(out, "- {hazard}")?;
-    }
-    Ok(())
-}
-
 /// The settings that matter here, so that the answer is the one the service would act on.
 fn sources(arguments: &Arguments) -> Result<Sources, ConfigError> {
     let flags = [
@@ -176,12 +178,28 @@ fn sources(arguments: &Arguments) -> Result<Sources, ConfigError> {
     Sources::new(given.collect(), Environment::of_process(), None)
 }
 
-/// An instant, or a local time of the zone.
-fn instant(text: &str, zone: &Zone) -> Result<UtcMicros, Usage> {
-    let local = || text.parse::<WallMicros>().map(|wall| zone.to_utc(wall));
-    text.parse()
-        .or_else(|_| local())
-        .map_err(|error| Usage(format!("--from {text:?}: {error}")))
+/// An instant, or a local time of the zone; a hint says where the clock has none or two of it.
+fn instant(text: &str, zone: &Zone, hints: &mut Vec<String>) -> Result<UtcMicros, Usage> {
+    if let Ok(instant) = text.parse() {
+        return Ok(instant);
+    }
+    let wall = text.parse::<WallMicros>();
+    let wall = wall.map_err(|error| Usage(format!("--from {text:?}: {error}")))?;
+    Ok(match zone.local(wall) {
+        Local::Once(instant) => instant,
+        Local::Skipped { taken, other } => {
+            hints.push(format!(
+                "the clock skips --from {wall}: {taken} is taken, not {other}"
+            ));
+            taken
+        }
+        Local::Twice { taken, other } => {
+            hints.push(format!(
+                "the clock shows --from {wall} twice: {taken} is taken, not {other}"
+            ));
+            taken
+        }
+    })
 }
 
 /// `Sun 2024-03-10 03:30:00 -04:00  2024-03-10T07:30:00Z`
