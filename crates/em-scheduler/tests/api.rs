@@ -18,6 +18,8 @@ mod adding;
 mod busy;
 #[path = "api/deleting.rs"]
 mod deleting;
+#[path = "api/dialects.rs"]
+mod dialects;
 #[path = "api/listing.rs"]
 mod listing;
 #[path = "api/outage.rs"]

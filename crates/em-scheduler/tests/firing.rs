@@ -17,6 +17,8 @@ mod crash;
 mod decisions;
 #[path = "firing/delivery.rs"]
 mod delivery;
+#[path = "firing/dialects.rs"]
+mod dialects;
 #[path = "firing/hanging.rs"]
 mod hanging;
 #[path = "firing/outage.rs"]

@@ -35,6 +35,7 @@ mod store {
     mod harness;
     mod jobs;
     mod locked;
+    mod model;
     mod neighbours;
     mod notices;
     mod own_schema;

@@ -21,6 +21,9 @@ pub(super) enum Failure {
     /// The caller asked for what cannot be had. The reason is theirs to read.
     #[error("{0}")]
     Reason(String),
+    /// The same, in words that a client knows whole: its verb does not stand before them.
+    #[error("{0}")]
+    Whole(&'static str),
     /// The database cannot be reached. What it said is for the log alone.
     #[error("the database is unavailable: {0}")]
     Unavailable(String),
@@ -140,6 +143,7 @@ pub(super) fn answer(verb: &str, outcome: Outcome) -> Response {
     };
     match &failure {
         Failure::Reason(reason) => refuse(StatusCode::OK, &prefixed(verb, reason)),
+        Failure::Whole(said) => refuse(StatusCode::OK, said),
         // Not said here: as long as the database is away that would be a line for each request (`refusals`).
         Failure::Unavailable(_) => {
             let said = "The database is unavailable. Try again later.";

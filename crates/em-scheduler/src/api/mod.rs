@@ -22,7 +22,7 @@ use std::sync::Arc;
 
 use crate::control::Control;
 use crate::dispatch::Dispatcher;
-use crate::model::ScheduleRules;
+use crate::model::{ScheduleRules, WireDialect};
 use crate::peers::{self, LeaseTimes};
 use crate::store::{Store, StoreError};
 use crate::wakeup::Bell;
@@ -53,6 +53,11 @@ pub struct Api {
 }
 
 impl Api {
+    /// Whose clients are answered: those of whom the runner is.
+    fn dialect(&self) -> WireDialect {
+        self.dispatcher.dialect()
+    }
+
     /// Returns when a change that is committed binds the other processes, too (rule S1).
     async fn bind_peers(&self) -> Result<(), StoreError> {
         match self.peers {

@@ -11,6 +11,7 @@ use crate::chance;
 use crate::clock::SystemClock;
 use crate::config::{Config, DatabaseUrl, Sources};
 use crate::instance::Place;
+use crate::model::WireDialect;
 use crate::store::Store;
 use crate::store::postgres::{PostgresOptions, PostgresStore};
 use crate::store::sqlite::{SqliteOptions, SqliteStore};
@@ -86,6 +87,14 @@ pub(super) async fn open_agreed(config: Config, sources: &Sources) -> anyhow::Re
             }
         }
         config = agreed;
+    }
+}
+
+/// Whose clients and runner are spoken with: as configured, else as the model in the database tells (rule S14).
+pub(super) async fn dialect(config: &Config, opened: &Opened) -> anyhow::Result<WireDialect> {
+    match config.dialect {
+        Some(dialect) => Ok(dialect),
+        None => Ok(WireDialect::of_model(opened.store.has_sequences().await?)),
     }
 }
 

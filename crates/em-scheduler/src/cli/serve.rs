@@ -102,6 +102,7 @@ impl Running {
         let doors = Doors::open(&config.exposure).await?;
         let address = doors.address()?;
         let (config, opened) = database::open_agreed(config, sources).await?;
+        let client = client.speaking(database::dialect(&config, &opened).await?);
         let Opened {
             store,
             instance,
@@ -198,6 +199,7 @@ impl Running {
             runner = %config.runner,
             zone = config.zone.name(),
             dst = %config.dst,
+            dialect = %self.dispatcher.dialect(),
             tz_data = %triggers::tzdb_release(),
             "em-scheduler is ready"
         );

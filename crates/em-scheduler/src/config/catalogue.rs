@@ -197,6 +197,19 @@ pub const RETRY_STATUS: Setting = Setting {
     allowed: "HTTP statuses from 300 to 599, separated by commas",
 };
 
+/// Whose scheduler this one stands in for.
+pub const DIALECT_OF: Setting = Setting {
+    name: "dialect-of",
+    env: "EM_SCHEDULER_DIALECT_OF",
+    placeholder: "WHOM",
+    help: "Whose clients and runner it speaks with: `em2`, Extract Management 2.0, or `hub`, its successor Atlas Hub, which \
+           reads some answers differently and whose runner may answer 2xx with an error",
+    default: "hub where the database has the column project.sequence_tasks, else em2",
+    choices: &["em2", "hub"],
+    list: false,
+    allowed: "em2, hub",
+};
+
 /// How long final runs are kept.
 pub const RETENTION: Setting = Setting {
     name: "retention",
@@ -259,7 +272,7 @@ pub const LOG_LEVEL: Setting = Setting {
 };
 
 /// All of them, in the order of the help.
-pub const ALL: [&Setting; 19] = [
+pub const ALL: [&Setting; 20] = [
     &DATABASE_URL,
     &RUNNER_HOST,
     &BIND,
@@ -274,6 +287,7 @@ pub const ALL: [&Setting; 19] = [
     &DELIVERY,
     &ATTEMPTS,
     &RETRY_STATUS,
+    &DIALECT_OF,
     &RETENTION,
     &COALESCE,
     &TZ_DATA,

@@ -24,7 +24,7 @@ pub use self::source::{Environment, Given, Source, Sources};
 
 use crate::dispatch::RunnerAddress;
 use crate::logging::LogSettings;
-use crate::model::Delivery;
+use crate::model::{Delivery, WireDialect};
 
 /// Everything that can be set, with defaults filled in.
 #[derive(Debug, Clone)]
@@ -53,6 +53,8 @@ pub struct Config {
     pub attempts: u32,
     /// Statuses of the runner that are tried again like a refused connection.
     pub retry_statuses: Vec<u16>,
+    /// Whose scheduler it stands in for; none: that is told by the model in the database.
+    pub dialect: Option<WireDialect>,
     /// How long final runs are kept, in days.
     pub retention: u32,
     /// Whether several missed run times become one run.

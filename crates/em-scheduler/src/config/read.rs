@@ -12,6 +12,7 @@ use super::source::{Given, Source, Sources};
 use super::{Config, ConfigError, DatabaseUrl, exposure};
 use crate::dispatch::RunnerAddress;
 use crate::logging::{LogFormat, LogSettings, check_filter};
+use crate::model::WireDialect;
 
 /// Set by the test harness of debug builds, see `crash`.
 const CRASH_AT: &str = "EM_SCHEDULER_CRASH_AT";
@@ -42,6 +43,7 @@ impl Config {
             })?,
             attempts: number(sources, &catalogue::ATTEMPTS, 1..=1_000)?,
             retry_statuses: value(sources, &catalogue::RETRY_STATUS, statuses)?,
+            dialect: dialect(sources)?,
             retention: number(sources, &catalogue::RETENTION, 7..=36_500)?,
             coalesce: value(sources, &catalogue::COALESCE, |text| {
                 text.parse().map_err(|_| "it is neither")
@@ -129,6 +131,17 @@ fn statuses(text: &str) -> Result<Vec<u16>, String> {
     statuses.sort_unstable();
     statuses.dedup();
     Ok(statuses)
+}
+
+/// None where it is not said: the database tells it.
+fn dialect(sources: &Sources) -> Result<Option<WireDialect>, ConfigError> {
+    let setting = &catalogue::DIALECT_OF;
+    let Some(given) = sources.get(setting)? else {
+        return Ok(None);
+    };
+    let read = given.text.trim().parse();
+    read.map(Some)
+        .map_err(|error: &str| wrong(setting, &given, &error))
 }
 
 fn log_format(text: &str) -> Result<LogFormat, &'static str> {

@@ -178,6 +178,8 @@ fn a_wrong_value_names_itself_its_source_and_what_is_allowed() {
         ("attempts", "many", "no whole number"),
         ("retry-status", "200", "300 to 599"),
         ("retry-status", "503;429", "commas"),
+        ("dialect-of", "em3", "em2, hub"),
+        ("dialect-of", "", "em2, hub"),
         ("retention", "6", "from 7"),
         ("coalesce", "yes", "true, false"),
         ("tz-data", "mine", "bundled, system"),

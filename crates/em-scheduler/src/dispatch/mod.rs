@@ -18,6 +18,7 @@ mod outcome;
 mod permits;
 mod pump;
 mod recall;
+mod report;
 mod runner;
 mod settler;
 mod standing;
@@ -40,7 +41,7 @@ use self::desk::Desk;
 use self::gate::AlwaysOpen;
 use self::lease::Lease;
 use self::settler::Settled;
-use crate::model::{RunKey, SendableRun, TaskId};
+use crate::model::{RunKey, SendableRun, TaskId, WireDialect};
 use crate::store::{Store, StoreError};
 
 /// Whoever asked for a run waits no longer for its outcome to be written down.
@@ -94,6 +95,11 @@ impl Dispatcher {
         runtime.spawn(alarm().watch(pump::run(Arc::clone(&shared))));
         runtime.spawn(alarm().watch(settler::run(Arc::downgrade(&shared), to_settle)));
         Self(shared)
+    }
+
+    /// Whose runner the requests go to, and so whose clients are spoken with.
+    pub fn dialect(&self) -> WireDialect {
+        self.0.client.dialect()
     }
 
     /// Waits until one of the loops has failed: nothing is sent, or nothing written down, any more.

@@ -53,6 +53,10 @@ pub(super) fn settle(run: &SendableRun, answer: &Answer, policy: &Policy, now: U
         Answer::Status(status, _) => Settled::Failed {
             reason: format!("the runner answered {status}"),
         },
+        Answer::Declined(_) if again && attempts_left => Settled::Repeat {
+            not_before: not_before(),
+        },
+        Answer::Declined(error) => declined(error),
         Answer::NotSent(reason) => retry_within_grace(run, policy, not_before(), reason),
         Answer::Ambiguous(_) if again && attempts_left => Settled::Repeat {
             not_before: not_before(),
@@ -78,6 +82,7 @@ pub(super) fn manual(answer: &Answer) -> Settled {
         Answer::Status(status, _) => Settled::Failed {
             reason: format!("the runner answered {status}"),
         },
+        Answer::Declined(error) => declined(error),
         Answer::NotSent(reason) => Settled::Failed {
             reason: reason.clone(),
         },
@@ -85,6 +90,13 @@ pub(super) fn manual(answer: &Answer) -> Settled {
             reason: reason.clone(),
         },
         Answer::Held | Answer::Withdrawn => Settled::Skipped(SkipReason::Deleted),
+    }
+}
+
+/// The runner took the request and said that it did not take the run.
+fn declined(error: &str) -> Settled {
+    Settled::Failed {
+        reason: format!("the runner reported an error: {error}"),
     }
 }
 
@@ -155,6 +167,7 @@ mod tests {
     #[test]
     fn the_table_of_outcomes() {
         let refused = || Answer::NotSent("refused".into());
+        let declined = || Answer::Declined("no such task".into());
         let cut = || Answer::Ambiguous("reset".into());
         let table = [
             (Answer::Status(200, 5), 1, 0, "delivered", "delivered"),
@@ -163,6 +176,8 @@ mod tests {
             (Answer::Status(500, 5), 1, 0, "failed", "repeat"),
             (Answer::Status(500, 5), 3, 0, "failed", "failed"),
             (Answer::Status(503, 5), 1, 0, "requeued", "requeued"),
+            (declined(), 1, 0, "failed", "repeat"),
+            (declined(), 3, 0, "failed", "failed"),
             (refused(), 1, 0, "requeued", "requeued"),
             (refused(), 2, 20, "requeued", "requeued"),
             (refused(), 3, 3, "requeued", "failed"),

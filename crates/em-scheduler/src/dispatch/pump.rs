@@ -113,7 +113,7 @@ pub(super) fn launch(shared: &Arc<Shared>, run: SendableRun) {
         };
         let answer = shared.client.send(&run, Arc::new(gate)).await;
         crate::crash::point("dispatch.answered");
-        let answered = matches!(answer, Answer::Status(..));
+        let answered = matches!(answer, Answer::Status(..) | Answer::Declined(_));
         shared.desk().answer(&run, answered);
         let outcome = outcome::settle(&run, &answer, &shared.policy, shared.now());
         submit(&shared, &run, outcome, true);

@@ -22,14 +22,17 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
 use super::gate::{Attempt, Gate, Gated, Latch, Passage, Verdict};
+use super::report;
 use crate::clock::Stopwatch;
-use crate::model::SendableRun;
+use crate::model::{SendableRun, WireDialect};
 
 /// How an attempt ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Answer {
     /// The runner answered with this status after so many microseconds.
     Status(u16, i64),
+    /// The runner answered 2xx and reported this error in the body (rule D10).
+    Declined(String),
     /// Nothing can have left, for this reason.
     NotSent(String),
     /// Something may have left and no answer came, for this reason.
@@ -84,6 +87,19 @@ const SCHEDULED_FOR: HeaderName = HeaderName::from_static("x-scheduled-for");
 const JOB_ID: HeaderName = HeaderName::from_static("x-job-id");
 const ATTEMPT: HeaderName = HeaderName::from_static("x-attempt");
 
+/// What has come of an attempt.
+enum Attempted {
+    /// Nothing more will.
+    Ended(Answer),
+    /// The head of an answer; its body comes on this line.
+    Head {
+        status: u16,
+        took: i64,
+        line: Line,
+        body: Incoming,
+    },
+}
+
 /// A connection ready for a request, and where that request stands.
 struct Line {
     sender: SendRequest<Empty<Bytes>>,
@@ -109,6 +125,7 @@ pub struct RunnerClient {
     timeouts: RunnerTimeouts,
     tls: Option<TlsConnector>,
     dial: Option<Arc<dyn Dial>>,
+    dialect: WireDialect,
     idle: Arc<Mutex<Vec<(Line, Stopwatch)>>>,
 }
 
@@ -184,6 +201,7 @@ impl RunnerClient {
             timeouts,
             tls,
             dial: None,
+            dialect: WireDialect::Em2,
             idle: Arc::default(),
         })
     }
@@ -195,8 +213,20 @@ impl RunnerClient {
             timeouts,
             tls: None,
             dial: Some(dial),
+            dialect: WireDialect::Em2,
             idle: Arc::default(),
         }
+    }
+
+    /// The same client for a runner of this dialect; a new one is for em2.
+    #[must_use]
+    pub fn speaking(self, dialect: WireDialect) -> Self {
+        Self { dialect, ..self }
+    }
+
+    /// Whose runner it is.
+    pub(super) fn dialect(&self) -> WireDialect {
+        self.dialect
     }
 
     /// One attempt. `gate` is asked at the moment at which the first byte is about to be written; its word is final.
@@ -205,8 +235,18 @@ impl RunnerClient {
         let current = Mutex::new(Latch::default());
         let attempt = self.attempt(run, (gate, &current), watch);
         let seconds = self.timeouts.total.as_secs();
-        if let Ok(answer) = tokio::time::timeout(self.timeouts.total, attempt).await {
-            return answer;
+        match tokio::time::timeout(self.timeouts.total, attempt).await {
+            Ok(Attempted::Ended(answer)) => return answer,
+            // The time is up for the head alone: once it is there the outcome is never ambiguous again.
+            Ok(Attempted::Head {
+                status,
+                took,
+                line,
+                body,
+            }) => {
+                return self.answered((status, took), line, body).await;
+            }
+            Err(_) => {}
         }
         // The attempt has been given up: what has not left by now never will.
         match current.into_inner().unwrap_or_else(PoisonError::into_inner).end() {
@@ -222,24 +262,26 @@ impl RunnerClient {
         run: &SendableRun,
         (gate, current): (Arc<dyn Gate>, &Mutex<Latch>),
         watch: Stopwatch,
-    ) -> Answer {
+    ) -> Attempted {
+        let ended = Attempted::Ended;
         loop {
             let (mut connection, reused) = match self.idle_connection() {
                 Some(connection) => (connection, true),
                 None => match self.connect().await {
                     Ok(connection) => (connection, false),
-                    Err(reason) => return Answer::NotSent(reason),
+                    Err(reason) => return ended(Answer::NotSent(reason)),
                 },
             };
             let request = match self.request(run) {
                 Ok(request) => request,
-                Err(reason) => return Answer::NotSent(reason),
+                Err(reason) => return ended(Answer::NotSent(reason)),
             };
             if connection.sender.ready().await.is_err() {
                 if reused {
                     continue;
                 }
-                return Answer::NotSent("the runner closed the connection at once".into());
+                let reason = "the runner closed the connection at once";
+                return ended(Answer::NotSent(reason.into()));
             }
             let latch = connection.latch.clone();
             latch.arm(Arc::clone(&gate));
@@ -248,25 +290,29 @@ impl RunnerClient {
             let sent = connection.sender.try_send_request(request).await;
             let error = match sent {
                 Ok(response) => {
-                    // The status is the answer, whatever becomes of the body.
-                    let answer = Answer::Status(response.status().as_u16(), watch.micros());
-                    self.clone().finish(connection, response.into_body());
-                    return answer;
+                    return Attempted::Head {
+                        status: response.status().as_u16(),
+                        took: watch.micros(),
+                        line: connection,
+                        body: response.into_body(),
+                    };
                 }
                 Err(error) => error,
             };
             drop(attempt);
             let reason = error.error();
             match latch.end() {
-                Passage::Refused(Verdict::Withdrawn) => return Answer::Withdrawn,
-                Passage::Refused(_) => return Answer::Held,
-                Passage::Left => return Answer::Ambiguous(format!("the connection failed: {reason}")),
+                Passage::Refused(Verdict::Withdrawn) => return ended(Answer::Withdrawn),
+                Passage::Refused(_) => return ended(Answer::Held),
+                Passage::Left => {
+                    return ended(Answer::Ambiguous(format!("the connection failed: {reason}")));
+                }
                 // The connection had gone before the request: a kept one may have, and another is tried.
                 Passage::Unsent if reused => {}
                 Passage::Unsent => {
-                    return Answer::NotSent(format!(
+                    return ended(Answer::NotSent(format!(
                         "the connection closed before the request left: {reason}"
-                    ));
+                    )));
                 }
             }
         }
@@ -298,15 +344,32 @@ impl RunnerClient {
         None
     }
 
-    /// Reads the rest of an answer, beside everything else, so that its connection can be used again.
-    fn finish(self, connection: Line, body: Incoming) {
-        tokio::spawn(async move {
-            let whole = tokio::time::timeout(BODY_WITHIN, read_to_end(body)).await;
-            if whole == Ok(true) && !connection.sender.is_closed() {
-                let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-                idle.push((connection, Stopwatch::start()));
-            }
-        });
+    /// What an answer means whose head is there. The status is the answer, whatever becomes of the body, and the body is read
+    /// beside everything else; only a 2xx of a hub's runner is waited out, which may report an error (rule D10).
+    async fn answered(&self, (status, took): (u16, i64), line: Line, body: Incoming) -> Answer {
+        let may_report = self.dialect == WireDialect::Hub && (200..300).contains(&status);
+        let client = self.clone();
+        if !may_report {
+            tokio::spawn(async move { client.finish(line, body, None).await });
+            return Answer::Status(status, took);
+        }
+        let mut read = Vec::new();
+        let whole = client.finish(line, body, Some(&mut read)).await;
+        match report::error_in(&read).filter(|_| whole) {
+            Some(error) => Answer::Declined(error),
+            None => Answer::Status(status, took),
+        }
+    }
+
+    /// Reads the rest of an answer, so that its connection can be used again, and keeps what is read where that is wanted.
+    /// False where it is too long, comes too late or breaks off.
+    async fn finish(&self, connection: Line, body: Incoming, keep: Option<&mut Vec<u8>>) -> bool {
+        let whole = tokio::time::timeout(BODY_WITHIN, read_to_end(body, keep)).await == Ok(true);
+        if whole && !connection.sender.is_closed() {
+            let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+            idle.push((connection, Stopwatch::start()));
+        }
+        whole
     }
 
     async fn connect(&self) -> Result<Line, String> {
@@ -374,15 +437,18 @@ where
     Ok(Line { sender, latch })
 }
 
-/// Reads an answer's body so that the connection can be used again. False where it is too long or breaks off; the
-/// status counts all the same.
-async fn read_to_end(mut body: Incoming) -> bool {
+/// Reads an answer's body. False where it is too long or breaks off; the status counts all the same.
+async fn read_to_end(mut body: Incoming, mut keep: Option<&mut Vec<u8>>) -> bool {
     let mut read = 0;
     while let Some(frame) = body.frame().await {
         let Ok(frame) = frame else { return false };
-        read += frame.data_ref().map_or(0, Bytes::len);
+        let Some(data) = frame.data_ref() else { continue };
+        read += data.len();
         if read > BODY_LIMIT {
             return false;
+        }
+        if let Some(kept) = &mut keep {
+            kept.extend_from_slice(data);
         }
     }
     true

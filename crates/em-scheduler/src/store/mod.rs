@@ -240,6 +240,13 @@ pub trait Store: Send + Sync {
     /// The task with its project; none if there is no such task.
     async fn task(&self, id: TaskId) -> Result<Option<TaskRow>>;
 
+    /// How many jobs of the task are in the lists; none if there is no such task.
+    async fn listed_jobs(&self, task: TaskId) -> Result<Option<usize>>;
+
+    /// Whether em_web's tables know sequences of tasks (column `project.sequence_tasks`), as those of its later releases and of its
+    /// successor do.
+    async fn has_sequences(&self) -> Result<bool>;
+
     // ---- settings that all processes share, by name -----------------------------------------------------------
 
     /// Those stored.

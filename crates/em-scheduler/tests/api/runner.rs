@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use http::{Request, Response};
-use http_body_util::Empty;
+use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -19,6 +19,8 @@ use tokio::task::{JoinHandle, JoinSet};
 pub enum Mode {
     /// Answers with this status.
     Answer(u16),
+    /// Answers with this status and body.
+    Say(u16, &'static str),
     /// Closes the connection without a word.
     Cut,
     /// Answers 200 once it is released.
@@ -112,7 +114,7 @@ impl Runner {
 async fn answer(
     shared: Arc<Shared>,
     request: Request<Incoming>,
-) -> Result<Response<Empty<Bytes>>, std::io::Error> {
+) -> Result<Response<Full<Bytes>>, std::io::Error> {
     let job_id = request
         .headers()
         .get("x-job-id")
@@ -121,16 +123,17 @@ async fn answer(
     // Before anybody hears of the request, and perhaps changes it.
     let mode = *shared.mode.lock().expect("mode");
     shared.requests.send_modify(|requests| requests.push(request));
-    let status = match mode {
-        Mode::Answer(status) => status,
+    let (status, body) = match mode {
+        Mode::Answer(status) => (status, ""),
+        Mode::Say(status, body) => (status, body),
         Mode::Cut => return Err(std::io::Error::other("cut")),
         Mode::Wait => {
             shared.released.acquire().await.expect("open").forget();
-            200
+            (200, "")
         }
     };
     Ok(Response::builder()
         .status(status)
-        .body(Empty::new())
+        .body(Full::new(Bytes::from_static(body.as_bytes())))
         .expect("an answer"))
 }

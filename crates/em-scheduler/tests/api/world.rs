@@ -8,7 +8,7 @@ use em_scheduler::api::{Api, Guard, Hosts, Limits, router, serve};
 use em_scheduler::control::Control;
 use em_scheduler::dispatch::{Dispatcher, Policy, RunnerClient, RunnerTimeouts};
 use em_scheduler::engine::plan::{FiringRules, plan};
-use em_scheduler::model::{Delivery, DueJob, Plan, ScheduleRules, SendableRun, TaskId};
+use em_scheduler::model::{Delivery, DueJob, Plan, ScheduleRules, SendableRun, TaskId, WireDialect};
 use em_scheduler::store::{Decider, ListLimits, Store};
 use em_scheduler::wakeup::Bell;
 use tokio::net::TcpListener;
@@ -67,6 +67,18 @@ impl World {
             runner,
             server,
         }
+    }
+
+    /// The same served by a process that is told this dialect.
+    pub async fn speaking(mut self, dialect: WireDialect) -> Self {
+        let api = api_of(
+            &self.store,
+            &self.zone,
+            client_of(&self.runner.url()).speaking(dialect),
+        );
+        let server = Server::guarded(api).await;
+        std::mem::replace(&mut self.server, server).stop().await;
+        self
     }
 
     /// As after a restart of the process: the database stays, everything else is new.
@@ -176,40 +188,27 @@ impl World {
 impl Server {
     /// As the service has it: behind a guard for its own address.
     pub async fn start(store: &Arc<dyn Store>, zone: &Zone, runner: &str) -> Self {
+        Self::guarded(api_of(store, zone, client_of(runner))).await
+    }
+
+    async fn guarded(api: Api) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("bind");
         let address = listener.local_addr().expect("address");
         let guard = Guard::new(Hosts::of_address(address, &[]));
-        Self::start_behind((listener, Limits::default(), Some(guard)), store, zone, runner)
+        Self::of((listener, Limits::default(), Some(guard)), api)
     }
 
     /// Behind another guard, or none.
     pub fn start_behind(
-        (listener, limits, guard): (TcpListener, Limits, Option<Guard>),
+        place: (TcpListener, Limits, Option<Guard>),
         store: &Arc<dyn Store>,
         zone: &Zone,
         runner: &str,
     ) -> Self {
-        let client = RunnerClient::new(runner.parse().expect("an address"), RunnerTimeouts::default());
-        let policy = Policy {
-            concurrency: 100,
-            delivery: Delivery::AtMostOnce,
-            grace: 30 * SECOND,
-            attempts: 3,
-            retry_statuses: Vec::new(),
-        };
-        let runtime = tokio::runtime::Handle::current();
-        let dispatcher = Dispatcher::start(Arc::clone(store), client.expect("a client"), policy, &runtime);
-        let api = Api {
-            store: Arc::clone(store),
-            dispatcher,
-            bell: Bell::default(),
-            control: Control::default(),
-            rules: ScheduleRules {
-                zone: zone.clone(),
-                dst: DstPolicy::Once,
-            },
-            peers: None,
-        };
+        Self::of(place, api_of(store, zone, client_of(runner)))
+    }
+
+    fn of((listener, limits, guard): (TcpListener, Limits, Option<Guard>), api: Api) -> Self {
         let (control, dispatcher) = (api.control.clone(), api.dispatcher.clone());
         let mut router = router(api);
         if let Some(guard) = guard {
@@ -236,6 +235,33 @@ impl Server {
 
     pub async fn stop(self) {
         self.end().await.expect("the server ends in order");
+    }
+}
+
+fn client_of(runner: &str) -> RunnerClient {
+    RunnerClient::new(runner.parse().expect("an address"), RunnerTimeouts::default()).expect("a client")
+}
+
+/// All that an API needs, but for a door.
+pub fn api_of(store: &Arc<dyn Store>, zone: &Zone, client: RunnerClient) -> Api {
+    let policy = Policy {
+        concurrency: 100,
+        delivery: Delivery::AtMostOnce,
+        grace: 30 * SECOND,
+        attempts: 3,
+        retry_statuses: Vec::new(),
+    };
+    let runtime = tokio::runtime::Handle::current();
+    Api {
+        store: Arc::clone(store),
+        dispatcher: Dispatcher::start(Arc::clone(store), client, policy, &runtime),
+        bell: Bell::default(),
+        control: Control::default(),
+        rules: ScheduleRules {
+            zone: zone.clone(),
+            dst: DstPolicy::Once,
+        },
+        peers: None,
     }
 }
 

@@ -3,6 +3,7 @@
 
 use std::net::SocketAddr;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -37,6 +38,8 @@ pub struct Receipt {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
     Status(u16),
+    /// This status and body.
+    Say(u16, &'static str),
     /// Takes the request and never answers.
     Hang,
     /// The same for the requests of one task only; the others get 200.
@@ -58,6 +61,7 @@ pub struct Runner {
     count: watch::Sender<usize>,
     mode: Arc<Mutex<Mode>>,
     go_on: Arc<Notify>,
+    connections: Arc<AtomicUsize>,
 }
 
 impl Runner {
@@ -73,11 +77,13 @@ impl Runner {
             count: watch::Sender::new(0),
             mode: Arc::new(Mutex::new(Mode::Status(200))),
             go_on: Arc::default(),
+            connections: Arc::default(),
         };
         let serving = runner.clone();
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 stream.set_nodelay(true).unwrap();
+                serving.connections.fetch_add(1, Ordering::SeqCst);
                 let runner = serving.clone();
                 tokio::spawn(async move {
                     let service = service_fn(move |request| runner.clone().answer(request));
@@ -93,6 +99,11 @@ impl Runner {
 
     pub fn url(&self) -> String {
         format!("http://{}/api", self.address)
+    }
+
+    /// How many connections were opened so far.
+    pub fn connections(&self) -> usize {
+        self.connections.load(Ordering::SeqCst)
     }
 
     pub fn answer_with(&self, mode: Mode) {
@@ -149,26 +160,29 @@ impl Runner {
         let told = self.go_on.notified();
         self.receipts.lock().unwrap().push(receipt);
         self.count.send_modify(|count| *count += 1);
-        let status = match mode {
-            Mode::Status(status) => status,
+        let (status, body) = match mode {
+            Mode::Status(status) => (status, STARTED),
+            Mode::Say(status, body) => (status, body),
             Mode::Hang | Mode::HangFor(_) | Mode::WaitFrom(_) => std::future::pending().await,
             Mode::Cut => return Err(std::io::Error::other("cut")),
             Mode::Wait => {
                 told.await;
-                200
+                (200, STARTED)
             }
             Mode::Drip => {
                 let body = Body::new(Endless);
                 return Ok(Response::new(body));
             }
         };
-        let body = Full::new(Bytes::from_static(b"{\"message\":\"started\"}"));
+        let body = Full::new(Bytes::from_static(body.as_bytes()));
         let response = Response::builder().status(StatusCode::from_u16(status).unwrap());
         Ok(response
             .body(Body::new(body.map_err(|never| match never {})))
             .unwrap())
     }
 }
+
+const STARTED: &str = r#"{"message":"started"}"#;
 
 /// A body that is announced and never comes.
 struct Endless;

@@ -11,7 +11,7 @@ use em_scheduler::control::Control;
 use em_scheduler::dispatch::{Dispatcher, Policy, RunnerClient, RunnerTimeouts};
 use em_scheduler::engine::{Engine, EngineHandle, EngineSettings, FiringRules};
 use em_scheduler::instance::Place;
-use em_scheduler::model::{Delivery, JobKind, NewJob, ScheduleRules};
+use em_scheduler::model::{Delivery, JobKind, NewJob, ScheduleRules, WireDialect};
 use em_scheduler::store::postgres::{PostgresOptions, PostgresStore};
 use em_scheduler::store::sqlite::{SqliteOptions, SqliteStore};
 use em_scheduler::store::{Replaced, Store, StoreError};
@@ -45,6 +45,7 @@ pub struct Settings {
     pub delivery: Delivery,
     pub concurrency: usize,
     pub timeouts: RunnerTimeouts,
+    pub dialect: WireDialect,
 }
 
 impl Default for Settings {
@@ -58,6 +59,7 @@ impl Default for Settings {
             delivery: Delivery::AtMostOnce,
             concurrency: 100,
             timeouts: RunnerTimeouts::default(),
+            dialect: WireDialect::Em2,
         }
     }
 }
@@ -179,6 +181,7 @@ impl World {
         let instance = chance::instance_id();
         let store = self.open(&instance).await;
         let client = RunnerClient::new(self.runner.url().parse().unwrap(), settings.timeouts).unwrap();
+        let client = client.speaking(settings.dialect);
         let policy = Policy {
             concurrency: settings.concurrency,
             delivery: settings.delivery,

@@ -244,6 +244,20 @@ impl Store for FaultyStore {
             .await
     }
 
+    async fn listed_jobs(&self, task: TaskId) -> Result<Option<usize>> {
+        self.step(Op::Read("listed_jobs"), async {
+            real!(self, inner => inner.listed_jobs(task))
+        })
+        .await
+    }
+
+    async fn has_sequences(&self) -> Result<bool> {
+        self.step(Op::Read("has_sequences"), async {
+            real!(self, inner => inner.has_sequences())
+        })
+        .await
+    }
+
     async fn settings(&self) -> Result<BTreeMap<String, String>> {
         self.step(Op::Read("settings"), async {
             real!(self, inner => inner.settings())

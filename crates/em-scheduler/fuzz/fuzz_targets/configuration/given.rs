@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::fs;
 use std::sync::LazyLock;
 
-use em_scheduler::config::catalogue::{ALL, CONFIG_ENV, DATABASE_URL, TOKEN_ENV};
+use em_scheduler::config::catalogue::{ALL, CONFIG_ENV, DATABASE_URL, DIALECT_OF, TOKEN_ENV};
 use em_scheduler::config::{Config, ConfigError, DatabaseUrl, Environment, Sources};
 use em_scheduler::logging::LogFormat;
 use em_scheduler::model::Delivery;
@@ -118,6 +118,12 @@ impl Given {
                 "retry-status",
                 or_none(config.retry_statuses.iter().map(u16::to_string).collect()),
             ),
+            (
+                "dialect-of",
+                config
+                    .dialect
+                    .map_or_else(String::new, |dialect| dialect.to_string()),
+            ),
             ("retention", config.retention.to_string()),
             ("coalesce", config.coalesce.to_string()),
             (
@@ -143,6 +149,10 @@ impl Given {
         // The folder of the default file may have a name that no URL of an SQLite file takes.
         if config.database_is_default {
             again.flags.remove(DATABASE_URL.name);
+        }
+        // What the model in the database tells has no word.
+        if config.dialect.is_none() {
+            again.flags.remove(DIALECT_OF.name);
         }
         // Where the path of the token stands in the file, it stays there.
         again

@@ -2,17 +2,18 @@
 
 use std::sync::Arc;
 
+use super::dialect;
 use crate::api::error::Failure;
 use crate::api::path::PathValues;
 use crate::api::reply::Reply;
 use crate::api::routes::Outcome;
 use crate::api::service::Context;
-use crate::model::{InvalidSchedule, NewJob, ScheduleRules, TaskRow, jobs_of};
+use crate::model::{InvalidSchedule, NewJob, ScheduleRules, TaskRow, WireDialect, jobs_of};
 use crate::store::{JobPlanner, Replaced};
 use triggers::UtcMicros;
 
 pub(in crate::api) async fn add(Context { api, .. }: Context, path: PathValues) -> Outcome {
-    let task = path.task_id()?;
+    let task = dialect::task_id(&api, &path)?;
     let now = api.store.now();
     let rules = api.rules.clone();
     let plan: JobPlanner =
@@ -21,7 +22,8 @@ pub(in crate::api) async fn add(Context { api, .. }: Context, path: PathValues) 
     api.bell.ring();
     match replaced {
         Replaced::Done => Reply::message("task job added!"),
-        // No error: the original's word for it.
+        // No error: the original's word for it. Its successor has another (rule S14).
+        Replaced::UnknownTask if api.dialect() == WireDialect::Hub => Err(dialect::unknown(&api, task)),
         Replaced::UnknownTask => Reply::message("failed to create job!"),
         Replaced::Refused(reason) => Err(Failure::Reason(reason)),
     }

@@ -3,19 +3,33 @@
 //! The rows are changed first; then this process and every other one on the database close their gates for runs that were
 //! written as `sending` but have not left. The answer comes after that, so no send begins after it (rule S1).
 
+use super::dialect;
 use crate::api::Api;
 use crate::api::path::PathValues;
 use crate::api::reply::Reply;
 use crate::api::routes::Outcome;
 use crate::api::service::Context;
-use crate::model::RunKey;
+use crate::model::{RunKey, WireDialect};
 use crate::store::StoreError;
 
 pub(in crate::api) async fn delete(Context { api, .. }: Context, path: PathValues) -> Outcome {
-    let task = path.task_id()?;
+    let task = dialect::task_id(&api, &path)?;
+    let had_jobs = match api.dialect() {
+        // It was deleted, whatever there was.
+        WireDialect::Em2 => true,
+        WireDialect::Hub => {
+            let jobs = api.store.listed_jobs(task).await?;
+            jobs.ok_or_else(|| dialect::unknown(&api, task))? > 0
+        }
+    };
+    // Also where there are no jobs: runs of it may wait.
     let in_flight = api.store.remove_jobs(api.store.now(), task).await?;
     withdraw(&api, &in_flight).await?;
-    Reply::message("task job deleted!")
+    Reply::message(if had_jobs {
+        "task job deleted!"
+    } else {
+        "failed to delete job!"
+    })
 }
 
 pub(in crate::api) async fn delete_all(Context { api, .. }: Context) -> Outcome {

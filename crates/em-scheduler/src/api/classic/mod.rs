@@ -3,6 +3,7 @@
 
 mod add;
 mod delete;
+mod dialect;
 mod lists;
 mod run;
 mod schedule;

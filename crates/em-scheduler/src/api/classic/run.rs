@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use super::dialect;
 use crate::api::error::Failure;
 use crate::api::path::PathValues;
 use crate::api::reply::Reply;
@@ -10,7 +11,7 @@ use crate::api::routes::Outcome;
 use crate::api::service::Context;
 use crate::chance;
 use crate::dispatch::Answer;
-use crate::model::{TaskId, delayed_job, manual_job_id};
+use crate::model::{delayed_job, manual_job_id};
 use crate::store::{JobNamer, JobPlanner, Replaced};
 
 const MICROS_PER_MINUTE: i64 = 60_000_000;
@@ -18,11 +19,11 @@ const MICROS_PER_MINUTE: i64 = 60_000_000;
 /// Asks the runner now and waits for its answer: outside the queue and its permits, also while the scheduler is
 /// paused or stopped.
 pub(in crate::api) async fn run(Context { api, .. }: Context, path: PathValues) -> Outcome {
-    let task = path.task_id()?;
+    let task = dialect::task_id(&api, &path)?;
     let digits = chance::ten_hex_digits();
     let name: JobNamer = Arc::new(move |task| manual_job_id(task, &digits));
     let begun = api.store.begin_manual_run(api.store.now(), task, name).await?;
-    let run = begun.ok_or_else(|| unknown(task))?;
+    let run = begun.ok_or_else(|| dialect::unknown(&api, task))?;
     let sent = api.dispatcher.send_now(&run).await;
     // The request has left by then, so "unavailable, try again" would be the wrong advice.
     match sent.map_err(|error| Failure::Unrecorded(error.to_string()))? {
@@ -30,6 +31,7 @@ pub(in crate::api) async fn run(Context { api, .. }: Context, path: PathValues) 
         Answer::Status(status, _) => Err(Failure::Reason(format!(
             "The runner answered with status {status}."
         ))),
+        Answer::Declined(error) => Err(Failure::Reason(format!("The runner reported an error: {error}"))),
         Answer::NotSent(reason) => Err(Failure::Reason(format!(
             "The runner cannot be reached, nothing was sent: {reason}"
         ))),
@@ -43,7 +45,7 @@ pub(in crate::api) async fn run(Context { api, .. }: Context, path: PathValues) 
 
 /// Stores one run some minutes ahead, beside whatever jobs the task has.
 pub(in crate::api) async fn run_later(Context { api, .. }: Context, path: PathValues) -> Outcome {
-    let (task, minutes) = (path.task_id()?, path.minutes()?);
+    let (task, minutes) = (dialect::task_id(&api, &path)?, path.minutes()?);
     let now = api.store.now();
     let at = now.saturating_add(minutes * MICROS_PER_MINUTE);
     let digits = chance::ten_hex_digits();
@@ -56,11 +58,7 @@ pub(in crate::api) async fn run_later(Context { api, .. }: Context, path: PathVa
             api.bell.ring();
             Reply::message("task scheduled!")
         }
-        Replaced::UnknownTask => Err(unknown(task)),
+        Replaced::UnknownTask => Err(dialect::unknown(&api, task)),
         Replaced::Refused(reason) => Err(Failure::Reason(reason)),
     }
-}
-
-fn unknown(task: TaskId) -> Failure {
-    Failure::Reason(format!("There is no task with id {task}."))
 }

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use tracing::{info, warn};
 
+use super::dialect;
 use crate::api::Api;
 use crate::api::error::Failure;
 use crate::api::reply::Reply;
@@ -58,7 +59,7 @@ pub(in crate::api) async fn kill(Context { api, .. }: Context) -> Outcome {
 /// When it returns, nothing is being decided and no first byte leaves any more.
 async fn stop(api: &Api) -> Result<(), Failure> {
     if !api.control.stop().await {
-        return Err(not_running());
+        return Err(dialect::not_running(api));
     }
     api.dispatcher.stop();
     info!("stopped deciding and sending");
@@ -67,12 +68,7 @@ async fn stop(api: &Api) -> Result<(), Failure> {
 
 fn refuse_if_stopped(api: &Api) -> Result<(), Failure> {
     if api.control.is_stopped() {
-        return Err(not_running());
+        return Err(dialect::not_running(api));
     }
     Ok(())
-}
-
-/// Word for word what the original says.
-fn not_running() -> Failure {
-    Failure::Reason("Scheduler is not running".into())
 }

@@ -153,6 +153,19 @@ pub(super) async fn add(tx: &Tx<'_>, id: TaskId, plan: &JobPlanner) -> Result<Re
     }
 }
 
+/// A task, and how many of its jobs are in the lists.
+pub(super) const LISTED: &str =
+    "SELECT (SELECT count(*) FROM em_scheduler.scheduler_job j WHERE j.task_id = t.id AND j.listed = 1)
+     FROM task t WHERE t.id = $1::int4";
+
+/// What [`LISTED`] found; none if there is no such task.
+pub(super) fn listed(rows: &[Row]) -> Result<Option<usize>> {
+    let Some(row) = rows.first() else { return Ok(None) };
+    Ok(Some(
+        usize::try_from(row.try_get::<_, i64>(0)?).unwrap_or_default(),
+    ))
+}
+
 pub(super) async fn remove(tx: &Tx<'_>, id: TaskId) -> Result<Vec<RunKey>> {
     // The guards travel with what they guard: each statement begins once the one before it has ended.
     tx.later(tasks::TAKE, vec![Box::new(id)]);

@@ -378,6 +378,16 @@ impl Store for PostgresStore {
             .transpose()
     }
 
+    async fn listed_jobs(&self, task: TaskId) -> Result<Option<usize>> {
+        let _place = self.switches.place().await?;
+        jobs::listed(&self.link.rows(jobs::LISTED, &[&task]).await?)
+    }
+
+    async fn has_sequences(&self) -> Result<bool> {
+        let found = self.link.rows(schema::SEQUENCES, &[]).await?;
+        Ok(!found.is_empty())
+    }
+
     async fn settings(&self) -> Result<BTreeMap<String, String>> {
         settings::read(&self.link.rows(settings::ALL, &[]).await?)
     }

@@ -13,6 +13,10 @@ use crate::store::{Result, Standing, StoreError};
 /// Finds a table as a statement naming it would, along the search path.
 const FIND: &str = "to_regclass(quote_ident(n.name))";
 
+/// A row where em_web's tables know sequences of tasks.
+pub(super) const SEQUENCES: &str = "SELECT 1 FROM pg_attribute
+     WHERE attrelid = to_regclass('project') AND attname = 'sequence_tasks' AND NOT attisdropped";
+
 /// What the role must be allowed to do with em_web's tables.
 const PRIVILEGES: [(&str, &[&str]); 4] = [
     ("project", &["SELECT"]),

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use rusqlite::{Connection, Row};
+use rusqlite::{Connection, OptionalExtension, Row};
 use triggers::UtcMicros;
 
 use super::rows::{self, TASK_COLUMNS};
@@ -195,6 +195,18 @@ pub(super) fn begin_manual_run(
         not_before: None,
         sending: true,
     }))
+}
+
+/// How many jobs of the task are in the lists; none if there is no such task.
+pub(super) fn listed(connection: &Connection, task: TaskId) -> Result<Option<usize>> {
+    let count: Option<i64> = connection
+        .prepare_cached(
+            "SELECT (SELECT count(*) FROM scheduler_job j WHERE j.task_id = t.id AND j.listed = 1)
+             FROM task t WHERE t.id = ?1",
+        )?
+        .query_row([task], |row| row.get(0))
+        .optional()?;
+    Ok(count.map(|count| usize::try_from(count).unwrap_or_default()))
 }
 
 /// Writes the earliest next run of the task's jobs into `task.next_run`; leaves it where there is none.

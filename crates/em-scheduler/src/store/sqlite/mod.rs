@@ -285,6 +285,14 @@ impl Store for SqliteStore {
         self.read(move |connection| rows::task(connection, id)).await
     }
 
+    async fn listed_jobs(&self, task: TaskId) -> Result<Option<usize>> {
+        self.read(move |connection| jobs::listed(connection, task)).await
+    }
+
+    async fn has_sequences(&self) -> Result<bool> {
+        self.read(schema::has_sequences).await
+    }
+
     async fn settings(&self) -> Result<BTreeMap<String, String>> {
         self.read(settings::all).await
     }

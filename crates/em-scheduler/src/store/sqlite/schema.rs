@@ -61,6 +61,14 @@ pub(super) fn standing(connection: &Connection) -> Result<Standing> {
     Standing::of(Dialect::Sqlite, current.unwrap_or(0))
 }
 
+/// Whether em_web's tables know sequences of tasks.
+pub(super) fn has_sequences(connection: &Connection) -> Result<bool> {
+    let columns = "SELECT name FROM pragma_table_info('project')";
+    Ok(names(connection, columns)?
+        .iter()
+        .any(|name| name == "sequence_tasks"))
+}
+
 fn verify(connection: &Connection) -> Result<()> {
     let mut missing = Vec::new();
     let mut last = None;
