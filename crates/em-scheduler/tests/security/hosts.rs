@@ -2,9 +2,15 @@
 
 use std::collections::BTreeSet;
 
+use em_scheduler::api::{Guard, Hosts, Limits, Socket, router, serve};
+use em_scheduler::dispatch::{RunnerClient, RunnerTimeouts};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::UnixStream;
+
 use super::{Siege, is_refused};
-use crate::client;
+use crate::client::{self, Answer};
 use crate::routing::{CHANGES, READS, state};
+use crate::world::api_of;
 
 /// Lines of `Host` that must not do, for a server on `port`. Some of them no HTTP parser takes; most it does.
 fn foreign(port: u16) -> Vec<String> {
@@ -233,4 +239,44 @@ async fn a_name_in_the_target_must_be_that_of_the_header() {
     )
     .await;
     assert_eq!(answer.unwrap().message(), "Scheduler: task job added!");
+}
+
+/// A proxy on this machine (docs/switch.md has nginx) listens on a port of its own and passes that on, with the name it was called by.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn on_the_unix_socket_a_proxy_may_pass_on_its_own_port() {
+    let Siege { world, .. } = Siege::new().await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("api.sock");
+    let url = world.runner.url().parse().expect("an address");
+    let client = RunnerClient::new(url, RunnerTimeouts::default()).expect("a client");
+    let guard = Guard::new(Hosts::of_socket(None, &[]));
+    let routes = guard.protect(router(api_of(&world.store, &world.zone, client)));
+    let socket = Socket::bind(&path).expect("bind");
+    tokio::spawn(serve(socket, routes, Limits::default(), std::future::pending()));
+    let get = async |target: &str, host: &str| {
+        let mut stream = UnixStream::connect(&path).await.expect("connect");
+        // As nginx asks of what is behind it.
+        let request = format!("GET {target} HTTP/1.0\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.expect("write");
+        let mut text = String::new();
+        stream.read_to_string(&mut text).await.expect("read");
+        Answer::parse(&text)
+    };
+    for target in READS.iter().chain(&CHANGES[..9]) {
+        let answer = get(target, "127.0.0.1:5001").await;
+        assert_eq!(answer.status, 200, "{target}: {answer:?}");
+        assert!(!answer.body.contains(r#""error""#), "{target}: {answer:?}");
+    }
+    for host in ["localhost:5001", "[::1]:5001", "localhost", "127.0.0.1:80"] {
+        assert_eq!(get("/api", host).await.status, 200, "{host}");
+    }
+    for host in [
+        "evil.example:5001",
+        "127.0.0.2:5001",
+        "127.0.0.1:",
+        "127.0.0.1:x",
+        "0.0.0.0:5001",
+    ] {
+        is_refused(&get("/api/resume", host).await, 421, host);
+    }
 }
