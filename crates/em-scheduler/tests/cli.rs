@@ -26,5 +26,7 @@ mod securing;
 mod sharing;
 #[path = "cli/stopping.rs"]
 mod stopping;
+#[path = "cli/switching_over.rs"]
+mod switching_over;
 #[path = "cli/typing.rs"]
 mod typing;
