@@ -199,14 +199,14 @@ fn an_sqlite_file_that_would_be_migrated_is_told_and_left_alone() {
 
 /// Puts our tables back to what the first version of the program made.
 fn at_the_first_version(file: &std::path::Path) {
-    let connection = rusqlite::Connection::open(file).unwrap();
+    let connection = rusqlite::Connection::open(file).expect("a table list");
     let ours: Vec<String> = connection
         .prepare("SELECT name FROM sqlite_master WHERE type = 'table' AND name LIKE 'scheduler_%' AND name <> 'scheduler_schema'")
-        .unwrap()
+        .expect("a table list")
         .query_map([], |row| row.get(0))
-        .unwrap()
+        .expect("a table list")
         .collect::<Result<_, _>>()
-        .unwrap();
+        .expect("a table list");
     for table in ours {
         run_sql(file, &format!("DROP TABLE {table}"));
     }

@@ -60,9 +60,8 @@ pub(super) async fn restore(tx: &Tx<'_>) -> Result<bool> {
 
 /// The version of our tables; 0 where there are none.
 pub(super) async fn version(tx: &Tx<'_>) -> Result<i32> {
-    let versions = match place(tx).await? {
-        Some(schema) => schema,
-        None => return Ok(0),
+    let Some(versions) = place(tx).await? else {
+        return Ok(0);
     };
     let newest = format!("SELECT coalesce(max(version), 0) FROM {versions}.scheduler_schema");
     Ok(tx.row(&newest, &[]).await?.try_get(0)?)
