@@ -1,4 +1,4 @@
-//! What a hub's runner reports in the body of an answer (rule D10). Pure.
+//! What a hub's runner reports in the body of an answer (rule D11). Pure.
 
 use serde_json::Value;
 

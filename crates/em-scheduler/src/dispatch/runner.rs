@@ -31,7 +31,7 @@ use crate::model::{SendableRun, WireDialect};
 pub enum Answer {
     /// The runner answered with this status after so many microseconds.
     Status(u16, i64),
-    /// The runner answered 2xx and reported this error in the body (rule D10).
+    /// The runner answered 2xx and reported this error in the body (rule D11).
     Declined(String),
     /// Nothing can have left, for this reason.
     NotSent(String),
@@ -345,7 +345,7 @@ impl RunnerClient {
     }
 
     /// What an answer means whose head is there. The status is the answer, whatever becomes of the body, and the body is read
-    /// beside everything else; only a 2xx of a hub's runner is waited out, which may report an error (rule D10).
+    /// beside everything else; only a 2xx of a hub's runner is waited out, which may report an error (rule D11).
     async fn answered(&self, (status, took): (u16, i64), line: Line, body: Incoming) -> Answer {
         let may_report = self.dialect == WireDialect::Hub && (200..300).contains(&status);
         let client = self.clone();

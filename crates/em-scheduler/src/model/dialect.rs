@@ -1,4 +1,4 @@
-//! Whose clients and runner the service speaks with (rule D10). Extract Management 2.0 and its successor, Atlas Hub, call the
+//! Whose clients and runner the service speaks with (rule D11). Extract Management 2.0 and its successor, Atlas Hub, call the
 //! same routes and read some of the answers differently.
 
 /// Whose scheduler the service stands in for.

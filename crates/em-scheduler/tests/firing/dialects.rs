@@ -1,4 +1,4 @@
-//! What a 2xx answer of the runner means where its body reports an error, in both dialects (rule D10).
+//! What a 2xx answer of the runner means where its body reports an error, in both dialects (rule D11).
 
 use std::sync::LazyLock;
 use std::time::Duration;
