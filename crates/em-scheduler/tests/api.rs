@@ -34,6 +34,8 @@ mod running;
 mod schedule;
 #[path = "security/mod.rs"]
 mod security;
+#[path = "api/sequences.rs"]
+mod sequences;
 #[path = "api/serving.rs"]
 mod serving;
 #[path = "api/switching.rs"]

@@ -33,6 +33,7 @@ mod store {
     mod existing;
     mod fixture;
     mod harness;
+    mod hub;
     mod jobs;
     mod locked;
     mod model;
@@ -45,6 +46,7 @@ mod store {
     mod rows;
     mod schema;
     mod sends;
+    mod sequences;
     mod settle;
     mod stopped;
     mod sync;

@@ -194,6 +194,7 @@ impl Running {
             version = env!("CARGO_PKG_VERSION"),
             database = %config.database,
             engine = self.store.describe(),
+            em_web = %self.store.sequences(),
             bind = %bind,
             token = config.exposure.token.is_some(),
             runner = %config.runner,

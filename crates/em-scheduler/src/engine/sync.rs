@@ -183,6 +183,7 @@ mod tests {
             enabled: true,
             next_run: None,
             has_estimate: false,
+            follows: false,
             project: Some(ProjectRow {
                 id: 3,
                 name: Some("p".into()),
@@ -298,6 +299,33 @@ mod tests {
             plan.add.iter().map(|job| job.id.as_str()).collect::<Vec<_>>(),
             ["3-7-intv"]
         );
+    }
+
+    #[test]
+    fn a_task_that_follows_another_one_has_no_trigger_jobs_and_keeps_delayed_ones() {
+        let stored = task(all_three());
+        let mut stored = carried_out(stored.clone(), &pass(false).plan(&stored));
+        stored.jobs.push(StoredJob {
+            id: "3-7-0123456789".into(),
+            kind: JobKind::Delayed,
+            definition: String::new(),
+            name: String::new(),
+            next_run_at: Some(NOW),
+            listed: true,
+        });
+        if let Ok(row) = &mut stored.task {
+            row.follows = true;
+        }
+        let plan = pass(false).plan(&stored);
+        assert_eq!((plan.remove.len(), plan.add.len()), (3, 0));
+        let mut after = carried_out(stored, &plan);
+        assert_eq!(after.jobs.len(), 1);
+        assert!(pass(false).plan(&after).is_empty());
+        // Once it is the first, it gets them.
+        if let Ok(row) = &mut after.task {
+            row.follows = false;
+        }
+        assert_eq!(pass(false).plan(&after).add.len(), 3);
     }
 
     #[test]

@@ -64,7 +64,8 @@ const UNITS: [(&str, &str); 5] = [
 /// What a null or zero `intv_value` means: 999 of the unit (spec §3).
 const INTERVAL_VALUE_IF_NONE: i64 = 999;
 
-/// The jobs that the active triggers of the task's project ask for; none for a project without active trigger.
+/// The jobs that the active triggers of the task's project ask for; none for a project without active trigger, and none
+/// for a task that follows another one in a sequence (rule F11).
 ///
 /// # Errors
 /// A task without project, an interval of unknown unit, a one-off without date. The triggers themselves are judged
@@ -73,6 +74,9 @@ pub fn jobs_of(task: &TaskRow, rules: &ScheduleRules) -> Result<Vec<WantedJob>, 
     let Some(project) = &task.project else {
         return Err(InvalidSchedule(format!("task {} has no project", task.id)));
     };
+    if task.follows {
+        return Ok(Vec::new());
+    }
     let name = display_name(project, task);
     let wanted = triggers_of(project, rules)?.into_iter();
     let wanted = wanted.map(|(kind, parsed)| WantedJob {

@@ -18,6 +18,9 @@ pub struct TaskRow {
     pub next_run: Option<WallMicros>,
     /// Whether `task.est_duration` holds anything.
     pub has_estimate: bool,
+    /// Whether an enabled task comes before this one in the sequence that its project is: the runner starts this one then,
+    /// and it holds no trigger jobs (rule F11).
+    pub follows: bool,
     /// The project of the task; none where `project_id` is null or names no row.
     pub project: Option<ProjectRow>,
 }
@@ -51,4 +54,6 @@ pub struct ProjectRow {
     pub one_off: bool,
     /// `project.ooff_date`, naive local.
     pub one_off_date: Option<WallMicros>,
+    /// `project.sequence_tasks = 1`: its tasks run one after the other. False in a model without the column.
+    pub sequence: bool,
 }

@@ -14,6 +14,7 @@ mod error;
 mod migrations;
 mod pages;
 pub mod postgres;
+mod sequences;
 pub mod sqlite;
 
 use std::collections::BTreeMap;
@@ -25,6 +26,7 @@ use triggers::UtcMicros;
 pub use error::{Result, StoreError};
 pub use migrations::Standing;
 pub use pages::{ListLimits, Pages};
+pub use sequences::Sequences;
 
 use crate::model::{
     DueJob, ListedJob, NewJob, OpenRun, Plan, RunKey, ScheduleRules, SendableRun, Settlement, StoredJob,
@@ -150,6 +152,8 @@ pub enum SyncRange {
     After(Option<TaskId>, usize),
     /// These, in order of id.
     Of(Vec<TaskId>),
+    /// All tasks of the project.
+    InProject(i32),
 }
 
 /// What one page of `job_sync` did.
@@ -206,6 +210,9 @@ pub type TakeOverJudge = Arc<dyn Fn(&OpenRun) -> TakeOver + Send + Sync>;
 pub trait Store: Send + Sync {
     /// The engine and its version, for the line at start and for `check`.
     fn describe(&self) -> String;
+
+    /// What em_web's model knows of sequences, as it was when the store was opened.
+    fn sequences(&self) -> Sequences;
 
     /// The authoritative time: the process clock on SQLite, the database's on PostgreSQL.
     fn now(&self) -> UtcMicros;

@@ -53,9 +53,21 @@ impl World {
         Self::made(backend, "UTC", lists).await
     }
 
+    /// On a database in a later model of em_web, which these statements make.
+    pub async fn migrated(backend: Backend, statements: &str) -> Self {
+        let (zone, lists) = (Zone::utc(), ListLimits::default());
+        let database = Database::create(backend);
+        drop(database.open(&zone, lists).await);
+        database.run(statements);
+        Self::on(backend, database, (zone, lists)).await
+    }
+
     async fn made(backend: Backend, zone: &str, lists: ListLimits) -> Self {
         let zone = Zone::named(zone).expect("a zone");
-        let database = Database::create(backend);
+        Self::on(backend, Database::create(backend), (zone, lists)).await
+    }
+
+    async fn on(backend: Backend, database: Database, (zone, lists): (Zone, ListLimits)) -> Self {
         let store = database.open(&zone, lists).await;
         let runner = Runner::start().await;
         let server = Server::start(&store, &zone, &runner.url()).await;

@@ -11,8 +11,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use em_scheduler::model::{ListedJob, RunKey, ScheduleRules, SendableRun, Settlement, TaskId, TaskRow};
 use em_scheduler::store::{
-    Decided, Decider, Instance, JobNamer, JobPlanner, NextRun, Notice, Pages, Replaced, Result, Store,
-    StoreError, SyncPlan, SyncPlanner, SyncRange, SyncTask, SyncedPage, TakeOverJudge,
+    Decided, Decider, Instance, JobNamer, JobPlanner, NextRun, Notice, Pages, Replaced, Result, Sequences,
+    Store, StoreError, SyncPlan, SyncPlanner, SyncRange, SyncTask, SyncedPage, TakeOverJudge,
 };
 use triggers::UtcMicros;
 
@@ -200,6 +200,10 @@ impl Life {
 impl Store for FaultyStore {
     fn describe(&self) -> String {
         self.inner.0.describe()
+    }
+
+    fn sequences(&self) -> Sequences {
+        self.inner.0.sequences()
     }
 
     fn now(&self) -> UtcMicros {

@@ -14,6 +14,7 @@ use super::harness::{Harness, ME, Place, ZONE, after, client, on_postgres, postg
 
 on_both!(
     whatever_differs_is_found,
+    whatever_differs_in_sequences_is_found,
     nothing_is_found_where_all_is_in_order,
     a_range_of_some_tasks_changes_these,
 );
@@ -228,9 +229,35 @@ async fn fill(h: &Harness, chance: &mut Chance, valid: bool) {
     h.place.run(&sql).await;
 }
 
+/// What em_web does to sequences.
+fn rearrange(chance: &mut Chance) -> String {
+    let (task, project) = (chance.id(FIRST_TASK, TASKS), chance.id(FIRST_PROJECT, PROJECTS));
+    let (flag, order) = (
+        chance.one(&["1", "1", "0", "NULL", "2"]),
+        chance.one(&["1", "2", "3", "-1", "NULL"]),
+    );
+    format!(
+        "UPDATE project SET sequence_tasks = {flag} WHERE id = {project};
+         UPDATE task SET \"order\" = {order} WHERE id = {task};"
+    )
+}
+
 async fn whatever_differs_is_found(h: Harness) {
     let chance = &mut Chance(0x5eed);
     fill(&h, chance, false).await;
+    whatever_differs(&h, chance, |_| String::new()).await;
+}
+
+async fn whatever_differs_in_sequences_is_found(h: Harness) {
+    let h = h.migrated().await;
+    let chance = &mut Chance(0x5e9);
+    fill(&h, chance, false).await;
+    let first: String = (0..50).map(|_| rearrange(chance)).collect();
+    h.place.run(&first).await;
+    whatever_differs(&h, chance, |chance| (0..5).map(|_| rearrange(chance)).collect()).await;
+}
+
+async fn whatever_differs(h: &Harness, chance: &mut Chance, more: impl Fn(&mut Chance) -> String) {
     let ours = pass(ZONE, DstPolicy::Once);
     let (mut differed, mut passed_over) = (0, 0);
     for round in 0..ROUNDS {
@@ -239,22 +266,22 @@ async fn whatever_differs_is_found(h: Harness) {
             &pass(ZONE, DstPolicy::Literal),
             &pass("Asia/Tokyo", DstPolicy::Once),
         ] {
-            let wanted = wanted(&h, pass).await;
+            let wanted = wanted(h, pass).await;
             differed += wanted.len();
-            if let Some(found) = find(&h, pass).await {
+            if let Some(found) = find(h, pass).await {
                 let found: BTreeSet<TaskId> = found.into_iter().collect();
                 let missed: Vec<&TaskId> = wanted.difference(&found).collect();
                 assert!(missed.is_empty(), "round {round}: {missed:?}");
                 passed_over += TASKS.saturating_sub(found.len());
             }
         }
-        carry_out(&h, &ours, find(&h, &ours).await).await;
+        carry_out(h, &ours, find(h, &ours).await).await;
         assert_eq!(
-            wanted(&h, &ours).await,
+            wanted(h, &ours).await,
             BTreeSet::new(),
             "round {round}: a second pass"
         );
-        let mut sql = String::new();
+        let mut sql = more(chance);
         for _ in 0..CHANGES {
             sql += &change(chance, h.place.is_postgres());
         }
@@ -266,7 +293,11 @@ async fn whatever_differs_is_found(h: Harness) {
 }
 
 async fn nothing_is_found_where_all_is_in_order(h: Harness) {
-    fill(&h, &mut Chance(0xc0de), true).await;
+    let h = h.migrated().await;
+    let chance = &mut Chance(0xc0de);
+    fill(&h, chance, true).await;
+    let sequences: String = (0..50).map(|_| rearrange(chance)).collect();
+    h.place.run(&sequences).await;
     let ours = pass(ZONE, DstPolicy::Once);
     carry_out(&h, &ours, find(&h, &ours).await).await;
     // Offsets are sent along for a year back and twenty ahead; what is due beyond is looked at by the planner.

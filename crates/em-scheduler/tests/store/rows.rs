@@ -41,6 +41,7 @@ async fn every_column_is_read_into_its_place(h: Harness) {
         interval_end: day(4),
         one_off: true,
         one_off_date: day(5),
+        sequence: false,
     };
     let (name, next_run) = (Some("T".into()), day(6));
     let expected = TaskRow {
@@ -49,6 +50,7 @@ async fn every_column_is_read_into_its_place(h: Harness) {
         enabled: true,
         next_run,
         has_estimate: true,
+        follows: false,
         project: Some(project),
     };
     assert_eq!(h.store.task(7).await.unwrap(), Some(expected));
@@ -68,6 +70,7 @@ async fn nulls_are_read_as_not_given(h: Harness) {
         enabled: false,
         next_run: None,
         has_estimate: false,
+        follows: false,
         project,
     };
     assert_eq!(h.store.task(7).await.unwrap(), Some(expected.clone()));

@@ -1,8 +1,9 @@
 //! `/api/add/<task_id>`: the task's jobs become what its project asks for.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use super::dialect;
+use super::sequence;
 use crate::api::error::Failure;
 use crate::api::path::PathValues;
 use crate::api::reply::Reply;
@@ -10,15 +11,22 @@ use crate::api::routes::Outcome;
 use crate::api::service::Context;
 use crate::model::{InvalidSchedule, NewJob, ScheduleRules, TaskRow, WireDialect, jobs_of};
 use crate::store::{JobPlanner, Replaced};
-use triggers::UtcMicros;
 
 pub(in crate::api) async fn add(Context { api, .. }: Context, path: PathValues) -> Outcome {
     let task = dialect::task_id(&api, &path)?;
     let now = api.store.now();
-    let rules = api.rules.clone();
-    let plan: JobPlanner =
-        Arc::new(move |task| planned(task, now, &rules).map_err(|invalid| invalid.to_string()));
+    let (rules, sequence) = (api.rules.clone(), Arc::new(OnceLock::new()));
+    let found = Arc::clone(&sequence);
+    let plan: JobPlanner = Arc::new(move |task| {
+        if let Some(project) = task.project.as_ref().filter(|project| project.sequence) {
+            found.get_or_init(|| project.id);
+        }
+        sequence::first_runs(task, now, &rules).map_err(|invalid| invalid.to_string())
+    });
     let replaced = api.store.replace_jobs(now, task, plan).await?;
+    if let (Replaced::Done, Some(project)) = (&replaced, sequence.get()) {
+        sequence::settle(&api, *project).await;
+    }
     api.bell.ring();
     match replaced {
         Replaced::Done => Reply::message("task job added!"),
@@ -27,9 +35,4 @@ pub(in crate::api) async fn add(Context { api, .. }: Context, path: PathValues) 
         Replaced::UnknownTask => Reply::message("failed to create job!"),
         Replaced::Refused(reason) => Err(Failure::Reason(reason)),
     }
-}
-
-fn planned(task: &TaskRow, now: UtcMicros, rules: &ScheduleRules) -> Result<Vec<NewJob>, InvalidSchedule> {
-    let wanted = jobs_of(task, rules)?;
-    wanted.iter().map(|job| job.first(now, rules)).collect()
 }

@@ -7,6 +7,7 @@ mod dialect;
 mod lists;
 mod run;
 mod schedule;
+mod sequence;
 mod switch;
 
 pub(super) use add::add;

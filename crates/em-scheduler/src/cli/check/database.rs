@@ -59,6 +59,11 @@ impl Looked {
         );
     }
 
+    fn model(&mut self, shown: &str, store: &dyn Store) {
+        let model = store.sequences();
+        self.add(Level::Ok, format!("{shown} has em_web's model {model}"));
+    }
+
     fn schedules(&mut self, seen: Seen) {
         let mut add = |level, text| self.findings.push(Finding::new("schedules", level, text));
         if seen.invalid.is_empty() {
@@ -66,6 +71,16 @@ impl Looked {
             add(
                 Level::Ok,
                 format!("{enabled} tasks are enabled, and all their schedules are valid"),
+            );
+        }
+        if seen.following > 0 {
+            let following = seen.following;
+            add(
+                Level::Ok,
+                format!(
+                    "{following} of them have no jobs on purpose: they follow another task of their sequence, and the runner \
+                     starts them"
+                ),
             );
         }
         let lists = [
@@ -89,6 +104,8 @@ impl Looked {
 struct Seen {
     /// Tasks that are enabled.
     enabled: usize,
+    /// Those of them that follow another task of their sequence.
+    following: usize,
     /// Why some of them cannot be scheduled.
     invalid: Vec<String>,
     /// Which of their dates the clock skips or shows twice.
@@ -96,12 +113,37 @@ struct Seen {
 }
 
 impl Seen {
-    fn judge(&mut self, task: TaskId, valid: Result<Vec<Hazard>, InvalidSchedule>) {
-        match valid {
+    /// Takes in an enabled task.
+    fn take(&mut self, task: &TaskRow, (rules, now): (&ScheduleRules, UtcMicros)) {
+        self.enabled += 1;
+        self.following += usize::from(task.follows);
+        let id = task.id;
+        match valid(task, rules, now) {
             Ok(hazards) => self
                 .hazards
-                .extend(hazards.iter().map(|hazard| format!("task {task}: {hazard}"))),
-            Err(reason) => self.invalid.push(format!("task {task}: {reason}")),
+                .extend(hazards.iter().map(|hazard| format!("task {id}: {hazard}"))),
+            Err(reason) => self.invalid.push(format!("task {id}: {reason}")),
+        }
+    }
+}
+
+/// The schedules of the tasks.
+#[derive(Default)]
+struct Schedules {
+    /// Tasks that are enabled.
+    enabled: usize,
+    /// Those of them that follow another one in a sequence.
+    following: usize,
+    /// What is wrong with those that cannot be scheduled.
+    invalid: Vec<String>,
+}
+
+impl Schedules {
+    fn take(&mut self, task: &TaskRow, (rules, now): (&ScheduleRules, triggers::UtcMicros)) {
+        self.enabled += 1;
+        self.following += usize::from(task.follows);
+        if let Err(reason) = valid(task, rules, now) {
+            self.invalid.push(format!("task {}: {reason}", task.id));
         }
     }
 }
@@ -151,14 +193,14 @@ async fn postgres(
         // Without tables of ours no pass of job_sync can look; em_web's tasks can be read all the same.
         let mut seen = Seen::default();
         for id in store.enabled_tasks().await? {
-            seen.enabled += 1;
             match store.task(id).await {
-                Ok(Some(task)) => seen.judge(id, valid(&task, &rules, store.now())),
+                Ok(Some(task)) => seen.take(&task, (&rules, store.now())),
                 Ok(None) => {}
                 Err(error @ StoreError::Corrupt { .. }) => seen.invalid.push(format!("task {id}: {error}")),
                 Err(error) => return Err(error.into()),
             }
         }
+        looked.model(&shown, &store);
         looked.schedules(seen);
     }
     Ok(())
@@ -279,6 +321,7 @@ async fn content(
     let engine = store.describe();
     let engine = engine.split(" at ").next().unwrap_or("");
     looked.add(Level::Ok, format!("{shown} can be used ({engine})"));
+    looked.model(shown, store);
     if store.paused().await? {
         looked.add(
             Level::Warning,
@@ -292,9 +335,7 @@ async fn content(
             config.clone()
         }
     };
-    let (enabled, invalid) = schedules(store, &rules(&config)).await?;
-    looked.schedules(enabled, invalid);
-    looked.schedules(schedules(store, rules).await?);
+    looked.schedules(schedules(store, &rules(&config)).await?);
     Ok(())
 }
 
@@ -306,10 +347,7 @@ async fn schedules(store: &dyn Store, rules: &ScheduleRules) -> Result<Seen, Sto
     let plan = Arc::new(move |task: &SyncTask| {
         let mut seen = tell.lock().unwrap_or_else(PoisonError::into_inner);
         match &task.task {
-            Ok(row) if row.enabled => {
-                seen.enabled += 1;
-                seen.judge(task.task_id, valid(row, &rules, now));
-            }
+            Ok(row) if row.enabled => seen.take(row, (&rules, now)),
             Ok(_) => {}
             Err(reason) => seen.invalid.push(format!("task {}: {reason}", task.task_id)),
         }

@@ -10,7 +10,7 @@ use triggers::{UtcMicros, Zone};
 use super::rows;
 use super::tx::{Tx, storable};
 use crate::model::{JobKind, ProjectRow, ScheduleRules, TaskId, definitions_of, display_prefix};
-use crate::store::Result;
+use crate::store::{Result, Sequences};
 
 /// In what portions projects are gone through.
 #[derive(Debug, Clone, Copy)]
@@ -64,12 +64,18 @@ macro_rules! on_the_wall {
 /// `$3` ids, `$4` whether it can be read, `$5` how many triggers it has (null: they are invalid), `$6` the beginning of
 /// the names of its jobs, `$7` to `$9` their definitions; `$10` and `$11` are the offsets of the zone from an instant on.
 ///
-/// Of a task with several jobs the next run is left to [`SEVERAL`].
-const ONE_BY_ONE: &str = concat!(
+/// Of a task with several jobs the next run is left to [`several`]. `$12` is whether a project is a sequence; where
+/// none is, nothing is asked about that.
+fn one_by_one(sequences: Sequences) -> String {
+    let follows = sequences.follows("p.sequence");
+    [ONE_BY_ONE.0, &follows, ONE_BY_ONE.1].concat()
+}
+
+const ONE_BY_ONE: (&str, &str) = (
     "
     SELECT array_agg(t.id::int8) FROM task t
-    LEFT JOIN unnest($3::int8[], $4::bool[], $5::int8[], $6::text[], $7::text[], $8::text[], $9::text[])
-         AS p (id, readable, triggers, prefix, cron, intv, one_off) ON p.id = t.project_id
+    LEFT JOIN unnest($3::int8[], $4::bool[], $5::int8[], $6::text[], $7::text[], $8::text[], $9::text[], $12::bool[])
+         AS p (id, readable, triggers, prefix, cron, intv, one_off, sequence) ON p.id = t.project_id
     LEFT JOIN em_scheduler.scheduler_job j ON j.task_id = t.id
     LEFT JOIN em_scheduler.scheduler_due d ON d.job_key = j.key
     WHERE ($1::int8 IS NULL OR t.project_id > $1::int8 OR ($2::int8 IS NULL AND t.project_id IS NULL))
@@ -78,33 +84,46 @@ const ONE_BY_ONE: &str = concat!(
         WHEN t.id NOT BETWEEN -2147483648 AND 2147483647 THEN false
         WHEN isfinite(t.next_run) IS FALSE OR p.readable IS FALSE THEN false
         WHEN t.enabled = 1 THEN CASE
+          WHEN ",
+    concat!(
+        " THEN j.key IS NULL
           WHEN j.key IS NULL THEN p.triggers = 0
           ELSE j.project_id = p.id
             AND CASE j.kind WHEN 'cron' THEN p.cron WHEN 'interval' THEN p.intv WHEN 'one_off' THEN p.one_off END
                 = j.definition COLLATE \"C\"
             AND p.prefix || coalesce(t.name, '') = j.name COLLATE \"C\"
             AND (p.triggers > 1 OR d.next_run_at IS NULL OR t.next_run = ",
-    on_the_wall!("d.next_run_at", "$10", "$11"),
-    ")
+        on_the_wall!("d.next_run_at", "$10", "$11"),
+        ")
           END
         ELSE j.key IS NULL AND t.next_run IS NULL AND t.est_duration IS NULL
       END) IS NOT TRUE"
+    ),
 );
 
 /// The enabled tasks of those projects that have several triggers, `$1` with their number `$2`, which lack a job, or
-/// whose next run is not the earliest of their jobs'; `$3` and `$4` are the offsets of the zone.
-const SEVERAL: &str = concat!(
+/// whose next run is not the earliest of their jobs'; `$3` and `$4` are the offsets of the zone, `$5` is whether a project
+/// is a sequence: those of its tasks that follow another one are left to [`one_by_one`].
+fn several(sequences: Sequences) -> String {
+    let follows = sequences.follows("p.sequence");
+    [SEVERAL.0, &follows, SEVERAL.1].concat()
+}
+
+const SEVERAL: (&str, &str) = (
     "
-    SELECT array_agg(f.id) FROM (
-      SELECT t.id::int8 AS id FROM unnest($1::int8[], $2::int8[]) AS p (id, triggers)
+    SELECT array_agg(s.id) FROM (
+      SELECT t.id::int8 AS id FROM unnest($1::int8[], $2::int8[], $5::bool[]) AS p (id, triggers, sequence)
       JOIN task t ON t.project_id = p.id
       LEFT JOIN em_scheduler.scheduler_job j ON j.task_id = t.id
       LEFT JOIN em_scheduler.scheduler_due d ON d.job_key = j.key
-      WHERE t.enabled = 1 GROUP BY t.id, t.next_run, p.triggers
+      WHERE t.enabled = 1 AND NOT ",
+    concat!(
+        " GROUP BY t.id, t.next_run, p.triggers
       HAVING (count(j.key) = p.triggers AND (min(d.next_run_at) IS NULL OR t.next_run = ",
-    on_the_wall!("min(d.next_run_at)", "$3", "$4"),
-    ")) IS NOT TRUE
-    ) AS f"
+        on_the_wall!("min(d.next_run_at)", "$3", "$4"),
+        ")) IS NOT TRUE
+    ) AS s"
+    ),
 );
 
 pub(super) async fn find_differing(
@@ -127,21 +146,23 @@ pub(super) async fn find_differing(
             crons,
             intervals,
             one_offs,
+            sequences,
         } = &asked;
+        let known = asked.sequences_known(tx.reading.sequences);
         let [differing] = tx
             .together([(
-                ONE_BY_ONE,
+                &one_by_one(known),
                 &[
                     &after, &last, ids, readable, triggers, prefixes, crons, intervals, one_offs, &from,
-                    &offsets,
+                    &offsets, sequences,
                 ],
             )])
             .await?;
         collect(&differing, &mut found)?;
-        let (ids, triggers) = asked.several();
+        let (ids, (triggers, sequences)) = asked.several();
         if !ids.is_empty() {
             let [differing] = tx
-                .together([(SEVERAL, &[&ids, &triggers, &from, &offsets])])
+                .together([(&several(known), &[&ids, &triggers, &from, &offsets, &sequences])])
                 .await?;
             collect(&differing, &mut found)?;
         }
@@ -175,7 +196,7 @@ async fn read(
         let limit = left.min(portions.read);
         let most = i64::try_from(limit).unwrap_or(i64::MAX);
         let rows = tx
-            .rows(rows::NEXT_PROJECTS, &[&last.unwrap_or(i64::MIN), &most])
+            .rows(&tx.reading.next_projects, &[&last.unwrap_or(i64::MIN), &most])
             .await?;
         for row in &rows {
             let id: i64 = row.try_get(0)?;
@@ -210,6 +231,7 @@ struct Asked {
     crons: Vec<Option<String>>,
     intervals: Vec<Option<String>>,
     one_offs: Vec<Option<String>>,
+    sequences: Vec<bool>,
 }
 
 impl Asked {
@@ -220,6 +242,8 @@ impl Asked {
             .and_then(|project| definitions_of(project, rules).ok());
         self.ids.push(i64::from(id));
         self.readable.push(project.is_some());
+        self.sequences
+            .push(project.as_ref().is_some_and(|project| project.sequence));
         self.triggers
             .push(definitions.as_ref().and_then(|all| i64::try_from(all.len()).ok()));
         self.prefixes
@@ -235,11 +259,22 @@ impl Asked {
         self.one_offs.push(of_kind(JobKind::OneOff));
     }
 
-    /// The projects with more than one trigger, and how many each has.
-    fn several(&self) -> (Vec<i64>, Vec<i64>) {
-        let projects = self.ids.iter().zip(&self.triggers);
+    /// What is to be asked about sequences: nothing where no project is one.
+    fn sequences_known(&self, model: Sequences) -> Sequences {
+        if self.sequences.contains(&true) {
+            model
+        } else {
+            Sequences::Unknown
+        }
+    }
+
+    /// The projects with more than one trigger, how many each has, and whether it is a sequence.
+    fn several(&self) -> (Vec<i64>, (Vec<i64>, Vec<bool>)) {
+        let projects = self.ids.iter().zip(&self.triggers).zip(&self.sequences);
         projects
-            .filter_map(|(id, triggers)| Some((*id, triggers.filter(|count| *count > 1)?)))
+            .filter_map(|((id, triggers), sequence)| {
+                Some((*id, (triggers.filter(|count| *count > 1)?, *sequence)))
+            })
             .unzip()
     }
 }

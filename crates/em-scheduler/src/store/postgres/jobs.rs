@@ -72,7 +72,7 @@ pub(super) fn next_run(row: &tokio_postgres::Row) -> Result<Option<NextRun>> {
 }
 
 async fn task(tx: &Tx<'_>, id: TaskId) -> Result<Option<TaskRow>> {
-    let rows = tx.rows(&rows::ONE_TASK, &[&id]).await?;
+    let rows = tx.rows(&tx.reading.one_task, &[&id]).await?;
     rows.first().map(rows::task_row).transpose()
 }
 
@@ -82,7 +82,7 @@ async fn guard_task(tx: &Tx<'_>, id: TaskId) -> Result<Option<TaskRow>> {
         .together([
             (SHARE, &[&GUARD, &(Guard::Jobs as i32)]),
             (HOLD, &[&TASK_GUARD, &id]),
-            (&rows::ONE_TASK, &[&id]),
+            (&tx.reading.one_task, &[&id]),
         ])
         .await?;
     rows.first().map(rows::task_row).transpose()
@@ -98,7 +98,7 @@ async fn hold_task(tx: &Tx<'_>, id: TaskId) -> Result<Option<TaskRow>> {
             (tasks::TAKE, &[&id]),
             (SHARE, &[&GUARD, &(Guard::Jobs as i32)]),
             (HOLD, &[&TASK_GUARD, &id]),
-            (&rows::ONE_TASK, &[&id]),
+            (&tx.reading.one_task, &[&id]),
         ])
         .await?;
     rows.first().map(rows::task_row).transpose()

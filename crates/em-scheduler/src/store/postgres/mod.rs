@@ -47,7 +47,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -62,11 +62,12 @@ use self::connect::HoldLimits;
 use self::debts::Debts;
 use self::link::{Link, Patience};
 use self::places::Places;
+use self::rows::Reading;
 use self::tx::{Guard, Scope, Tx};
 use self::url::Target;
 use super::{
     Decided, Decider, Instance, JobNamer, JobPlanner, ListLimits, NextRun, Notice, Pages, Replaced, Result,
-    Standing, Store, StoreError, SyncPlanner, SyncRange, SyncedPage, TakeOverJudge, codec, pages,
+    Sequences, Standing, Store, StoreError, SyncPlanner, SyncRange, SyncedPage, TakeOverJudge, codec, pages,
 };
 use crate::clock::{Clock, Stopwatch};
 use crate::model::{ListedJob, RunKey, ScheduleRules, SendableRun, Settlement, TaskId, TaskRow};
@@ -127,6 +128,8 @@ pub struct PostgresStore {
     list_limits: ListLimits,
     /// The shared settings, for the case that their table vanishes.
     agreed: Mutex<BTreeMap<String, String>>,
+    /// How em_web's rows are read, once its model is known.
+    reading: OnceLock<Arc<Reading>>,
 }
 
 /// What an operation does inside its transaction.
@@ -143,7 +146,8 @@ impl PostgresStore {
         let prepared = store
             .write_much(store.now(), |tx| Box::pin(schema::prepare(tx)))
             .await;
-        prepared.map_err(|error| store.link.naming(error))?;
+        let sequences = prepared.map_err(|error| store.link.naming(error))?;
+        store.read_as(sequences);
         store.beside = Some(Beside::start(&store.link, store.options.grace));
         Ok(store)
     }
@@ -158,7 +162,8 @@ impl PostgresStore {
         let looked = store
             .write(store.now(), |tx| Box::pin(schema::standing(tx)))
             .await;
-        let (standing, may_create) = looked.map_err(|error| store.link.naming(error))?;
+        let (standing, may_create, sequences) = looked.map_err(|error| store.link.naming(error))?;
+        store.read_as(sequences);
         Ok((store, standing, may_create))
     }
 
@@ -209,10 +214,20 @@ impl PostgresStore {
             lists: Arc::new(Semaphore::new(lists::AT_ONCE)),
             list_limits: ListLimits::default(),
             agreed: Mutex::default(),
+            reading: OnceLock::new(),
         };
         let version = store.link.rows("SHOW server_version", &[]).await?;
         store.version = version.first().map_or(Ok(String::new()), |row| row.try_get(0))?;
         Ok(store)
+    }
+
+    fn read_as(&self, sequences: Sequences) {
+        self.reading.get_or_init(|| Arc::new(Reading::of(sequences)));
+    }
+
+    fn reading(&self) -> Arc<Reading> {
+        let known = self.reading.get().cloned();
+        known.unwrap_or_else(|| Arc::new(Reading::of(Sequences::Unknown)))
     }
 
     /// With other limits for lists.
@@ -274,6 +289,7 @@ impl PostgresStore {
             zone: self.options.zone.clone(),
             owner: self.options.instance.clone(),
             debts: before.clone(),
+            reading: self.reading(),
         };
         let in_transaction = async |client: &Object| {
             let tx = Tx::new(client, scope);
@@ -335,6 +351,10 @@ impl Store for PostgresStore {
         format!("PostgreSQL {} at {}", self.version, self.link.target)
     }
 
+    fn sequences(&self) -> Sequences {
+        self.reading().sequences
+    }
+
     fn now(&self) -> UtcMicros {
         self.link.clock.now()
     }
@@ -371,7 +391,7 @@ impl Store for PostgresStore {
     async fn task(&self, id: TaskId) -> Result<Option<TaskRow>> {
         let _place = self.callers.place().await?;
         self.link
-            .rows(&rows::ONE_TASK, &[&id])
+            .rows(&self.reading().one_task, &[&id])
             .await?
             .first()
             .map(rows::task_row)
@@ -505,6 +525,11 @@ impl Store for PostgresStore {
     }
 
     async fn sync_page(&self, now: UtcMicros, range: SyncRange, plan: SyncPlanner) -> Result<SyncedPage> {
+        // Asked for by a call of the API.
+        let _place = match range {
+            SyncRange::InProject(_) => Some(self.callers.place().await?),
+            SyncRange::After(..) | SyncRange::Of(_) => None,
+        };
         self.write_much(now, move |tx| {
             Box::pin(async move { sync::sync_page(tx, &range, &plan).await })
         })

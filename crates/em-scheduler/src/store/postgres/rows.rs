@@ -1,14 +1,12 @@
 //! Reads em_web's rows on PostgreSQL. Types are checked when the store opens, so only a value can be odd: an infinite
 //! date names itself and concerns its own task alone.
 
-use std::sync::LazyLock;
-
 use tokio_postgres::Row;
 use triggers::WallMicros;
 
 use super::wall::Wall;
 use crate::model::{ProjectRow, TaskId, TaskRow};
-use crate::store::{Result, StoreError};
+use crate::store::{Result, Sequences, StoreError};
 
 /// The columns of a project `p`. The casts make one type of what differs between databases: small and big integers,
 /// text of any length.
@@ -21,25 +19,38 @@ macro_rules! project_columns {
     };
 }
 
-/// The columns of a task `t` and its project `p`, in the order [`task_row`] reads them.
-pub(super) const TASK_COLUMNS: &str = concat!(
-    "t.id::int8, t.name::text, t.enabled::int8, t.next_run, t.est_duration IS NOT NULL, ",
-    project_columns!()
-);
+/// The statements that read em_web's rows, in the words of its model.
+#[derive(Debug, Clone)]
+pub(super) struct Reading {
+    pub(super) sequences: Sequences,
+    /// Tasks with their projects, up to the condition that chooses tasks `t`; [`task_row`] reads them.
+    pub(super) tasks: String,
+    /// A task with its project, by id.
+    pub(super) one_task: String,
+    /// The next projects in order of id, as [`project_row`] reads them.
+    pub(super) next_projects: String,
+}
 
-/// The next projects in order of id, as [`project_row`] reads them.
-pub(super) const NEXT_PROJECTS: &str = concat!(
-    "SELECT ",
-    project_columns!(),
-    " FROM project p WHERE p.id > $1::int8 ORDER BY p.id LIMIT $2::int8"
-);
-
-/// A task with its project, by id.
-pub(super) static ONE_TASK: LazyLock<String> = LazyLock::new(|| {
-    format!(
-        "SELECT {TASK_COLUMNS} FROM task t LEFT JOIN project p ON p.id = t.project_id WHERE t.id = $1::int4"
-    )
-});
+impl Reading {
+    pub(super) fn of(sequences: Sequences) -> Self {
+        let sequence = sequences.is_sequence();
+        let tasks = format!(
+            "SELECT t.id::int8, t.name::text, t.enabled::int8, t.next_run, t.est_duration IS NOT NULL, {}, {sequence}, {}
+             FROM task t LEFT JOIN project p ON p.id = t.project_id WHERE ",
+            project_columns!(),
+            sequences.follows(sequence)
+        );
+        Self {
+            sequences,
+            one_task: format!("{tasks} t.id = $1::int4"),
+            tasks,
+            next_projects: format!(
+                "SELECT {}, {sequence} FROM project p WHERE p.id > $1::int8 ORDER BY p.id LIMIT $2::int8",
+                project_columns!()
+            ),
+        }
+    }
+}
 
 /// The id of the row's task.
 pub(super) fn task_id(row: &Row) -> Result<TaskId> {
@@ -82,11 +93,12 @@ pub(super) fn task_row(row: &Row) -> Result<TaskRow> {
         enabled: cells.flag(2)?,
         next_run: cells.wall(3, "task", "next_run")?,
         has_estimate: row.try_get(4)?,
+        follows: row.try_get(26)?,
         project,
     })
 }
 
-/// A row of [`NEXT_PROJECTS`], whose id is small enough.
+/// A row of [`Reading::next_projects`], whose id is small enough.
 pub(super) fn project_row(row: &Row, id: i32) -> Result<ProjectRow> {
     let cells = Cells {
         row,
@@ -130,6 +142,7 @@ impl Cells<'_> {
             interval_end: self.wall(place(17), "project", "intv_end_date")?,
             one_off: self.flag(place(18))?,
             one_off_date: self.wall(place(19), "project", "ooff_date")?,
+            sequence: self.row.try_get(place(20))?,
         })
     }
 

@@ -7,8 +7,8 @@ use super::own;
 use super::rows;
 use super::tx::{Guard, Tx};
 use crate::model::TaskId;
-use crate::store::em_web::{self, Dialect};
-use crate::store::{Result, Standing, StoreError};
+use crate::store::em_web::{self, Dialect, Family};
+use crate::store::{Result, Sequences, Standing, StoreError};
 
 /// Finds a table as a statement naming it would, along the search path.
 const FIND: &str = "to_regclass(quote_ident(n.name))";
@@ -25,7 +25,8 @@ const PRIVILEGES: [(&str, &[&str]); 4] = [
     ("task_status", &["SELECT"]),
 ];
 
-pub(super) async fn prepare(tx: &Tx<'_>) -> Result<()> {
+/// What em_web's model knows of sequences is returned.
+pub(super) async fn prepare(tx: &Tx<'_>) -> Result<Sequences> {
     // Somebody else may be creating the tables just now.
     tx.batch("SET LOCAL lock_timeout = '60s'; SET LOCAL statement_timeout = '120s'")
         .await?;
@@ -37,22 +38,51 @@ pub(super) async fn prepare(tx: &Tx<'_>) -> Result<()> {
     } else {
         verify(tx).await?;
     }
-    own::prepare(tx).await
+    let sequences = sequences(tx).await?;
+    own::prepare(tx).await?;
+    Ok(sequences)
 }
 
-/// What [`prepare`] would do, and whether the role may create something. Changes nothing.
-pub(super) async fn standing(tx: &Tx<'_>) -> Result<(Standing, bool)> {
+/// What [`prepare`] would do, whether the role may create something, and what em_web's model knows of sequences. Changes
+/// nothing.
+pub(super) async fn standing(tx: &Tx<'_>) -> Result<(Standing, bool, Sequences)> {
     tx.batch("SET TRANSACTION READ ONLY").await?;
     let may_create = own::may_create(tx).await?;
     if known_tables(tx).await?.is_empty() {
         let may_create_em_webs = "SELECT coalesce(has_schema_privilege(current_schema(), 'CREATE'), false)";
         let too: bool = tx.row(may_create_em_webs, &[]).await?.try_get(0)?;
-        return Ok((Standing::Empty, may_create && too));
+        return Ok((Standing::Empty, may_create && too, Sequences::Unknown));
     }
     verify(tx).await?;
     Ok((
         Standing::of(Dialect::Postgres, own::version(tx).await?)?,
         may_create,
+        sequences(tx).await?,
+    ))
+}
+
+/// The columns of em_web's later models by which sequences are known.
+async fn sequences(tx: &Tx<'_>) -> Result<Sequences> {
+    let query = format!(
+        "SELECT a.attname::text, format_type(a.atttypid, NULL)
+         FROM (VALUES ('project', 'sequence_tasks'), ('task', 'order')) AS n (name, of_sequences)
+         JOIN pg_attribute a ON a.attrelid = {FIND} AND a.attname = n.of_sequences
+         WHERE a.attnum > 0 AND NOT a.attisdropped"
+    );
+    let mut found = BTreeSet::new();
+    for row in tx.rows(&query, &[]).await? {
+        let (column, kind): (String, String) = (row.try_get(0)?, row.try_get(1)?);
+        if !Family::Integer.accepts(&kind) {
+            let table = if column == "order" { "task" } else { "project" };
+            return Err(StoreError::Unusable(format!(
+                "column {table}.{column} is {kind}: em_web's sequences of tasks need an integer there"
+            )));
+        }
+        found.insert(column);
+    }
+    Ok(Sequences::found(
+        found.contains("sequence_tasks"),
+        found.contains("order"),
     ))
 }
 

@@ -7,7 +7,7 @@ use tokio_postgres::Row;
 use triggers::UtcMicros;
 
 use super::jobs::{added, insert_all};
-use super::rows::{self, TASK_COLUMNS};
+use super::rows;
 use super::tasks;
 use super::tx::{GUARD, Guard, HOLD, Params, Tx, storable};
 use crate::model::{Event, NewJob, StoredJob, TaskId};
@@ -29,6 +29,10 @@ pub(super) async fn sync_page(tx: &Tx<'_>, range: &SyncRange, plan: &SyncPlanner
             tasks
         }
         SyncRange::Of(tasks) => sync_tasks(tx, "t.id = ANY($1::int4[]) ORDER BY t.id", &[tasks]).await?,
+        SyncRange::InProject(project) => {
+            let page = "t.project_id = $1::int4 AND t.id BETWEEN -2147483648 AND 2147483647 ORDER BY t.id";
+            sync_tasks(tx, page, &[project]).await?
+        }
     };
     let plans: Vec<(TaskId, SyncPlan)> = tasks
         .iter()
@@ -40,7 +44,7 @@ pub(super) async fn sync_page(tx: &Tx<'_>, range: &SyncRange, plan: &SyncPlanner
     }
     Ok(SyncedPage {
         last: match range {
-            SyncRange::After(..) => tasks.last().map(|task| task.task_id),
+            SyncRange::After(..) | SyncRange::InProject(_) => tasks.last().map(|task| task.task_id),
             SyncRange::Of(tasks) => tasks.last().copied(),
         },
         changed: plans.len(),
@@ -181,9 +185,7 @@ fn chosen(plans: &[(TaskId, SyncPlan)], which: impl Fn(&SyncPlan) -> bool) -> Ve
 
 /// The tasks that the condition chooses, with what is stored for them.
 async fn sync_tasks(tx: &Tx<'_>, chosen: &str, params: Params<'_>) -> Result<Vec<SyncTask>> {
-    let page = format!(
-        "SELECT {TASK_COLUMNS} FROM task t LEFT JOIN project p ON p.id = t.project_id WHERE {chosen}"
-    );
+    let page = format!("{}{chosen}", tx.reading.tasks);
     let mut tasks = Vec::new();
     for row in tx.rows(&page, params).await? {
         tasks.push(SyncTask {

@@ -13,7 +13,7 @@
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
 
 use deadpool_postgres::Object;
@@ -23,6 +23,7 @@ use triggers::{UtcMicros, Zone};
 
 use super::debts::Debts;
 use super::deferred;
+use super::rows::Reading;
 use super::wall::Wall;
 use crate::model::{Event, TaskId};
 use crate::store::Result;
@@ -84,6 +85,8 @@ pub(super) struct Tx<'c> {
     pub(super) owner: String,
     /// What others' locks kept this operation, and those before it, from writing into `task`.
     pub(super) debts: Mutex<Debts>,
+    /// How em_web's rows are read.
+    pub(super) reading: Arc<Reading>,
 }
 
 /// The circumstances of an operation.
@@ -92,6 +95,7 @@ pub(super) struct Scope {
     pub(super) zone: Zone,
     pub(super) owner: String,
     pub(super) debts: Debts,
+    pub(super) reading: Arc<Reading>,
 }
 
 /// A transaction that was not committed is rolled back, before anybody uses its connection again.
@@ -111,6 +115,7 @@ impl<'c> Tx<'c> {
             zone,
             owner,
             debts,
+            reading,
         } = scope;
         Self {
             client,
@@ -121,6 +126,7 @@ impl<'c> Tx<'c> {
             zone,
             owner,
             debts: Mutex::new(debts),
+            reading,
         }
     }
 

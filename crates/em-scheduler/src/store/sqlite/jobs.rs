@@ -5,12 +5,14 @@ use std::sync::Arc;
 use rusqlite::{Connection, OptionalExtension, Row};
 use triggers::UtcMicros;
 
-use super::rows::{self, TASK_COLUMNS};
+use super::rows;
 use super::{OPEN, Scope, record};
 use crate::model::{Event, JobKind, ListedJob, NewJob, RunKey, SendableRun, SkipReason, StoredJob, TaskId};
 use crate::store::codec;
 use crate::store::pages::PageWriter;
-use crate::store::{JobNamer, JobPlanner, NextRun, Replaced, Result, SyncPlan, SyncPlanner, SyncTask};
+use crate::store::{
+    JobNamer, JobPlanner, NextRun, Replaced, Result, Sequences, SyncPlan, SyncPlanner, SyncTask,
+};
 
 /// Those with a next run and those without are asked for apart: the index has the first in their order, but for ties.
 pub(super) fn list(
@@ -77,7 +79,7 @@ pub(super) fn replace(
     task: TaskId,
     plan: &JobPlanner,
 ) -> Result<Replaced> {
-    let planned = match rows::task(connection, task) {
+    let planned = match rows::task(connection, scope.sequences, task) {
         Ok(None) => return Ok(Replaced::UnknownTask),
         Ok(Some(row)) => plan(&row),
         Err(error) => Err(error.unreadable()?),
@@ -107,7 +109,7 @@ pub(super) fn add(
     task: TaskId,
     plan: &JobPlanner,
 ) -> Result<Replaced> {
-    let Some(row) = rows::task(connection, task)? else {
+    let Some(row) = rows::task(connection, scope.sequences, task)? else {
         return Ok(Replaced::UnknownTask);
     };
     match plan(&row) {
@@ -171,7 +173,7 @@ pub(super) fn begin_manual_run(
     task: TaskId,
     job_id: &JobNamer,
 ) -> Result<Option<SendableRun>> {
-    let Some(row) = rows::task(connection, task)? else {
+    let Some(row) = rows::task(connection, scope.sequences, task)? else {
         return Ok(None);
     };
     let job_id = job_id(&row);
@@ -246,13 +248,20 @@ pub(super) fn page(
         .collect())
 }
 
+/// The tasks of a project, in order of id.
+pub(super) fn of_project(connection: &Connection, project: i32) -> Result<Vec<TaskId>> {
+    let mut statement = connection.prepare_cached("SELECT id FROM task WHERE project_id = ?1 ORDER BY id")?;
+    let ids = statement.query_map([project], |row| row.get(0))?;
+    Ok(ids.collect::<Result<_, _>>()?)
+}
+
 /// Those of a range of tasks that `plan` would change.
 pub(super) fn differing(
     connection: &Connection,
-    range: (TaskId, TaskId),
+    (sequences, range): (Sequences, (TaskId, TaskId)),
     plan: &SyncPlanner,
 ) -> Result<Vec<TaskId>> {
-    let tasks = sync_tasks(connection, range)?;
+    let tasks = sync_tasks(connection, sequences, range)?;
     let differing = tasks.iter().filter(|task| !plan(task).is_empty());
     Ok(differing.map(|task| task.task_id).collect())
 }
@@ -266,7 +275,7 @@ pub(super) fn sync(
 ) -> Result<usize> {
     let mut changed = 0;
     for id in tasks {
-        for task in sync_tasks(connection, (*id, *id))? {
+        for task in sync_tasks(connection, scope.sequences, (*id, *id))? {
             let plan = plan(&task);
             if !plan.is_empty() {
                 changed += 1;
@@ -314,11 +323,13 @@ fn apply(connection: &Connection, scope: &Scope, task: TaskId, plan: &SyncPlan) 
     Ok(())
 }
 
-fn sync_tasks(connection: &Connection, range: (TaskId, TaskId)) -> Result<Vec<SyncTask>> {
-    let mut statement = connection.prepare_cached(&format!(
-        "SELECT {TASK_COLUMNS} FROM task t LEFT JOIN project p ON p.id = t.project_id
-         WHERE t.id BETWEEN ?1 AND ?2 ORDER BY t.id"
-    ))?;
+fn sync_tasks(
+    connection: &Connection,
+    sequences: Sequences,
+    range: (TaskId, TaskId),
+) -> Result<Vec<SyncTask>> {
+    let chosen = rows::tasks(sequences) + "t.id BETWEEN ?1 AND ?2 ORDER BY t.id";
+    let mut statement = connection.prepare_cached(&chosen)?;
     let mut rows = statement.query(range)?;
     let mut tasks = Vec::new();
     while let Some(row) = rows.next()? {

@@ -33,7 +33,7 @@ use super::em_web::STATUS_SCHEDULER;
 use super::pages::{self, PageWriter};
 use super::{
     Decided, Decider, Instance, JobNamer, JobPlanner, ListLimits, NextRun, Notice, Pages, Replaced, Result,
-    Standing, Store, StoreError, SyncPlanner, SyncRange, SyncedPage, TakeOverJudge,
+    Sequences, Standing, Store, StoreError, SyncPlanner, SyncRange, SyncedPage, TakeOverJudge,
 };
 use crate::clock::Clock;
 use crate::model::{Event, ListedJob, RunKey, ScheduleRules, SendableRun, Settlement, TaskId, TaskRow};
@@ -82,6 +82,8 @@ pub struct SqliteStore {
     lists: Arc<Semaphore>,
     list_limits: ListLimits,
     options: SqliteOptions,
+    /// What em_web's model knows of sequences.
+    sequences: Sequences,
     _lock: InstanceLock,
 }
 
@@ -93,6 +95,7 @@ struct Scope {
     wall: Arc<str>,
     zone: Zone,
     owner: String,
+    sequences: Sequences,
 }
 
 impl SqliteStore {
@@ -113,7 +116,7 @@ impl SqliteStore {
         };
         let lock = InstanceLock::take(path)?;
         let mut connection = connect(path, false).map_err(naming)?;
-        schema::prepare(&mut connection, options.clock.now().get()).map_err(naming)?;
+        let sequences = schema::prepare(&mut connection, options.clock.now().get()).map_err(naming)?;
         let reader = connect(path, true).map_err(naming)?;
         Ok(Self {
             writer: Writer::start(connection)?,
@@ -124,6 +127,7 @@ impl SqliteStore {
             lists: Arc::new(Semaphore::new(LISTS)),
             list_limits: ListLimits::default(),
             options,
+            sequences,
             _lock: lock,
         })
     }
@@ -152,6 +156,7 @@ impl SqliteStore {
             wall: codec::wall_text(self.options.zone.to_wall(now)).into(),
             zone: self.options.zone.clone(),
             owner: self.options.instance.clone(),
+            sequences: self.sequences,
         };
         self.writer
             .write(move |transaction| operation(transaction, &scope))
@@ -183,8 +188,8 @@ impl SqliteStore {
             .await?;
         let look = async |half: usize| match page.get(half).copied() {
             Some(range) => {
-                let plan = Arc::clone(plan);
-                self.read(move |connection| jobs::differing(connection, range, &plan))
+                let (plan, sequences) = (Arc::clone(plan), self.sequences);
+                self.read(move |connection| jobs::differing(connection, (sequences, range), &plan))
                     .await
             }
             None => Ok(Vec::new()),
@@ -255,6 +260,10 @@ impl Store for SqliteStore {
         )
     }
 
+    fn sequences(&self) -> Sequences {
+        self.sequences
+    }
+
     fn now(&self) -> UtcMicros {
         self.options.clock.now()
     }
@@ -282,7 +291,9 @@ impl Store for SqliteStore {
     }
 
     async fn task(&self, id: TaskId) -> Result<Option<TaskRow>> {
-        self.read(move |connection| rows::task(connection, id)).await
+        let sequences = self.sequences;
+        self.read(move |connection| rows::task(connection, sequences, id))
+            .await
     }
 
     async fn listed_jobs(&self, task: TaskId) -> Result<Option<usize>> {
@@ -398,6 +409,12 @@ impl Store for SqliteStore {
         let (tasks, last) = match range {
             SyncRange::After(after, limit) => self.differing_after(after, limit, &plan).await?,
             SyncRange::Of(tasks) => {
+                let last = tasks.last().copied();
+                (tasks, last)
+            }
+            SyncRange::InProject(project) => {
+                let of_project = move |connection: &Connection| jobs::of_project(connection, project);
+                let tasks = self.read(of_project).await?;
                 let last = tasks.last().copied();
                 (tasks, last)
             }

@@ -6,18 +6,26 @@ use rusqlite::{Connection, OptionalExtension, Row};
 use triggers::WallMicros;
 
 use crate::model::{ProjectRow, TaskId, TaskRow};
-use crate::store::{Result, StoreError, codec};
+use crate::store::{Result, Sequences, StoreError, codec};
 
-/// The columns of a task and its project, in the order [`task_row`] reads them; `t` and `p` are the tables.
-pub(super) const TASK_COLUMNS: &str = "t.id, t.name, t.enabled, t.next_run, t.est_duration IS NOT NULL, \
+/// The columns of a task and its project, in the order [`task_row`] reads them, but for the last two; `t` and `p` are the
+/// tables.
+const TASK_COLUMNS: &str = "t.id, t.name, t.enabled, t.next_run, t.est_duration IS NOT NULL, \
      p.id, p.name, p.cron, p.cron_year, p.cron_month, p.cron_week, p.cron_day, p.cron_week_day, p.cron_hour, \
      p.cron_min, p.cron_sec, p.cron_start_date, p.cron_end_date, p.intv, p.intv_type, p.intv_value, \
      p.intv_start_date, p.intv_end_date, p.ooff, p.ooff_date";
 
-pub(super) fn task(connection: &Connection, id: TaskId) -> Result<Option<TaskRow>> {
-    let mut statement = connection.prepare_cached(&format!(
-        "SELECT {TASK_COLUMNS} FROM task t LEFT JOIN project p ON p.id = t.project_id WHERE t.id = ?1"
-    ))?;
+/// A statement for tasks and their projects as em_web's model has them, up to the condition that chooses tasks `t`.
+pub(super) fn tasks(sequences: Sequences) -> String {
+    let sequence = sequences.is_sequence();
+    format!(
+        "SELECT {TASK_COLUMNS}, {sequence}, {} FROM task t LEFT JOIN project p ON p.id = t.project_id WHERE ",
+        sequences.follows(sequence)
+    )
+}
+
+pub(super) fn task(connection: &Connection, sequences: Sequences, id: TaskId) -> Result<Option<TaskRow>> {
+    let mut statement = connection.prepare_cached(&(tasks(sequences) + "t.id = ?1"))?;
     statement
         .query_row([id], |row| Ok(task_row(row)))
         .optional()?
@@ -38,6 +46,7 @@ pub(super) fn task_row(row: &Row<'_>) -> Result<TaskRow> {
         enabled: cells.integer(2, "task", "enabled")? == Some(1),
         next_run: cells.wall(3, "task", "next_run")?,
         has_estimate: row.get(4)?,
+        follows: row.get(26)?,
         project,
     })
 }
@@ -77,6 +86,7 @@ impl Cells<'_> {
             interval_end: self.wall(22, "project", "intv_end_date")?,
             one_off: self.integer(23, "project", "ooff")? == Some(1),
             one_off_date: self.wall(24, "project", "ooff_date")?,
+            sequence: self.row.get(25)?,
         })
     }
 

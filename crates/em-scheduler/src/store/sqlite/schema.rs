@@ -4,9 +4,10 @@
 use rusqlite::{Connection, MAIN_DB, OptionalExtension, TransactionBehavior};
 
 use crate::store::em_web::{self, Dialect};
-use crate::store::{Result, Standing, StoreError, migrations};
+use crate::store::{Result, Sequences, Standing, StoreError, migrations};
 
-pub(super) fn prepare(connection: &mut Connection, now: i64) -> Result<()> {
+/// What em_web's model knows of sequences is returned.
+pub(super) fn prepare(connection: &mut Connection, now: i64) -> Result<Sequences> {
     if connection.is_readonly(MAIN_DB)? {
         // SQLite opens such a file all the same, and fails only at the first write.
         return Err(StoreError::Unusable("it cannot be written".into()));
@@ -40,8 +41,24 @@ pub(super) fn prepare(connection: &mut Connection, now: i64) -> Result<()> {
         transaction.execute_batch(statements)?;
         transaction.execute("INSERT INTO scheduler_schema VALUES (?1, ?2)", (version, now))?;
     }
+    let sequences = sequences(&transaction)?;
     transaction.commit()?;
-    Ok(())
+    Ok(sequences)
+}
+
+/// The columns of em_web's later models by which sequences are known.
+fn sequences(connection: &Connection) -> Result<Sequences> {
+    let has = |table: &str, column: &str| -> Result<bool> {
+        let columns = names(
+            connection,
+            &format!("SELECT name FROM pragma_table_info('{table}')"),
+        )?;
+        Ok(columns.iter().any(|name| name == column))
+    };
+    Ok(Sequences::found(
+        has("project", "sequence_tasks")?,
+        has("task", "order")?,
+    ))
 }
 
 /// What [`prepare`] would do. Changes nothing.
