@@ -47,6 +47,7 @@ mod store {
     mod schema;
     mod sends;
     mod sequences;
+    mod served_before;
     mod settle;
     mod stopped;
     mod sync;

@@ -1,12 +1,13 @@
 //! The chores beside firing: taking over what dead processes left, `job_sync`, publishing next runs (see `publish`),
 //! the lease of this process, retention. Each is one short step, so that no chore makes a run late.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use triggers::{Context, Definition, Kind, Trigger, UtcMicros};
+use triggers::{Context, Definition, Kind, Trigger, UtcMicros, Zone};
 
 use super::Engine;
+use super::earlier::Earlier;
 use super::notices;
 use super::plan::is_late;
 use super::publish::Publisher;
@@ -364,15 +365,45 @@ impl Engine {
     }
 
     async fn start_pass(&self, chores: &mut Chores, now: UtcMicros) -> Result<()> {
+        let served_before = if self.store.synced_before().await? {
+            None
+        } else {
+            Some(self.earlier().await?)
+        };
         let pass = Pass {
             now,
             rules: self.settings.rules.clone(),
             grace: self.settings.firing.grace,
-            first_ever: !self.store.synced_before().await?,
+            served_before,
         };
         chores.syncing = Some(Syncing::begin(pass, &self.store, self.bell()));
         chores.sync_at = chores.sync_times.next_fire(None, now.saturating_add(1));
         Ok(())
+    }
+
+    /// In which zone another scheduler wrote the next runs of tasks (rule S4); what the logs say is read page by page.
+    async fn earlier(&self) -> Result<Earlier> {
+        let ours = &self.settings.rules.zone;
+        let zone = match self.store.earlier_zone().await? {
+            None => ours.clone(),
+            Some(name) => Zone::named(&name).unwrap_or_else(|error| {
+                tracing::warn!(
+                    %error,
+                    "the database's default TimeZone is unknown here; the next runs it holds are read in the scheduler's zone"
+                );
+                ours.clone()
+            }),
+        };
+        if zone.name() != ours.name() {
+            tracing::info!(
+                zone = zone.name(),
+                "the next runs that another scheduler left are read in the database's default TimeZone"
+            );
+        }
+        Ok(Earlier {
+            zone,
+            announced: BTreeMap::new(),
+        })
     }
 
     async fn sync_step(&self, chores: &mut Chores) -> Result<()> {

@@ -6,6 +6,7 @@
 //! work on the store, and the bell tells the loop to look.
 
 mod compiled;
+pub mod earlier;
 mod housekeeping;
 mod notices;
 pub mod plan;

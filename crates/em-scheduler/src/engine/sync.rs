@@ -3,6 +3,7 @@
 
 use triggers::UtcMicros;
 
+use super::earlier::Earlier;
 use super::plan::is_late;
 use crate::model::{InvalidSchedule, JobKind, NewJob, ScheduleRules, StoredJob, TaskRow, WantedJob, jobs_of};
 use crate::store::{SyncPlan, SyncTask};
@@ -20,8 +21,8 @@ pub struct Pass {
     pub rules: ScheduleRules,
     /// Microseconds of grace.
     pub grace: i64,
-    /// No pass has ever gone through on this database: somebody else scheduled these tasks before us.
-    pub first_ever: bool,
+    /// No pass has ever gone through on this database: another scheduler served these tasks before us, and left this.
+    pub served_before: Option<Earlier>,
 }
 
 impl Pass {
@@ -51,6 +52,7 @@ impl Pass {
 
     fn changes(&self, task: &TaskRow, stored: &[StoredJob]) -> Result<SyncPlan, InvalidSchedule> {
         let wanted = jobs_of(task, &self.rules)?;
+        let several = wanted.len() > 1;
         let mut plan = SyncPlan::default();
         for job in stored.iter().filter(|job| job.kind.is_trigger()) {
             if !wanted.iter().any(|want| want.id == job.id) {
@@ -70,7 +72,7 @@ impl Pass {
                     plan.remove.push(want.id.clone());
                     plan.add.push(want.first(self.now, &self.rules)?);
                 }
-                None => plan.add.push(self.newcomer(task, want)?),
+                None => plan.add.push(self.newcomer((task, stored), (want, several))?),
             }
         }
         Ok(plan)
@@ -78,15 +80,18 @@ impl Pass {
 
     /// A job that is not stored. On a database that another scheduler served before, an interval keeps the rhythm
     /// it had, and a one-off long past has had its turn.
-    fn newcomer(&self, task: &TaskRow, want: &WantedJob) -> Result<NewJob, InvalidSchedule> {
+    fn newcomer(
+        &self,
+        of: (&TaskRow, &[StoredJob]),
+        (want, several): (&WantedJob, bool),
+    ) -> Result<NewJob, InvalidSchedule> {
         let mut job = want.first(self.now, &self.rules)?;
-        if self.first_ever {
-            if want.starts_when_added() {
-                let known = task
-                    .next_run
-                    .map(|wall| self.rules.zone.to_utc(wall))
-                    .filter(|at| *at > self.now);
-                job.next_run_at = known.or(job.next_run_at);
+        if let Some(earlier) = &self.served_before {
+            if want.starts_when_added()
+                && let Some(period) = want.period(&self.rules)?
+                && let Some(known) = earlier.run_of_interval(of, (period, several), &self.rules)
+            {
+                job = want.resumed(known, self.now, &self.rules)?;
             }
             let over = job
                 .next_run_at
@@ -172,7 +177,10 @@ mod tests {
             now: NOW,
             rules,
             grace: 30_000_000,
-            first_ever,
+            served_before: first_ever.then(|| Earlier {
+                zone: Zone::utc(),
+                announced: std::collections::BTreeMap::new(),
+            }),
         }
     }
 
@@ -353,7 +361,7 @@ mod tests {
             cron: false,
             ..all_three()
         });
-        let known = NOW.saturating_add(600_000_000);
+        let known = NOW.saturating_add(600_000_001);
         if let Ok(row) = &mut stored.task {
             row.next_run = Some(Zone::utc().to_wall(known));
         }
@@ -375,6 +383,49 @@ mod tests {
             next(&plan, JobKind::OneOff),
             Some(Some(NOW.saturating_add(-86_400_000_000)))
         );
+    }
+
+    #[test]
+    fn the_first_run_of_an_interval_is_after_now_and_no_later_than_one_period_from_now() {
+        let (hour, day) = (3_600_000_000, 86_400_000_000);
+        for (name, known, expected) in [
+            ("to come", 600_000_000, 600_000_000),
+            (
+                "six hours too far, as in another zone",
+                6 * hour + 600_000_000,
+                600_000_000,
+            ),
+            ("now", 0, 6 * hour),
+            ("past", -600_000_000, 6 * hour - 600_000_000),
+            ("long past", -30 * day - 1, 6 * hour - 1),
+        ] {
+            let mut stored = task(ProjectRow {
+                cron: false,
+                one_off: false,
+                ..all_three()
+            });
+            if let Ok(row) = &mut stored.task {
+                row.next_run = Some(Zone::utc().to_wall(NOW.saturating_add(known)));
+            }
+            let plan = pass(true).plan(&stored);
+            let next = plan.add.first().and_then(|job| job.next_run_at);
+            assert_eq!(next, Some(NOW.saturating_add(expected)), "{name}");
+        }
+    }
+
+    #[test]
+    fn an_interval_that_has_ended_meanwhile_is_not_resumed() {
+        let mut stored = task(ProjectRow {
+            cron: false,
+            one_off: false,
+            interval_end: Some(Zone::utc().to_wall(NOW.saturating_add(500_000_000))),
+            ..all_three()
+        });
+        if let Ok(row) = &mut stored.task {
+            row.next_run = Some(Zone::utc().to_wall(NOW.saturating_add(600_000_000)));
+        }
+        let plan = pass(true).plan(&stored);
+        assert_eq!(plan.add.first().map(|job| job.next_run_at), Some(None));
     }
 
     #[test]

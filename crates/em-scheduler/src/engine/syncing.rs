@@ -2,12 +2,14 @@
 //! are compared and changed a page at a time, each page one step of the loop. Where the store does not know, the pages go
 //! through all tasks.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use tokio::task::JoinHandle;
 
+use super::earlier::Earlier;
 use super::sync::Pass;
-use crate::model::TaskId;
+use crate::model::{Announced, TaskId};
 use crate::store::{Result, Store, SyncRange};
 use crate::wakeup::Bell;
 
@@ -71,7 +73,20 @@ impl Syncing {
             Left::Of(tasks, done) => SyncRange::Of(tasks.iter().skip(*done).take(PAGE).copied().collect()),
             Left::Finding(_) => return Ok(false),
         };
-        let planner = Arc::clone(&self.pass);
+        let planner = match &self.pass.served_before {
+            Some(earlier) => {
+                let announced = announced(store, &range).await;
+                let earlier = Earlier {
+                    announced,
+                    ..earlier.clone()
+                };
+                Arc::new(Pass {
+                    served_before: Some(earlier),
+                    ..(*self.pass).clone()
+                })
+            }
+            None => Arc::clone(&self.pass),
+        };
         let plan = Arc::new(move |task: &_| planner.plan(task));
         let page = store.sync_page(store.now(), range, plan).await?;
         self.changed += page.changed;
@@ -88,7 +103,7 @@ impl Syncing {
     }
 
     async fn ended(&mut self, store: &Arc<dyn Store>) -> Result<()> {
-        if self.pass.first_ever {
+        if self.pass.served_before.is_some() {
             store.set_synced(store.now()).await?;
         }
         if self.changed > 0 {
@@ -104,6 +119,14 @@ impl Syncing {
             let _ = finding.await;
         }
     }
+}
+
+/// What the logs say of these tasks. The pass does not depend on it: it is the rhythm of few intervals.
+async fn announced(store: &Arc<dyn Store>, range: &SyncRange) -> BTreeMap<TaskId, Announced> {
+    store.announced(range).await.unwrap_or_else(|error| {
+        tracing::warn!(%error, "the logs of tasks cannot be read; an interval may go on from the time of a delayed run");
+        BTreeMap::new()
+    })
 }
 
 fn find(pass: &Pass, store: &Arc<dyn Store>, bell: Bell) -> Left {

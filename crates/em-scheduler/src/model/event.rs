@@ -1,7 +1,7 @@
 //! Events: the rows of `task_log` that people read in em_web (spec §4). One per transition, written in the same
 //! transaction as the transition itself.
 
-use triggers::{Hazard, UtcMicros, Zone};
+use triggers::{Hazard, UtcMicros, WallMicros, Zone};
 
 use super::SkipReason;
 
@@ -113,6 +113,25 @@ impl Event {
                 format!("Job {job} stands still: its stored trigger is unreadable: {reason}")
             }
         }
+    }
+}
+
+/// A next run as a row of the log announced it when a job was added, here or by another scheduler. Local times.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Announced {
+    /// When the row was written.
+    pub written_at: WallMicros,
+    /// The run, to the second.
+    pub run_at: WallMicros,
+}
+
+impl Announced {
+    /// Reads the message of the row; none where it is another one.
+    pub fn read(written_at: WallMicros, message: &str) -> Option<Self> {
+        let told = message.strip_prefix("Job added. Scheduled for: ")?;
+        let run_at = jiff::civil::DateTime::strptime("%a, %b %d, %Y %H:%M:%S", told.trim_end()).ok()?;
+        let run_at = run_at.strftime("%Y-%m-%d %H:%M:%S").to_string().parse().ok()?;
+        Some(Self { written_at, run_at })
     }
 }
 

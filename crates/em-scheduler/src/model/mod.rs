@@ -9,7 +9,7 @@ mod schedule;
 mod task;
 
 pub use dialect::WireDialect;
-pub use event::{Event, RunIdColumn};
+pub use event::{Announced, Event, RunIdColumn};
 pub use job::{DueJob, JobKind, ListedJob, NewJob, Next, Outcome, Plan, SkipReason, StoredJob, Verdict};
 pub use run::{Delivery, OpenRun, RunKey, RunState, SendableRun, Settled, Settlement};
 pub use schedule::{

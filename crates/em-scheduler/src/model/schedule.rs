@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 use sha2::{Digest, Sha256};
-use triggers::{Context, Definition, DstPolicy, Kind, UtcMicros, WallMicros, Zone};
+use triggers::{Context, Definition, DstPolicy, Kind, Trigger, UtcMicros, WallMicros, Zone};
 
 use super::{JobKind, NewJob, ProjectRow, TaskId, TaskRow};
 
@@ -168,10 +168,53 @@ impl WantedJob {
     /// # Errors
     /// The project's column that makes the trigger invalid, as the trigger names it.
     pub fn first(&self, now: UtcMicros, rules: &ScheduleRules) -> Result<NewJob, InvalidSchedule> {
+        let (trigger, hazards) = self.compile(now, rules)?;
+        Ok(self.job(trigger.next_fire(None, now), hazards))
+    }
+
+    /// The same for an interval that runs, or ran, at `known`: its first run is after now, and no later than one period
+    /// from now.
+    ///
+    /// # Errors
+    /// As for [`first`](Self::first).
+    pub fn resumed(
+        &self,
+        known: UtcMicros,
+        now: UtcMicros,
+        rules: &ScheduleRules,
+    ) -> Result<NewJob, InvalidSchedule> {
+        let (Trigger::Interval(interval), _) = self.compile(now, rules)? else {
+            return self.first(now, rules);
+        };
+        let period = interval.period();
+        let into = known.since(now).rem_euclid(period);
+        let first = now.saturating_add(if into == 0 { period } else { into });
+        // It begins one period after it was added.
+        let (trigger, hazards) = self.compile(first.saturating_add(-period), rules)?;
+        Ok(self.job(trigger.next_fire(None, first), hazards))
+    }
+
+    /// The period of an interval in microseconds; none for other triggers.
+    ///
+    /// # Errors
+    /// As for [`first`](Self::first).
+    pub fn period(&self, rules: &ScheduleRules) -> Result<Option<i64>, InvalidSchedule> {
+        match self.compile(UtcMicros::new(0), rules)?.0 {
+            Trigger::Interval(interval) => Ok(Some(interval.period())),
+            Trigger::Cron(_) | Trigger::Date(_) => Ok(None),
+        }
+    }
+
+    /// The trigger, and what clock changes do to its dates (rule T12).
+    fn compile(
+        &self,
+        created: UtcMicros,
+        rules: &ScheduleRules,
+    ) -> Result<(Trigger, Vec<Hazard>), InvalidSchedule> {
         let context = Context {
             zone: rules.zone.clone(),
             dst: rules.dst,
-            created: now,
+            created,
         };
         let invalid = |error| {
             InvalidSchedule(format!(
@@ -181,18 +224,21 @@ impl WantedJob {
             ))
         };
         let trigger = self.parsed.compile(&context).map_err(invalid)?;
-        Ok(NewJob {
+        Ok((trigger, self.parsed.local_hazards(&context).map_err(invalid)?))
+    }
+
+    fn job(&self, next_run_at: Option<UtcMicros>, hazards: Vec<Hazard>) -> NewJob {
+        NewJob {
             id: self.id.clone(),
             task_id: self.task_id,
             project_id: self.project_id,
             kind: self.kind,
             name: self.name.clone(),
             definition: self.definition.clone(),
-            next_run_at: trigger.next_fire(None, now),
+            next_run_at,
             listed: true,
-            // T12: whoever reads the log should know which instant was taken.
-            hazards: self.parsed.local_hazards(&context).map_err(invalid)?,
-        })
+            hazards,
+        }
     }
 
     /// Whether the trigger is an interval that starts when it is added (and so keeps the rhythm it was given).

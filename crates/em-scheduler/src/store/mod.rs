@@ -29,8 +29,8 @@ pub use pages::{ListLimits, Pages};
 pub use sequences::Sequences;
 
 use crate::model::{
-    DueJob, ListedJob, NewJob, OpenRun, Plan, RunKey, ScheduleRules, SendableRun, Settlement, StoredJob,
-    TaskId, TaskRow,
+    Announced, DueJob, ListedJob, NewJob, OpenRun, Plan, RunKey, ScheduleRules, SendableRun, Settlement,
+    StoredJob, TaskId, TaskRow,
 };
 
 /// Thinks inside the transaction that decides.
@@ -323,6 +323,14 @@ pub trait Store: Send + Sync {
 
     /// Whether `job_sync` has ever gone through on this database.
     async fn synced_before(&self) -> Result<bool>;
+
+    /// The IANA name of the zone in which another scheduler wrote `task.next_run`: the default of this role's sessions. None:
+    /// the scheduler's.
+    async fn earlier_zone(&self) -> Result<Option<String>>;
+
+    /// The newest `Job added` of each of these tasks that has an interval without start, as its log has it; nothing where the
+    /// log cannot be read. Goes through the log of these tasks: for the first pass on a database alone.
+    async fn announced(&self, range: &SyncRange) -> Result<BTreeMap<TaskId, Announced>>;
 
     /// Writes down that it has.
     async fn set_synced(&self, now: UtcMicros) -> Result<()>;

@@ -9,7 +9,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use em_scheduler::model::{ListedJob, RunKey, ScheduleRules, SendableRun, Settlement, TaskId, TaskRow};
+use em_scheduler::model::{
+    Announced, ListedJob, RunKey, ScheduleRules, SendableRun, Settlement, TaskId, TaskRow,
+};
 use em_scheduler::store::{
     Decided, Decider, Instance, JobNamer, JobPlanner, NextRun, Notice, Pages, Replaced, Result, Sequences,
     Store, StoreError, SyncPlan, SyncPlanner, SyncRange, SyncTask, SyncedPage, TakeOverJudge,
@@ -404,6 +406,21 @@ impl Store for FaultyStore {
     async fn synced_before(&self) -> Result<bool> {
         self.step(Op::Read("synced"), async {
             real!(self, inner => inner.synced_before())
+        })
+        .await
+    }
+
+    async fn earlier_zone(&self) -> Result<Option<String>> {
+        self.step(Op::Read("earlier zone"), async {
+            real!(self, inner => inner.earlier_zone())
+        })
+        .await
+    }
+
+    async fn announced(&self, range: &SyncRange) -> Result<BTreeMap<TaskId, Announced>> {
+        let range = range.clone();
+        self.step(Op::Read("announced"), async {
+            real!(self, inner => inner.announced(&range))
         })
         .await
     }

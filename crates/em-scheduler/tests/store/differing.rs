@@ -59,7 +59,7 @@ fn pass(zone: &str, dst: DstPolicy) -> Pass {
             dst,
         },
         grace: 30_000_000,
-        first_ever: false,
+        served_before: None,
     }
 }
 

@@ -125,7 +125,7 @@ fn pass() -> Pass {
             dst: DstPolicy::Once,
         },
         grace: 30_000_000,
-        first_ever: false,
+        served_before: None,
     }
 }
 

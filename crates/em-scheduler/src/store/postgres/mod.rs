@@ -70,7 +70,7 @@ use super::{
     Sequences, Standing, Store, StoreError, SyncPlanner, SyncRange, SyncedPage, TakeOverJudge, codec, pages,
 };
 use crate::clock::{Clock, Stopwatch};
-use crate::model::{ListedJob, RunKey, ScheduleRules, SendableRun, Settlement, TaskId, TaskRow};
+use crate::model::{Announced, ListedJob, RunKey, ScheduleRules, SendableRun, Settlement, TaskId, TaskRow};
 
 /// Names in `scheduler_state`.
 const PAUSED: &str = "paused";
@@ -544,6 +544,19 @@ impl Store for PostgresStore {
 
     async fn synced_before(&self) -> Result<bool> {
         self.flag(SYNCED).await
+    }
+
+    async fn earlier_zone(&self) -> Result<Option<String>> {
+        let rows = self.link.rows(sync::DEFAULT_ZONE, &[]).await?;
+        rows.first().map(|row| Ok(row.try_get(0)?)).transpose()
+    }
+
+    async fn announced(&self, range: &SyncRange) -> Result<BTreeMap<TaskId, Announced>> {
+        let range = range.clone();
+        self.write_much(self.now(), move |tx| {
+            Box::pin(async move { sync::announced(tx, &range).await })
+        })
+        .await
     }
 
     async fn set_synced(&self, now: UtcMicros) -> Result<()> {

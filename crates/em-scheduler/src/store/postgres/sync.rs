@@ -10,7 +10,8 @@ use super::jobs::{added, insert_all};
 use super::rows;
 use super::tasks;
 use super::tx::{GUARD, Guard, HOLD, Params, Tx, storable};
-use crate::model::{Event, NewJob, StoredJob, TaskId};
+use super::wall::Wall;
+use crate::model::{Announced, Event, NewJob, StoredJob, TaskId};
 use crate::store::{Result, SyncPlan, SyncPlanner, SyncRange, SyncTask, SyncedPage, codec};
 
 pub(super) async fn sync_page(tx: &Tx<'_>, range: &SyncRange, plan: &SyncPlanner) -> Result<SyncedPage> {
@@ -49,6 +50,55 @@ pub(super) async fn sync_page(tx: &Tx<'_>, range: &SyncRange, plan: &SyncPlanner
         },
         changed: plans.len(),
     })
+}
+
+/// The zone that a session of this role has unless it asks for another one, as ours do.
+pub(super) const DEFAULT_ZONE: &str = "SELECT reset_val FROM pg_settings WHERE name = 'TimeZone'";
+
+/// The newest `Job added` of each enabled task of the range that has an interval without start. The plus keeps the planner
+/// from going through the whole log by its key.
+pub(super) async fn announced(tx: &Tx<'_>, range: &SyncRange) -> Result<BTreeMap<TaskId, Announced>> {
+    let may = "SELECT has_column_privilege('task_log', 'message', 'SELECT')
+                 AND has_column_privilege('task_log', 'status_date', 'SELECT')
+                 AND has_column_privilege('task_log', 'task_id', 'SELECT')
+                 AND has_column_privilege('task_log', 'id', 'SELECT')";
+    if !tx.row(may, &[]).await?.try_get::<_, bool>(0)? {
+        tracing::info!(
+            "task_log cannot be read by this role: an interval whose task has a delayed run may go on from its time"
+        );
+        return Ok(BTreeMap::new());
+    }
+    let newest = |chosen: &str| {
+        format!(
+            "SELECT t.id::int4, l.status_date, l.message
+             FROM (SELECT t.id, t.project_id, t.enabled, t.next_run FROM task t WHERE {chosen}) AS t
+             JOIN project p ON p.id = t.project_id
+             CROSS JOIN LATERAL (SELECT l.status_date, l.message FROM task_log l
+                                 WHERE l.task_id = t.id AND l.message LIKE 'Job added.%'
+                                 ORDER BY l.id + 0 DESC LIMIT 1) AS l
+             WHERE t.enabled = 1 AND t.next_run IS NOT NULL AND p.intv = 1 AND p.intv_start_date IS NULL"
+        )
+    };
+    let rows = match range {
+        SyncRange::After(after, limit) => {
+            let limit = i64::try_from(*limit).unwrap_or(i64::MAX);
+            let page = newest("t.id > $1::int4 AND t.id <= 2147483647 ORDER BY t.id LIMIT $2");
+            tx.rows(&page, &[&after.unwrap_or(TaskId::MIN), &limit]).await?
+        }
+        SyncRange::Of(tasks) => tx.rows(&newest("t.id = ANY($1::int4[])"), &[tasks]).await?,
+        SyncRange::InProject(project) => tx.rows(&newest("t.project_id = $1::int4"), &[project]).await?,
+    };
+    let mut announced = BTreeMap::new();
+    for row in &rows {
+        let written: Option<Wall> = row.try_get(1)?;
+        // What cannot be read announces nothing.
+        if let Some(written) = written.and_then(|written| written.finite().ok())
+            && let Some(found) = Announced::read(written, row.try_get(2)?)
+        {
+            announced.insert(row.try_get(0)?, found);
+        }
+    }
+    Ok(announced)
 }
 
 /// At the end of a pass.

@@ -1,5 +1,6 @@
 //! The operations of the API and of `job_sync` on SQLite: jobs stored, replaced, removed, compared.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use rusqlite::{Connection, OptionalExtension, Row};
@@ -7,11 +8,13 @@ use triggers::UtcMicros;
 
 use super::rows;
 use super::{OPEN, Scope, record};
-use crate::model::{Event, JobKind, ListedJob, NewJob, RunKey, SendableRun, SkipReason, StoredJob, TaskId};
+use crate::model::{
+    Announced, Event, JobKind, ListedJob, NewJob, RunKey, SendableRun, SkipReason, StoredJob, TaskId,
+};
 use crate::store::codec;
 use crate::store::pages::PageWriter;
 use crate::store::{
-    JobNamer, JobPlanner, NextRun, Replaced, Result, Sequences, SyncPlan, SyncPlanner, SyncTask,
+    JobNamer, JobPlanner, NextRun, Replaced, Result, Sequences, SyncPlan, SyncPlanner, SyncRange, SyncTask,
 };
 
 /// Those with a next run and those without are asked for apart: the index has the first in their order, but for ties.
@@ -321,6 +324,47 @@ fn apply(connection: &Connection, scope: &Scope, task: TaskId, plan: &SyncPlan) 
             .execute([task])?;
     }
     Ok(())
+}
+
+/// The newest `Job added` of each enabled task of the range that has an interval without start.
+pub(super) fn announced(connection: &Connection, range: &SyncRange) -> Result<BTreeMap<TaskId, Announced>> {
+    let mut newest = connection.prepare_cached(
+        "SELECT l.status_date, l.message FROM task t JOIN project p ON p.id = t.project_id
+         JOIN task_log l ON l.task_id = t.id AND l.message LIKE 'Job added.%'
+         WHERE t.id = ?1 AND t.enabled = 1 AND t.next_run IS NOT NULL AND p.intv = 1 AND p.intv_start_date IS NULL
+         ORDER BY +l.id DESC LIMIT 1",
+    )?;
+    let tasks = match range {
+        SyncRange::After(after, limit) => {
+            let halves = page(connection, *after, *limit)?;
+            let (first, last) = (halves.first(), halves.last());
+            let (Some((first, _)), Some((_, last))) = (first, last) else {
+                return Ok(BTreeMap::new());
+            };
+            task_ids(
+                connection,
+                &format!("SELECT id FROM task WHERE id BETWEEN {first} AND {last}"),
+            )?
+        }
+        SyncRange::Of(tasks) => tasks.clone(),
+        SyncRange::InProject(project) => of_project(connection, *project)?,
+    };
+    let mut announced = BTreeMap::new();
+    for task in tasks {
+        let mut rows = newest.query([task])?;
+        while let Some(row) = rows.next()? {
+            // What cannot be read announces nothing.
+            let text = |place| row.get_ref(place).ok().and_then(|value| value.as_str().ok());
+            let (Some(written), Some(message)) = (text(0), text(1)) else {
+                continue;
+            };
+            let written = codec::wall_from_text(written).ok();
+            if let Some(found) = written.and_then(|written| Announced::read(written, message)) {
+                announced.insert(task, found);
+            }
+        }
+    }
+    Ok(announced)
 }
 
 fn sync_tasks(

@@ -36,7 +36,9 @@ use super::{
     Sequences, Standing, Store, StoreError, SyncPlanner, SyncRange, SyncedPage, TakeOverJudge,
 };
 use crate::clock::Clock;
-use crate::model::{Event, ListedJob, RunKey, ScheduleRules, SendableRun, Settlement, TaskId, TaskRow};
+use crate::model::{
+    Announced, Event, ListedJob, RunKey, ScheduleRules, SendableRun, Settlement, TaskId, TaskRow,
+};
 
 /// What the writer keeps of the file in memory.
 const WRITER_CACHE_KB: i64 = 32 * 1024;
@@ -437,6 +439,17 @@ impl Store for SqliteStore {
 
     async fn synced_before(&self) -> Result<bool> {
         self.read(|connection| Ok(state(connection, SYNCED)? != 0)).await
+    }
+
+    /// No session of SQLite has a zone.
+    async fn earlier_zone(&self) -> Result<Option<String>> {
+        Ok(None)
+    }
+
+    async fn announced(&self, range: &SyncRange) -> Result<BTreeMap<TaskId, Announced>> {
+        let range = range.clone();
+        self.read(move |connection| jobs::announced(connection, &range))
+            .await
     }
 
     async fn set_synced(&self, now: UtcMicros) -> Result<()> {
