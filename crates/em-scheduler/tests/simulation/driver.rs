@@ -109,7 +109,14 @@ impl Driver {
         if let Some(sabotage) = play.sabotage {
             Saboteur::prepare(sabotage, &database.file());
         }
-        let scenario = Scenario::draw(&mut random, play.processes, database.is_sqlite());
+        let mut scenario = Scenario::draw(&mut random, play.processes, database.is_sqlite());
+        // Not drawn: seeds with sequences and those without are the same otherwise.
+        scenario.sequence = play.sabotage.is_none() && seed % 4 == 3;
+        if scenario.sequence {
+            database.execute(
+                "ALTER TABLE project ADD COLUMN sequence_tasks INTEGER; ALTER TABLE task ADD COLUMN \"order\" INTEGER",
+            );
+        }
         let world = World::new(Random::new(random.next()), database, scenario.terms());
         world.core().trace.note(0, "world", format_args!("{scenario:?}"));
         let slots = (0..scenario.processes).map(|_| Slot {
@@ -278,6 +285,7 @@ impl Driver {
         let mut sql =
             format!("DELETE FROM task_log WHERE task_id = {task}; DELETE FROM task WHERE id = {task};");
         let mut shape = None;
+        let project = if self.scenario.sequence { 1 } else { task };
         if !removed {
             // A second of the minute, every few seconds, and once soon.
             let (cron, interval, once) = (
@@ -296,11 +304,11 @@ impl Driver {
             let enabled = self.random.chance(850);
             let (second, seconds) = (self.random.below(60), self.random.pick(&[1, 2, 5, 7, 20]));
             sql = format!(
-                "INSERT INTO project (id, name) SELECT {task}, 'p' WHERE NOT EXISTS
-                   (SELECT 1 FROM project WHERE id = {task});
+                "INSERT INTO project (id, name) SELECT {project}, 'p' WHERE NOT EXISTS
+                   (SELECT 1 FROM project WHERE id = {project});
                  UPDATE project SET cron = {}, cron_sec = {second}, intv = {}, intv_type = 's', intv_value = {seconds},
-                   intv_end_date = {end}, ooff = {}, ooff_date = '{date}' WHERE id = {task};
-                 INSERT INTO task (id, name, project_id, enabled) SELECT {task}, 't', {task}, 0 WHERE NOT EXISTS
+                   intv_end_date = {end}, ooff = {}, ooff_date = '{date}' WHERE id = {project};
+                 INSERT INTO task (id, name, project_id, enabled) SELECT {task}, 't', {project}, 0 WHERE NOT EXISTS
                    (SELECT 1 FROM task WHERE id = {task});
                  UPDATE task SET enabled = {} WHERE id = {task};",
                 number(cron),
@@ -308,8 +316,24 @@ impl Driver {
                 number(once),
                 number(enabled),
             );
+            let place = self.scenario.sequence.then(|| {
+                let (flag, order) = (self.random.chance(850), self.random.between(0, 3));
+                // No order comes last.
+                let text = if order < 3 {
+                    order.to_string()
+                } else {
+                    "NULL".into()
+                };
+                sql += &format!(
+                    "UPDATE project SET sequence_tasks = {} WHERE id = {project};
+                     UPDATE task SET \"order\" = {text} WHERE id = {task};",
+                    number(flag)
+                );
+                (flag, order)
+            });
             shape = Some(Shape {
                 enabled,
+                place,
                 triggers: [cron, interval, once].into_iter().filter(|flag| *flag).count(),
                 edited: self.passed,
             });
@@ -322,7 +346,7 @@ impl Driver {
         let mut core = self.world.core();
         core.trace.note(self.passed, "em_web", sql);
         core.database.execute(sql);
-        core.checker.edited(task, shape);
+        core.checker.edited((task, self.passed), shape);
     }
 
     fn step_clock(&mut self) {

@@ -27,6 +27,7 @@ fn task(driver: &Driver, id: TaskId, seconds: i64) {
     );
     let shape = Shape {
         enabled: true,
+        place: None,
         triggers: usize::from(seconds > 0),
         edited: 0,
     };

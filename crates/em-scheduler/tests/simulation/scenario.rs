@@ -26,6 +26,8 @@ pub struct Scenario {
     pub concurrency: usize,
     pub timeouts: RunnerTimeouts,
     pub retry_statuses: Vec<u16>,
+    /// Whether all tasks are of one project, which is a sequence most of the time (rule F11).
+    pub sequence: bool,
 }
 
 impl Scenario {
@@ -48,6 +50,7 @@ impl Scenario {
                 total: Duration::from_secs(random.pick(&[3, 10, 30])),
             },
             retry_statuses: if random.chance(300) { vec![503] } else { Vec::new() },
+            sequence: false,
         }
     }
 

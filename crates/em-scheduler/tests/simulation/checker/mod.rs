@@ -134,6 +134,9 @@ impl Checker {
     /// Takes in what an operation changed, and judges it.
     pub fn carried_out(&mut self, carried: Carried<'_>, changes: Vec<Change>) -> Verdict {
         let mut doing = Doing::default();
+        if let Op::Replace(task) = *carried.op {
+            self.promises.added(task, carried.passed);
+        }
         for change in changes {
             match change {
                 Change::RunAdded(row) => self.run_added(carried, row, &mut doing)?,
@@ -175,6 +178,15 @@ impl Checker {
             return Err(Violation::new(
                 "I6",
                 format!("{} stores job {}", carried.op, row.id),
+            ));
+        }
+        if row.kind != "delayed" && self.promises.follows(row.task_id) {
+            return Err(Violation::new(
+                "F11",
+                format!(
+                    "{} stores job {}, whose task follows another one",
+                    carried.op, row.id
+                ),
             ));
         }
         if row.listed == 1 {

@@ -27,6 +27,8 @@ pub enum Asked {
 #[derive(Debug, Clone, Copy)]
 pub struct Shape {
     pub enabled: bool,
+    /// Where all tasks are of one project: whether that is a sequence, and the order of this one in it.
+    pub place: Option<(bool, i64)>,
     /// Active triggers of its project.
     pub triggers: usize,
     /// When em_web last touched it, in time passed.
@@ -59,6 +61,51 @@ impl Promises {
         self.gone.contains(&task)
     }
 
+    /// Whether an enabled task comes before this one in a sequence. All names are equal.
+    pub(super) fn follows(&self, task: i32) -> bool {
+        let there = |task: &i32| !self.gone.contains(task);
+        let Some((true, order)) = self.shapes.get(&task).and_then(|shape| shape.place) else {
+            return false;
+        };
+        let mut others = self.shapes.iter().filter(|(other, _)| there(other));
+        others.any(|(other, shape)| {
+            shape.enabled
+                && shape
+                    .place
+                    .is_some_and(|(_, of_other)| (of_other, *other) < (order, task))
+        })
+    }
+
+    /// A task of a project that has several was changed at this time: what the project is, it is for all of them.
+    fn spread(&mut self, changed: Option<Shape>, passed: i64) {
+        for shape in self.shapes.values_mut() {
+            let Some((_, order)) = shape.place else { continue };
+            shape.edited = passed;
+            if let Some(Shape {
+                place: Some((flag, _)),
+                triggers,
+                ..
+            }) = changed
+            {
+                shape.place = Some((flag, order));
+                shape.triggers = triggers;
+            }
+        }
+    }
+
+    /// The task was added, which enables it.
+    pub(super) fn added(&mut self, task: i32, passed: i64) {
+        if self.is_gone(task) {
+            return;
+        }
+        if let Some(shape) = self.shapes.get_mut(&task) {
+            shape.enabled = true;
+            if shape.place.is_some() {
+                self.spread(None, passed);
+            }
+        }
+    }
+
     /// A request that is no manual run leaves; those that left in the same instant may have been on their way.
     pub(super) fn judge_send(&self, receipt: &Receipt, row: &RunRow) -> Verdict {
         let after = |since: &i64| receipt.passed > *since;
@@ -81,7 +128,7 @@ impl Promises {
 
 impl Checker {
     /// em_web has changed a task; none: it is gone.
-    pub fn edited(&mut self, task: i32, shape: Option<Shape>) {
+    pub fn edited(&mut self, (task, passed): (i32, i64), shape: Option<Shape>) {
         match shape {
             Some(shape) => {
                 self.promises.gone.remove(&task);
@@ -91,6 +138,7 @@ impl Checker {
                 self.promises.gone.insert(task);
             }
         }
+        self.promises.spread(shape, passed);
     }
 
     /// The API is asked. Answers the place from which the effect is to be looked for.
@@ -141,7 +189,10 @@ impl Checker {
         let asked = match *carried.op {
             Op::Replace(task) => {
                 let new = of_task(task).all(|job| doing.jobs.contains(&job.row.key));
-                let wanted = self.promises.shapes.get(&task).map_or(0, |shape| shape.triggers);
+                let shape = self.promises.shapes.get(&task);
+                let wanted = shape
+                    .filter(|_| !self.promises.follows(task))
+                    .map_or(0, |shape| shape.triggers);
                 let done = new && of_task(task).count() == wanted;
                 // Of a task that is gone just then nobody is told an error; it may be back when the answer comes.
                 (done || self.promises.is_gone(task)).then_some(Asked::Add(task))
