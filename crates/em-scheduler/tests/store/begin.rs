@@ -115,7 +115,7 @@ async fn through_a_proxy(h: &Harness) -> (Arc<Proxy>, Arc<dyn Store>) {
 async fn everything(h: &Harness) -> Vec<String> {
     let tables = h
         .place
-        .lines("SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY 1")
+        .lines("SELECT tablename FROM pg_tables WHERE schemaname IN ('public', 'em_scheduler') ORDER BY 1")
         .await;
     let mut rows = Vec::new();
     for table in tables {
