@@ -87,7 +87,7 @@ fn a_session_whose_process_stops_reading_is_ended() {
         let (client, connection) = tokio_postgres::connect(database.url(), NoTls).await.unwrap();
         let mut connection = Box::pin(connection);
         let mut holding = pin!(client.simple_query(
-            "SET application_name = 'em-scheduler'; BEGIN; UPDATE scheduler_due SET next_run_at = next_run_at;
+            "SET application_name = 'em-scheduler'; BEGIN; UPDATE em_scheduler.scheduler_due SET next_run_at = next_run_at;
              SELECT repeat('x', 100000) FROM generate_series(1, 1000)"
         ));
         let waits = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
