@@ -34,7 +34,7 @@ impl Access {
     }
 }
 
-/// What becomes of a request on a route where more are asked for than can be carried out at a time (S5). The more urgent, the
+/// What becomes of a request on a route where more are asked for than can be carried out at a time (S15). The more urgent, the
 /// greater.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Urgency {
@@ -182,7 +182,7 @@ mod tests {
     }
 
     /// By hand as well: a switch that is not let through does not work when it is needed, and what is let through without need
-    /// takes the places of those that are (S5).
+    /// takes the places of those that are (S15).
     #[test]
     fn each_route_is_as_urgent_as_the_rules_say() {
         let urgent: [(&str, Urgency); 8] = [

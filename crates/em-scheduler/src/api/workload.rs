@@ -1,4 +1,4 @@
-//! The requests that are being carried out: how many at a time, and which are let in beyond that (S5). A run that is asked for now
+//! The requests that are being carried out: how many at a time, and which are let in beyond that (S15). A run that is asked for now
 //! waits for the runner, so as many of those as callers like may be at work for half a minute; a pause must not wait for them.
 //!
 //! ```text

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 use sha2::{Digest, Sha256};
-use triggers::{Context, Definition, DstPolicy, Kind, Trigger, UtcMicros, WallMicros, Zone};
+use triggers::{Context, Definition, DstPolicy, Hazard, Kind, Trigger, UtcMicros, WallMicros, Zone};
 
 use super::{JobKind, NewJob, ProjectRow, TaskId, TaskRow};
 

@@ -1,4 +1,4 @@
-//! More requests than can be carried out at a time: what is refused, and what is let through all the same (S5).
+//! More requests than can be carried out at a time: what is refused, and what is let through all the same (S15).
 
 use std::net::SocketAddr;
 use std::time::Duration;

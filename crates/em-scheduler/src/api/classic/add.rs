@@ -9,7 +9,7 @@ use crate::api::path::PathValues;
 use crate::api::reply::Reply;
 use crate::api::routes::Outcome;
 use crate::api::service::Context;
-use crate::model::{InvalidSchedule, NewJob, ScheduleRules, TaskRow, WireDialect, jobs_of};
+use crate::model::WireDialect;
 use crate::store::{JobPlanner, Replaced};
 
 pub(in crate::api) async fn add(Context { api, .. }: Context, path: PathValues) -> Outcome {

@@ -46,7 +46,7 @@ pub struct Limits {
     /// So long a connection may go without a request being carried out on it and without a part of an answer being taken.
     pub idle: Duration,
     /// Connections at a time: more than there may be requests at work, so that switches are read when no other request is
-    /// carried out (S5). For one more the one that has waited longest for a request has to go; where all are at work, it waits.
+    /// carried out (S15). For one more the one that has waited longest for a request has to go; where all are at work, it waits.
     pub connections: u32,
 }
 

@@ -18,7 +18,7 @@ use crate::cli::database::{self, Opened};
 use crate::clock::SystemClock;
 use crate::config::{Config, DatabaseUrl, Sources};
 use crate::instance::Place;
-use crate::model::{InvalidSchedule, ScheduleRules, TaskId, TaskRow, jobs_of};
+use crate::model::{InvalidSchedule, ScheduleRules, TaskRow, jobs_of};
 use crate::store::postgres::{PostgresOptions, PostgresStore};
 use crate::store::sqlite::SqliteStore;
 use crate::store::{Standing, Store, StoreError, SyncPlan, SyncRange, SyncTask};
@@ -123,27 +123,6 @@ impl Seen {
                 .hazards
                 .extend(hazards.iter().map(|hazard| format!("task {id}: {hazard}"))),
             Err(reason) => self.invalid.push(format!("task {id}: {reason}")),
-        }
-    }
-}
-
-/// The schedules of the tasks.
-#[derive(Default)]
-struct Schedules {
-    /// Tasks that are enabled.
-    enabled: usize,
-    /// Those of them that follow another one in a sequence.
-    following: usize,
-    /// What is wrong with those that cannot be scheduled.
-    invalid: Vec<String>,
-}
-
-impl Schedules {
-    fn take(&mut self, task: &TaskRow, (rules, now): (&ScheduleRules, triggers::UtcMicros)) {
-        self.enabled += 1;
-        self.following += usize::from(task.follows);
-        if let Err(reason) = valid(task, rules, now) {
-            self.invalid.push(format!("task {}: {reason}", task.id));
         }
     }
 }
