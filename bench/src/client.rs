@@ -77,6 +77,16 @@ impl Caller {
         Ok(Self { runtime, connection })
     }
 
+    /// With a fresh connection to where it was connected before.
+    ///
+    /// # Errors
+    /// Nobody listens there any more.
+    pub fn reconnect(&mut self) -> anyhow::Result<()> {
+        let address = self.connection.host.parse()?;
+        self.connection = self.runtime.block_on(Connection::open(address))?;
+        Ok(())
+    }
+
     /// One GET; answers how long it took in microseconds, until the whole answer was there, and its length.
     ///
     /// # Errors

@@ -68,6 +68,8 @@ enum Workload {
     Idle,
     /// Calls of the API while jobs fire.
     Mixed,
+    /// Many clients that add, delete and list without a pause: memory, and SQLite's log.
+    Churn,
     /// Other schedulers doing the burst.
     Peers,
 }
@@ -161,6 +163,9 @@ fn run(world: &mut World<'_>, wanted: &[Workload]) -> anyhow::Result<()> {
     }
     if wants(Workload::Mixed) {
         workloads::mixed::run(world)?;
+    }
+    if wants(Workload::Churn) {
+        workloads::churn::run(world)?;
     }
     if wants(Workload::Held) {
         workloads::held::run(world, true)?;

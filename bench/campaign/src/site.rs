@@ -144,8 +144,16 @@ impl Site {
         let horizon = clock::now();
         let drained = self.drained(horizon)?;
         service.stop()?;
+        // Looked at before anything opens the file again.
+        let left = self.left_in_log();
         let history = self.history(horizon)?;
         let mut violations = checker::check(&history);
+        if let Some(bytes) = left {
+            violations.push(Violation {
+                invariant: checker::Invariant::I6,
+                what: format!("after a graceful stop {bytes} bytes stand beside the SQLite file, in -wal"),
+            });
+        }
         if drained.is_none_or(|seconds| seconds > DRAINED.as_secs_f64()) {
             violations.push(Violation {
                 invariant: checker::Invariant::I8,
@@ -153,6 +161,12 @@ impl Site {
             });
         }
         self.judge(&history, violations)
+    }
+
+    /// The bytes of the write-ahead log beside an SQLite file; none where there is no log.
+    fn left_in_log(&self) -> Option<u64> {
+        let log = format!("{}-wal", self.database.file()?.display());
+        Some(fs::metadata(log).ok()?.len())
     }
 
     /// Counts, and writes down what there is if something is wrong.

@@ -37,7 +37,7 @@ pub fn run(world: &mut World<'_>, api: bool) -> anyhow::Result<()> {
 }
 
 /// Yearly crons on a thousand different dates, none of them near.
-fn yearly(size: usize) -> Filling {
+pub fn yearly(size: usize) -> Filling {
     let month = wall(clock::now()).get(5..7).and_then(|month| month.parse().ok());
     let far = (month.unwrap_or(1) + 5) % 12 + 1;
     let project = |place: usize| {

@@ -4,6 +4,8 @@
 #[path = "cli/process.rs"]
 mod process;
 
+#[path = "cli/backing_up.rs"]
+mod backing_up;
 #[path = "cli/checking.rs"]
 mod checking;
 #[path = "cli/configuring.rs"]

@@ -25,6 +25,7 @@ macro_rules! on_both {
 
 mod store {
     mod answered;
+    mod any_value;
     mod begin;
     mod columns;
     mod decide;
@@ -36,6 +37,7 @@ mod store {
     mod hub;
     mod jobs;
     mod locked;
+    mod log_size;
     mod model;
     mod neighbours;
     mod notices;

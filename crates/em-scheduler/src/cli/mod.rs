@@ -1,6 +1,7 @@
 //! The command line: what the program can be asked to do, and the only place that puts the floors together
 //! ([`mod@serve`]). Errors end here, as one line each, and become exit codes: 0 done, 1 failed, 2 asked wrongly.
 
+mod backup;
 mod check;
 mod database;
 mod demo;
@@ -49,6 +50,9 @@ enum Command {
     /// Create or bring up to date the scheduler's tables, and end.
     #[command(after_help = migrate::EXAMPLES)]
     Migrate(Flags),
+    /// Copy the SQLite database into one file, also while the service runs.
+    #[command(after_help = backup::EXAMPLES)]
+    Backup(backup::Arguments),
     /// Verify the configuration, the database and the schedules in it; the exit code says whether all is well.
     #[command(after_help = check::EXAMPLES)]
     Check(check::Arguments),
@@ -79,6 +83,7 @@ pub fn main() -> ExitCode {
         Command::Serve(flags) => serve(&flags),
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Migrate(flags) => migrate::run(&flags),
+        Command::Backup(arguments) => backup::run(&arguments),
         Command::Check(arguments) => return ended(check::run(&arguments)),
         Command::Settings(arguments) => settings::run(&arguments),
         Command::Next(arguments) => next::run(&arguments),
@@ -123,10 +128,15 @@ fn start_logging(config: &Config) {
     }
 }
 
+/// Threads for blocking work: more than the SQLite store has permits for reads, so that none waits for another. The default
+/// of 512 would let them pile up under load, each with memory of its own.
+const BLOCKING: usize = 12;
+
 /// Runs the future on a runtime made for it. What it leaves behind is not waited for.
 fn on_runtime<T>(future: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
+        .max_blocking_threads(BLOCKING)
         .enable_all()
         .build()?;
     let outcome = runtime.block_on(future);

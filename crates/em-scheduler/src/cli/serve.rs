@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!  start: listener bound ─▶ store ─▶ dispatcher ─▶ engine ─▶ API      (what can fail comes before what acts)
-//!  stop:  decide no more ─▶ send no more ─▶ requests in flight end, at most 30 s ─▶ API ─▶ engine
+//!  stop:  decide no more ─▶ send no more ─▶ requests in flight end, at most 30 s ─▶ API ─▶ engine ─▶ store
 //! ```
 
 use std::net::SocketAddr;
@@ -232,5 +232,7 @@ impl Running {
         }
         self.engine.stop().await;
         self.dispatching.stop().await;
+        // Last, also where a handle on it is left: the write-ahead log of an SQLite file is copied into the file (S16).
+        self.store.close().await;
     }
 }

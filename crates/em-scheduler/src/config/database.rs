@@ -96,7 +96,10 @@ impl FromStr for DatabaseUrl {
     /// Reads any of the spellings; the error does not repeat the text, for it may hold a password.
     fn from_str(text: &str) -> Result<Self, String> {
         let Some((scheme, rest)) = text.split_once("://") else {
-            return Err("it is no URL".into());
+            return Err(match text.split_once(':') {
+                Some(("sqlite", rest)) if is_in_memory(rest) => IN_MEMORY.into(),
+                _ => "it is no URL".into(),
+            });
         };
         match scheme {
             "sqlite" => sqlite_path(rest).map(Self::Sqlite),
@@ -117,7 +120,24 @@ impl FromStr for DatabaseUrl {
     }
 }
 
+/// Why there is no database in memory.
+const IN_MEMORY: &str = "a database in memory is gone when the scheduler ends, and the jobs with it; name a file, such \
+                         as sqlite:////var/lib/em-scheduler/em.db (to try it out: em-scheduler demo)";
+
+/// The spellings that SQLite and SQLAlchemy have for one, after the scheme: none may become a file of that name.
+fn is_in_memory(rest: &str) -> bool {
+    let name = rest.trim_start_matches('/');
+    let (name, options) = name.split_once('?').unwrap_or((name, ""));
+    name.is_empty()
+        || name.eq_ignore_ascii_case(":memory:")
+        || name.eq_ignore_ascii_case("file::memory:")
+        || options.split('&').any(|option| option == "mode=memory")
+}
+
 fn sqlite_path(rest: &str) -> Result<PathBuf, String> {
+    if is_in_memory(rest) {
+        return Err(IN_MEMORY.into());
+    }
     if !rest.starts_with('/') {
         return Err("the path after sqlite:// must be absolute, so that three slashes begin it".into());
     }
@@ -165,12 +185,38 @@ mod tests {
             "sqlite://s3cret.db",
             "sqlite:///s3cret/",
             "sqlite:///s3cret.db?mode=ro",
-            "sqlite::memory:",
+            "sqlite:s3cret",
             "host=h password=s3cret",
         ] {
             let error = text.parse::<DatabaseUrl>().unwrap_err();
             assert!(!error.contains("s3cret"), "{text}: {error}");
         }
+    }
+
+    #[test]
+    fn a_database_in_memory_is_refused_by_name_in_every_spelling() {
+        for text in [
+            "sqlite:///:memory:",
+            "sqlite:////:memory:",
+            "sqlite://:memory:",
+            "sqlite::memory:",
+            "sqlite:///:MEMORY:",
+            "sqlite:///:memory:?cache=shared",
+            "sqlite:///file::memory:",
+            "sqlite:///file::memory:?cache=shared",
+            "sqlite:///file:em?mode=memory&cache=shared",
+            "sqlite://",
+            "sqlite:///",
+            "sqlite:////",
+        ] {
+            let error = text.parse::<DatabaseUrl>().unwrap_err();
+            assert!(
+                error.contains("in memory") && error.contains("sqlite:////var/lib"),
+                "{text}: {error}"
+            );
+        }
+        // A file may have such a name in its path.
+        assert!("sqlite:///data/:memory:/em.db".parse::<DatabaseUrl>().is_ok());
     }
 
     #[test]

@@ -201,9 +201,12 @@ fn in_environment(environment: &Environment) -> Option<Result<String, String>> {
 fn from_file(given: &Given, hints: &mut Vec<String>) -> Result<Secret, ConfigError> {
     let path = Path::new(given.text.trim());
     let mut text = Vec::new();
-    File::open(path)
-        .and_then(|file| file.take(READ).read_to_end(&mut text))
-        .map_err(|error| wrong(&TOKEN_FILE, given, &error))?;
+    let opened = File::open(path).and_then(|mut file| {
+        let mode = file.metadata()?.permissions().mode() & 0o777;
+        (&mut file).take(READ).read_to_end(&mut text)?;
+        Ok(mode)
+    });
+    let mode = opened.map_err(|error| wrong(&TOKEN_FILE, given, &error))?;
     let text = String::from_utf8(text).map_err(|_| {
         wrong(
             &TOKEN_FILE,
@@ -212,11 +215,11 @@ fn from_file(given: &Given, hints: &mut Vec<String>) -> Result<Secret, ConfigErr
         )
     })?;
     let token = Secret::token(&text).map_err(|problem| wrong(&catalogue::TOKEN_FILE, given, &problem))?;
-    let readable = std::fs::metadata(path).is_ok_and(|file| file.permissions().mode() & 0o007 != 0);
-    if readable {
+    // Its group may: that is how systemd hands it over.
+    if mode & 0o007 != 0 {
         hints.push(format!(
-            "everybody on this machine can read the token in {}",
-            path.display()
+            "the token in {file} is open to every user of this machine (mode {mode:04o}); to close it: chmod o= {file}",
+            file = path.display()
         ));
     }
     Ok(token)

@@ -30,6 +30,8 @@ pub enum Event {
     Refused(String),
     /// The stored trigger of a job cannot be read: the job stands still.
     Unreadable(String, String),
+    /// The row of a run cannot be read: the run is passed over.
+    RunUnreadable(String),
 }
 
 /// What `task_log.job_id` holds for an event: em_web links runs by it.
@@ -53,6 +55,7 @@ impl Event {
             | Self::RunMissed(..)
             | Self::RunSkipped(..)
             | Self::Refused(_)
+            | Self::RunUnreadable(_)
             | Self::Unreadable(..) => Some(1),
         }
     }
@@ -109,6 +112,9 @@ impl Event {
                 )
             }
             Self::Refused(reason) => format!("Job could not be scheduled: {reason}"),
+            Self::RunUnreadable(reason) => {
+                format!("A run is passed over, for its row cannot be read: {reason}")
+            }
             Self::Unreadable(job, reason) => {
                 format!("Job {job} stands still: its stored trigger is unreadable: {reason}")
             }

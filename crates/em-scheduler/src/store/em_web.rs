@@ -15,6 +15,9 @@ pub(super) const STATUS_ERRORED: i32 = 2;
 /// The status of the scheduler's own rows in `task_log`.
 pub(super) const STATUS_SCHEDULER: i32 = 6;
 
+/// Both.
+pub(super) const STATUSES: [i32; 2] = [STATUS_ERRORED, STATUS_SCHEDULER];
+
 /// The SQL dialect a statement is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Dialect {

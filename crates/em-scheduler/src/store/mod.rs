@@ -13,6 +13,7 @@ mod em_web;
 mod error;
 mod migrations;
 mod pages;
+mod passed_over;
 pub mod postgres;
 mod sequences;
 pub mod sqlite;
@@ -378,4 +379,8 @@ pub trait Store: Send + Sync {
     /// Removes at most `limit` final runs decided before `before`, and what is remembered of deletions before then.
     /// Returns how many runs.
     async fn delete_old_runs(&self, before: UtcMicros, limit: usize) -> Result<usize>;
+
+    /// Ends the work on the database, also where other handles on the store are left: later operations fail with
+    /// `Unavailable`. An SQLite file alone is whole then (S16).
+    async fn close(&self) {}
 }

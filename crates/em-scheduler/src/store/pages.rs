@@ -7,12 +7,13 @@ use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
+use tokio::sync::watch;
 
 use super::{Result, StoreError};
 use crate::clock::Stopwatch;
 
 /// Items of a page.
-const SIZE: usize = 1_000;
+const SIZE: usize = 250;
 /// Pages that may wait to be asked for.
 const AHEAD: usize = 2;
 
@@ -47,7 +48,12 @@ pub(super) struct PageWriter<T> {
     page: Vec<T>,
     limits: ListLimits,
     began: Stopwatch,
+    /// Tells that it must break off.
+    ending: Option<Ending>,
 }
+
+/// Tells the lists that listen that they must break off, and why.
+pub(super) type Ending = watch::Receiver<Option<&'static str>>;
 
 #[derive(Debug)]
 enum Part<T> {
@@ -64,6 +70,7 @@ pub(super) fn pages<T>(limits: ListLimits) -> (PageWriter<T>, Pages<T>) {
         page: Vec::new(),
         limits,
         began: Stopwatch::start(),
+        ending: None,
     };
     let pages = Pages {
         parts: receiver,
@@ -120,10 +127,15 @@ impl<T> From<Vec<T>> for Pages<T> {
 }
 
 impl<T> PageWriter<T> {
+    /// From now on the list breaks off, at the end of a page or while one waits to be taken, when this tells so.
+    pub(super) fn listen(&mut self, ending: Ending) {
+        self.ending = Some(ending);
+    }
+
     /// Adds an item, from a thread that may wait for others.
     pub(super) fn put_blocking(&mut self, item: T) -> Result<()> {
         match self.fill(item) {
-            Some(page) => Handle::current().block_on(send(&self.parts, page, self.limit())),
+            Some(page) => Handle::current().block_on(self.send(page)),
             None => Ok(()),
         }
     }
@@ -131,7 +143,7 @@ impl<T> PageWriter<T> {
     /// Adds an item.
     pub(super) async fn put(&mut self, item: T) -> Result<()> {
         match self.fill(item) {
-            Some(page) => send(&self.parts, page, self.limit()).await,
+            Some(page) => self.send(page).await,
             None => Ok(()),
         }
     }
@@ -141,6 +153,7 @@ impl<T> PageWriter<T> {
         let last = std::mem::take(&mut self.page);
         let outcome = match outcome {
             Ok(()) if last.is_empty() => Ok(()),
+            // No snapshot is in use any more, so nothing hurries the reader.
             Ok(()) => send(&self.parts, last, self.limit()).await,
             failed => failed,
         };
@@ -152,6 +165,15 @@ impl<T> PageWriter<T> {
     fn fill(&mut self, item: T) -> Option<Vec<T>> {
         self.page.push(item);
         (self.page.len() == SIZE).then(|| std::mem::take(&mut self.page))
+    }
+
+    async fn send(&mut self, page: Vec<T>) -> Result<()> {
+        let limit = self.limit();
+        tokio::select! {
+            biased;
+            why = told(&mut self.ending) => Err(StoreError::Unavailable(why.into())),
+            sent = send(&self.parts, page, limit) => sent,
+        }
     }
 
     /// How long the whole list may take.
@@ -170,6 +192,17 @@ async fn send<T>(parts: &Sender<Result<Part<T>>>, page: Vec<T>, limit: Duration)
     match tokio::time::timeout(limit, parts.send(Ok(Part::Page(page)))).await {
         Ok(sent) => sent.map_err(|_| unread()),
         Err(_) => Err(StoreError::Unavailable("a list was not read in time".into())),
+    }
+}
+
+/// Waits until the list must break off; returns why.
+async fn told(ending: &mut Option<Ending>) -> &'static str {
+    let Some(ending) = ending else {
+        return std::future::pending().await;
+    };
+    match ending.wait_for(Option::is_some).await.as_deref() {
+        Ok(Some(why)) => why,
+        Ok(None) | Err(_) => "the database is closed",
     }
 }
 

@@ -2,7 +2,15 @@
 
 use crate::process::Home;
 
-const COMMANDS: [&str; 6] = ["serve", "demo", "migrate", "check", "next", "completions"];
+const COMMANDS: [&str; 7] = [
+    "serve",
+    "demo",
+    "migrate",
+    "backup",
+    "check",
+    "next",
+    "completions",
+];
 
 #[test]
 fn every_command_has_help_with_examples() {

@@ -82,6 +82,23 @@ impl Program {
         self
     }
 
+    /// The same, started by a shell that has this umask.
+    pub fn under_umask(mut self, umask: &str) -> Self {
+        let mut shell = Command::new("sh");
+        shell
+            .args(["-c", &format!("umask {umask}; exec \"$0\" \"$@\"")])
+            .arg(self.0.get_program())
+            .args(self.0.get_args())
+            .env_clear();
+        for (name, value) in self.0.get_envs() {
+            if let Some(value) = value {
+                shell.env(name, value);
+            }
+        }
+        self.0 = shell;
+        self
+    }
+
     pub fn run(mut self) -> Ended {
         let output = self.0.stdin(Stdio::null()).output().expect("the binary runs");
         Ended {

@@ -119,21 +119,37 @@ fn a_token_that_is_none_is_a_mistake_and_not_told() {
 }
 
 #[test]
-fn a_token_file_that_everybody_can_read_is_hinted_at() {
+fn a_token_file_that_other_users_can_read_is_warned_of_with_what_closes_it() {
     let home = Home::new();
     let file = home.write("token", TOKEN);
-    for (mode, hinted) in [(0o644, true), (0o600, false), (0o640, false)] {
+    let path = file.to_str().expect("text");
+    // 0440 and 0640 are how systemd hands over a credential.
+    for (mode, told) in [
+        (0o644, true),
+        (0o604, true),
+        (0o600, false),
+        (0o640, false),
+        (0o440, false),
+    ] {
         std::fs::set_permissions(&file, std::fs::Permissions::from_mode(mode)).expect("ours");
         let ended = home
             .program(&["migrate", "--database-url", &home.sqlite("em.db")])
-            .args(&["--token-file", file.to_str().expect("text")])
+            .args(&["--token-file", path])
             .run();
         assert_eq!(ended.code, 0, "{ended:?}");
-        assert_eq!(
-            ended.err.contains("everybody on this machine can read"),
-            hinted,
-            "{mode:o}"
-        );
+        let parts = [path, &format!("mode {mode:04o}"), &format!("chmod o= {path}")];
+        let line = ended
+            .err
+            .lines()
+            .find(|line| line.contains("every user of this machine"));
+        assert_eq!(line.is_some(), told, "{mode:o}: {ended:?}");
+        if let Some(line) = line {
+            assert!(
+                line.contains("WARN") && parts.iter().all(|part| line.contains(part)),
+                "{line}"
+            );
+        }
+        assert!(!ended.err.contains("canary"));
     }
 }
 

@@ -81,9 +81,12 @@ pub(crate) fn runtime() -> tokio::runtime::Runtime {
         .unwrap()
 }
 
-/// An empty SQLite file.
+/// An empty SQLite file. Where there are files in memory it is one: nothing here is about what a flush makes durable, and a
+/// test of thousands of commits need not wait for the disk.
 pub(crate) fn sqlite() -> Place {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = tempfile::tempdir_in("/dev/shm")
+        .or_else(|_| tempfile::tempdir())
+        .unwrap();
     let file = folder.path().join("em.db");
     Place::Sqlite {
         _folder: folder,
@@ -157,6 +160,17 @@ impl Place {
         }
     }
 
+    /// The same where the database may refuse a value; returns whether it took it. Foreign keys are off where they can be.
+    pub(crate) async fn try_run(&self, sql: &str) -> bool {
+        match self {
+            Self::Sqlite { file, .. } => rusqlite::Connection::open(file)
+                .unwrap()
+                .execute_batch(&format!("PRAGMA foreign_keys = OFF; {sql}"))
+                .is_ok(),
+            Self::Postgres { client, .. } => client.batch_execute(sql).await.is_ok(),
+        }
+    }
+
     /// The rows of a query, with the names of their columns.
     pub(crate) async fn rows(&self, sql: &str) -> Vec<Row> {
         match self {
@@ -221,6 +235,18 @@ impl Place {
              INSERT INTO task (id, name, project_id, enabled, status_id) VALUES ({id}, 'Task {id}', 3, {enabled}, 4)"
         ))
         .await;
+    }
+}
+
+impl Harness {
+    /// With a store opened anew.
+    pub(crate) async fn reopened(self) -> Self {
+        let Self { store, place } = self;
+        drop(store);
+        Self {
+            store: place.open(ME).await.unwrap(),
+            place,
+        }
     }
 }
 

@@ -8,7 +8,6 @@ use std::fs::{self, OpenOptions};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use rusqlite::{Connection, OpenFlags};
 use rustix::process::{Pid, test_kill_process};
 use triggers::{Hazard, UtcMicros};
 
@@ -20,7 +19,7 @@ use crate::config::{Config, DatabaseUrl, Sources};
 use crate::instance::Place;
 use crate::model::{InvalidSchedule, ScheduleRules, TaskRow, jobs_of};
 use crate::store::postgres::{PostgresOptions, PostgresStore};
-use crate::store::sqlite::SqliteStore;
+use crate::store::sqlite::{Copying, SqliteStore, open_to_others};
 use crate::store::{Standing, Store, StoreError, SyncPlan, SyncRange, SyncTask};
 
 const SUBJECT: &str = "database";
@@ -204,6 +203,9 @@ async fn sqlite(
         .map_err(|error| {
             anyhow::anyhow!("the database file {shown} or its folder cannot be written: {error}")
         })?;
+    if let Some(warning) = open_to_others(path) {
+        looked.add(Level::Warning, warning);
+    }
     if let Some(pid) = holder(path) {
         looked.served = true;
         looked.add(
@@ -220,7 +222,9 @@ async fn sqlite(
     }
     let folder = tempfile::tempdir()?;
     let copy = folder.path().join("copy.db");
-    snapshot(path, &copy).map_err(|error| anyhow::anyhow!("the database file {shown}: {error}"))?;
+    Copying::of(path)
+        .and_then(|copying| copying.write(&copy))
+        .map_err(|error| anyhow::anyhow!("the database file {shown}: {error}"))?;
     let told = shown.to_string();
     let checked = async {
         looked.standing(&told, SqliteStore::inspect(&copy)?);
@@ -282,12 +286,6 @@ fn holder(path: &Path) -> Option<u32> {
     let alive = Pid::from_raw(i32::try_from(pid).ok()?)
         .is_some_and(|pid| !matches!(test_kill_process(pid), Err(error) if error == rustix::io::Errno::SRCH));
     (alive && fs::File::open(&lock).ok()?.try_lock_shared().is_err()).then_some(pid)
-}
-
-fn snapshot(from: &Path, to: &Path) -> rusqlite::Result<()> {
-    let connection = Connection::open_with_flags(from, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
-    connection.execute("VACUUM INTO ?1", [to.to_string_lossy()])?;
-    Ok(())
 }
 
 /// Goes through a database that is ready.

@@ -10,7 +10,7 @@ use triggers::{UtcMicros, Zone};
 use super::rows;
 use super::tx::{Tx, storable};
 use crate::model::{JobKind, ProjectRow, ScheduleRules, TaskId, definitions_of, display_prefix};
-use crate::store::{Result, Sequences};
+use crate::store::{Result, Sequences, passed_over};
 
 /// In what portions projects are gone through.
 #[derive(Debug, Clone, Copy)]
@@ -179,7 +179,7 @@ pub(super) async fn find_differing(
     let (fitting, others): (Vec<i64>, Vec<i64>) =
         found.into_iter().partition(|id| TaskId::try_from(*id).is_ok());
     if let Some(first) = others.first() {
-        rows::left_alone(others.len(), *first);
+        passed_over::tell_tasks(others.len(), *first);
     }
     fitting.into_iter().map(rows::fitting).collect()
 }

@@ -9,10 +9,11 @@ use tokio_postgres::types::ToSql;
 use triggers::UtcMicros;
 
 use super::PAUSED;
+use super::cells::Cells;
 use super::tx::{GUARD, Guard, SHARE, Step, Tx};
 use crate::model::{DueJob, Event, Next, Outcome, Plan, RunKey, SendableRun, TaskId, Verdict};
 use crate::store::codec::{self, OPEN_STATES};
-use crate::store::{Decided, Decider, Result, StoreError};
+use crate::store::{Decided, Decider, Result, StoreError, passed_over};
 
 /// A due job, locked, and what is to become of it.
 struct Judged {
@@ -125,42 +126,57 @@ async fn judge(tx: &Tx<'_>, (keys, first): (Vec<i64>, &[Row]), decider: &dyn Dec
         }
     }
     if !locked.is_empty() {
-        let rest: Vec<i64> = locked.into_iter().collect();
+        let rest: Vec<i64> = locked.iter().copied().collect();
         for row in tx.rows(&DUE_BY_KEY, &[&rest]).await? {
+            locked.remove(&row.try_get(0)?);
             judged.push(judge_one(&row, decider)?);
+        }
+        if !locked.is_empty() {
+            forget(tx, locked.into_iter().collect());
         }
     }
     judged.sort_by(|one, other| (one.due, &one.id).cmp(&(other.due, &other.id)));
     Ok(judged)
 }
 
+/// Removes due times that belong to no job: they would be looked at for ever.
+fn forget(tx: &Tx<'_>, keys: Vec<i64>) {
+    for key in &keys {
+        passed_over::tell(&codec::no_job_is_due(*key));
+    }
+    tx.later(
+        "DELETE FROM em_scheduler.scheduler_due WHERE job_key = ANY($1::int8[])",
+        vec![Box::new(keys)],
+    );
+}
+
 fn judge_one(row: &Row, decider: &dyn Decider) -> Result<Judged> {
     let (id, task): (String, TaskId) = (row.try_get(2)?, row.try_get(3)?);
-    let due = UtcMicros::new(row.try_get(1)?);
-    let instances: i64 = row.try_get(9)?;
-    let enabled: bool = row.try_get(8)?;
-    let plan = match codec::job_kind("scheduler_job", &id, row.try_get(4)?) {
-        Err(error) => Err(error.to_string()),
-        Ok(kind) => {
-            let job = DueJob {
-                id: id.clone(),
-                task_id: task,
-                kind,
-                definition: row.try_get(5)?,
-                created_at: UtcMicros::new(row.try_get(6)?),
-                next_run_at: due,
-                instances: u32::try_from(instances).unwrap_or(u32::MAX),
-                task_enabled: row.try_get::<_, bool>(7)?.then_some(enabled),
-            };
-            decider.plan(&job).map(|plan| (job, plan))
-        }
+    let plan = match due_job(row) {
+        Ok(job) => decider.plan(&job).map(|plan| (job, plan)),
+        Err(error) => Err(error.unreadable()?),
     };
     Ok(Judged {
         key: row.try_get(0)?,
-        due,
+        due: UtcMicros::new(row.try_get(1)?),
         id,
         task,
         plan,
+    })
+}
+
+fn due_job(row: &Row) -> Result<DueJob> {
+    let cells = Cells::new(row, "scheduler_job", 2);
+    let (instances, enabled): (i64, bool) = (row.try_get(9)?, row.try_get(8)?);
+    Ok(DueJob {
+        id: cells.job_id(2, "id")?.to_owned(),
+        task_id: row.try_get(3)?,
+        kind: cells.job_kind(4)?,
+        definition: row.try_get(5)?,
+        created_at: cells.instant(6, "created_at")?,
+        next_run_at: cells.of_table("scheduler_due").instant(1, "next_run_at")?,
+        instances: u32::try_from(instances).unwrap_or(u32::MAX),
+        task_enabled: row.try_get::<_, bool>(7)?.then_some(enabled),
     })
 }
 

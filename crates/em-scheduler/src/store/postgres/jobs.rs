@@ -6,12 +6,13 @@ use std::collections::BTreeMap;
 use tokio_postgres::Row;
 use triggers::UtcMicros;
 
+use super::cells::Cells;
 use super::deferred;
 use super::rows;
 use super::tasks;
 use super::tx::{GUARD, Guard, HOLD, SHARE, TASK_GUARD, Tx, storable};
 use crate::model::{Event, JobKind, ListedJob, NewJob, RunKey, SendableRun, SkipReason, TaskId, TaskRow};
-use crate::store::codec::{self, OPEN_STATES};
+use crate::store::codec::OPEN_STATES;
 use crate::store::em_web::STATUS_SCHEDULER;
 use crate::store::{JobNamer, JobPlanner, NextRun, Replaced, Result};
 
@@ -47,28 +48,30 @@ pub(super) fn list(with_definitions: bool) -> String {
 }
 
 pub(super) fn listed_job(row: &Row) -> Result<ListedJob> {
-    let id: String = row.try_get(0)?;
+    let cells = Cells::new(row, "scheduler_job", 0);
     Ok(ListedJob {
-        kind: codec::job_kind("scheduler_job", &id, row.try_get(2)?)?,
-        id,
+        id: cells.job_id(0, "id")?.to_owned(),
+        kind: cells.job_kind(2)?,
         task_id: row.try_get(1)?,
         name: row.try_get(3)?,
-        next_run_at: row.try_get::<_, Option<i64>>(4)?.map(UtcMicros::new),
+        next_run_at: cells
+            .of_table("scheduler_due")
+            .instant_or_null(4, "next_run_at")?,
         definition: row.try_get(5)?,
-        created_at: UtcMicros::new(row.try_get(6)?),
+        created_at: cells.instant(6, "created_at")?,
     })
 }
 
 /// The statement that [`next_run`] reads.
-pub(super) const NEXT_RUNS: &str = "SELECT j.definition, d.next_run_at
+pub(super) const NEXT_RUNS: &str = "SELECT j.definition, d.next_run_at, j.id
     FROM em_scheduler.scheduler_due d JOIN em_scheduler.scheduler_job j ON j.key = d.job_key WHERE j.listed = 1";
 
-pub(super) fn next_run(row: &tokio_postgres::Row) -> Result<Option<NextRun>> {
+pub(super) fn next_run(row: &Row) -> Result<NextRun> {
     let definition: &str = row.try_get(0)?;
-    Ok(Some(NextRun {
+    Ok(NextRun {
         definition: definition.into(),
-        at: UtcMicros::new(row.try_get(1)?),
-    }))
+        at: Cells::new(row, "scheduler_due", 2).instant(1, "next_run_at")?,
+    })
 }
 
 async fn task(tx: &Tx<'_>, id: TaskId) -> Result<Option<TaskRow>> {
@@ -139,10 +142,12 @@ pub(super) async fn replace(tx: &Tx<'_>, id: TaskId, plan: &JobPlanner) -> Resul
 }
 
 pub(super) async fn add(tx: &Tx<'_>, id: TaskId, plan: &JobPlanner) -> Result<Replaced> {
-    let Some(row) = guard_task(tx, id).await? else {
-        return Ok(Replaced::UnknownTask);
+    let planned = match guard_task(tx, id).await {
+        Ok(None) => return Ok(Replaced::UnknownTask),
+        Ok(Some(row)) => plan(&row),
+        Err(error) => Err(error.unreadable()?),
     };
-    match plan(&row) {
+    match planned {
         Ok(jobs) => {
             insert_all(tx, &jobs);
             tasks::publish_or_owe(tx, &[id]).await?;
@@ -301,7 +306,13 @@ pub(super) fn insert_all(tx: &Tx<'_>, jobs: &[NewJob]) {
          SELECT n.id, n.task_id, n.project_id, n.kind, n.name, n.definition, $8::int8, n.listed
          FROM unnest($1::text[], $2::int4[], $3::int4[], $4::text[], $5::text[], $6::text[], $7::int4[])
               WITH ORDINALITY AS n (id, task_id, project_id, kind, name, definition, listed, place)
-         ORDER BY n.place",
+         ORDER BY n.place
+         -- F12: the task's own jobs are gone by then. A row with this id under another task belongs to no task.
+         ON CONFLICT (id) DO UPDATE SET task_id = excluded.task_id, project_id = excluded.project_id,
+           kind = excluded.kind, name = excluded.name, definition = excluded.definition,
+           created_at = excluded.created_at,
+           -- Of the same task it would be a fault of ours: null is refused.
+           listed = CASE WHEN em_scheduler.scheduler_job.task_id <> excluded.task_id THEN excluded.listed END",
         vec![
             Box::new(ids.clone()),
             Box::new(tasks),
@@ -316,7 +327,8 @@ pub(super) fn insert_all(tx: &Tx<'_>, jobs: &[NewJob]) {
     tx.later(
         "INSERT INTO em_scheduler.scheduler_due (job_key, next_run_at)
          SELECT j.key, n.next_run_at FROM unnest($1::text[], $2::int8[]) AS n (id, next_run_at)
-         JOIN em_scheduler.scheduler_job j ON j.id = n.id WHERE n.next_run_at IS NOT NULL",
+         JOIN em_scheduler.scheduler_job j ON j.id = n.id WHERE n.next_run_at IS NOT NULL
+         ON CONFLICT (job_key) DO UPDATE SET next_run_at = excluded.next_run_at",
         vec![Box::new(ids), Box::new(next_runs)],
     );
 }

@@ -10,6 +10,7 @@
 //!          firing  runs    what the engine decides and settles
 //!          tasks  debts    what is written into em_web's task
 //!          rows  wall      what is read from em_web
+//!          cells           what is read from our own tables
 //!          clock           the database's time
 //! ```
 //! The database's clock is the authoritative time. Transactions read committed rows statement by statement; what must
@@ -17,6 +18,7 @@
 
 mod answered;
 mod beside;
+mod cells;
 mod clock;
 mod compare;
 mod connect;
@@ -385,7 +387,7 @@ impl Store for PostgresStore {
     }
 
     fn next_runs(&self) -> Pages<NextRun> {
-        self.list(jobs::NEXT_RUNS.into(), jobs::next_run)
+        self.list(jobs::NEXT_RUNS.into(), |row| codec::readable(jobs::next_run(row)))
     }
 
     async fn task(&self, id: TaskId) -> Result<Option<TaskRow>> {

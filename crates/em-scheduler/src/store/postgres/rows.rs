@@ -6,7 +6,7 @@ use triggers::WallMicros;
 
 use super::wall::Wall;
 use crate::model::{ProjectRow, TaskId, TaskRow};
-use crate::store::{Result, Sequences, StoreError};
+use crate::store::{Result, Sequences, codec};
 
 /// The columns of a project `p`. The casts make one type of what differs between databases: small and big integers,
 /// text of any length.
@@ -59,21 +59,7 @@ pub(super) fn task_id(row: &Row) -> Result<TaskId> {
 
 /// The id of a task as the scheduler counts.
 pub(super) fn fitting(id: i64) -> Result<TaskId> {
-    TaskId::try_from(id).map_err(|_| StoreError::Corrupt {
-        table: "task",
-        row: id.to_string(),
-        column: "id",
-        found: format!("{id} is larger than the ids of em_web"),
-    })
-}
-
-/// Says that `job_sync` passes over tasks whose ids nobody can store a job for; no others wait for them.
-pub(super) fn left_alone(tasks: usize, first: i64) {
-    tracing::warn!(
-        tasks,
-        first,
-        "job_sync leaves tasks alone whose ids are outside of those of em_web"
-    );
+    TaskId::try_from(id).map_err(|_| codec::corrupt(("task", "id"), id.to_string(), codec::no_task_id(id)))
 }
 
 pub(super) fn task_row(row: &Row) -> Result<TaskRow> {
@@ -154,14 +140,12 @@ impl Cells<'_> {
         let Some(wall) = self.row.try_get::<_, Option<Wall>>(place)? else {
             return Ok(None);
         };
-        wall.finite().map(Some).map_err(|found| StoreError::Corrupt {
-            table,
-            row: match self.of {
+        wall.finite().map(Some).map_err(|found| {
+            let row = match self.of {
                 Owner::Task(id) => format!("of task {id}"),
                 Owner::Project(id) => id.to_string(),
-            },
-            column,
-            found,
+            };
+            codec::corrupt((table, column), row, found)
         })
     }
 }

@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use tokio_postgres::Row;
 use triggers::UtcMicros;
 
+use super::cells::Cells;
 use super::tasks;
 use super::tx::{Tx, storable};
 use crate::model::{Event, OpenRun, RunKey, RunState, SendableRun, Settled, Settlement, SkipReason, TaskId};
@@ -19,18 +20,17 @@ const RUN_COLUMNS: &str = "r.key, r.job_id, r.task_id, r.kind, r.scheduled_for, 
      r.state = 'sending', r.owner";
 
 fn run_row(row: &Row) -> Result<OpenRun> {
-    let job_id: String = row.try_get(1)?;
-    let attempt: i32 = row.try_get(6)?;
+    let cells = Cells::new(row, "scheduler_run", 1);
     Ok(OpenRun {
         run: SendableRun {
             key: row.try_get(0)?,
-            kind: codec::job_kind("scheduler_run", &job_id, row.try_get(3)?)?,
-            job_id,
+            kind: cells.job_kind(3)?,
+            job_id: cells.job_id(1, "job_id")?.to_owned(),
             task_id: row.try_get(2)?,
-            scheduled_for: UtcMicros::new(row.try_get(4)?),
-            fence: row.try_get(5)?,
-            attempt: u32::try_from(attempt).unwrap_or(0),
-            not_before: row.try_get::<_, Option<i64>>(7)?.map(UtcMicros::new),
+            scheduled_for: cells.instant(4, "scheduled_for")?,
+            fence: cells.fence(5)?,
+            attempt: cells.attempt(6)?,
+            not_before: cells.instant_or_null(7, "not_before")?,
             sending: row.try_get(8)?,
         },
         owner: row.try_get(9)?,
@@ -75,14 +75,15 @@ pub(super) async fn begin_sends(tx: &Tx<'_>, runs: &[(RunKey, i64)]) -> Result<V
         "SELECT {RUN_COLUMNS}, r.state = 'queued' FROM em_scheduler.scheduler_run r WHERE r.key = ANY($1::int8[])
          ORDER BY r.key FOR NO KEY UPDATE OF r"
     );
-    let mut held = HashMap::with_capacity(runs.len());
+    let (mut held, mut told) = (HashMap::with_capacity(runs.len()), Vec::new());
     for row in tx.rows(&lock, &[&keys]).await? {
         if row.try_get::<_, bool>(10)?
-            && let Some(found) = codec::readable(run_row(&row))?
+            && let Some(found) = codec::readable_run(run_row(&row), row.try_get(2)?, &mut told)?
         {
             held.insert(found.run.key, found.run);
         }
     }
+    tx.record(&told);
     let begun: Vec<SendableRun> = runs
         .iter()
         .filter_map(|(key, fence)| held.remove(key).filter(|run| run.fence == *fence))
@@ -201,7 +202,7 @@ pub(super) async fn settle(tx: &Tx<'_>, settlements: &[Settlement]) -> Result<()
     if !batch.requeued.is_empty() {
         tx.later(
             "UPDATE em_scheduler.scheduler_run r SET state = 'queued', not_before = n.not_before, sent_at = NULL,
-                                        attempt = r.attempt - n.uncounted
+                                        attempt = greatest(r.attempt, 1) - n.uncounted
              FROM unnest($1::int8[], $2::int8[], $3::int4[]) AS n (key, not_before, uncounted) WHERE r.key = n.key",
             vec![
                 Box::new(batch.requeued),
@@ -228,12 +229,13 @@ pub(super) async fn take_over(
          ORDER BY r.key FOR NO KEY UPDATE OF r SKIP LOCKED"
     );
     // A row that is locked is somebody's work, or that of a connection given up: the next look finds it.
-    let mut open = Vec::new();
+    let (mut open, mut told) = (Vec::new(), Vec::new());
     for row in tx.rows(&query, &[&owners, &strangers, &tx.owner]).await? {
-        if let Some(run) = codec::readable(run_row(&row))? {
+        if let Some(run) = codec::readable_run(run_row(&row), row.try_get(2)?, &mut told)? {
             open.push((run, row.try_get::<_, bool>(10)?));
         }
     }
+    tx.record(&told);
     open.sort_by(|(one, _), (other, _)| {
         (one.run.scheduled_for, &one.run.job_id).cmp(&(other.run.scheduled_for, &other.run.job_id))
     });

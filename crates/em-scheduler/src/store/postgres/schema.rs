@@ -8,7 +8,7 @@ use super::rows;
 use super::tx::{Guard, Tx};
 use crate::model::TaskId;
 use crate::store::em_web::{self, Dialect, Family};
-use crate::store::{Result, Sequences, Standing, StoreError};
+use crate::store::{Result, Sequences, Standing, StoreError, codec};
 
 /// Finds a table as a statement naming it would, along the search path.
 const FIND: &str = "to_regclass(quote_ident(n.name))";
@@ -86,12 +86,13 @@ async fn sequences(tx: &Tx<'_>) -> Result<Sequences> {
     ))
 }
 
-/// The ids of the enabled tasks, where our own tables may not be there yet.
+/// The ids of the enabled tasks, where our own tables may not be there yet. Those that no job can be stored for are left out.
 pub(super) async fn enabled_tasks(tx: &Tx<'_>) -> Result<Vec<TaskId>> {
     let found = tx
         .rows("SELECT id::int8 FROM task WHERE enabled = 1 ORDER BY id", &[])
         .await?;
-    found.iter().map(rows::task_id).collect()
+    let readable = found.iter().map(|row| codec::readable(rows::task_id(row)));
+    readable.filter_map(Result::transpose).collect()
 }
 
 /// Which of em_web's tables there are.
@@ -120,23 +121,8 @@ async fn verify(tx: &Tx<'_>) -> Result<()> {
         missing = missing_privileges(tx).await?;
     }
     if missing.is_empty() {
-        let needed = [em_web::STATUS_ERRORED, em_web::STATUS_SCHEDULER];
-        let found = tx
-            .rows(
-                "SELECT id::int4 FROM task_status WHERE id = ANY($1::int4[])",
-                &[&&needed[..]],
-            )
-            .await?;
-        let found: BTreeSet<i32> = found
-            .iter()
-            .map(|row| Ok(row.try_get(0)?))
-            .collect::<Result<_>>()?;
-        missing.extend(
-            needed
-                .iter()
-                .filter(|id| !found.contains(id))
-                .map(|id| format!("row {id} of task_status")),
-        );
+        let rows = missing_statuses(tx).await?;
+        missing.extend(rows.iter().map(|id| format!("row {id} of task_status")));
     }
     if missing.is_empty() {
         return Ok(());
@@ -145,6 +131,22 @@ async fn verify(tx: &Tx<'_>) -> Result<()> {
         "this is not a complete em_web database: it lacks {}",
         missing.join(", ")
     )))
+}
+
+/// Those of the rows of `task_status` that are written into other tables, and are not there.
+pub(super) async fn missing_statuses(tx: &Tx<'_>) -> Result<Vec<i32>> {
+    let found = tx
+        .rows(
+            "SELECT id::int4 FROM task_status WHERE id = ANY($1::int4[])",
+            &[&em_web::STATUSES.as_slice()],
+        )
+        .await?;
+    let found: BTreeSet<i32> = found
+        .iter()
+        .map(|row| Ok(row.try_get(0)?))
+        .collect::<Result<_>>()?;
+    let missing = em_web::STATUSES.into_iter();
+    Ok(missing.filter(|id| !found.contains(id)).collect())
 }
 
 async fn missing_columns(tx: &Tx<'_>) -> Result<Vec<String>> {

@@ -3,16 +3,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use tokio_postgres::Row;
-use triggers::UtcMicros;
-
+use super::cells::Cells;
 use super::jobs::{added, insert_all};
 use super::rows;
+use super::schema;
 use super::tasks;
 use super::tx::{GUARD, Guard, HOLD, Params, Tx, storable};
 use super::wall::Wall;
 use crate::model::{Announced, Event, NewJob, StoredJob, TaskId};
-use crate::store::{Result, SyncPlan, SyncPlanner, SyncRange, SyncTask, SyncedPage, codec};
+use crate::store::{Result, SyncPlan, SyncPlanner, SyncRange, SyncTask, SyncedPage, passed_over};
+use tokio_postgres::Row;
+use triggers::UtcMicros;
 
 pub(super) async fn sync_page(tx: &Tx<'_>, range: &SyncRange, plan: &SyncPlanner) -> Result<SyncedPage> {
     // Nobody stores or removes jobs between what is read here and what is written. The engine has better to do than
@@ -35,6 +36,11 @@ pub(super) async fn sync_page(tx: &Tx<'_>, range: &SyncRange, plan: &SyncPlanner
             sync_tasks(tx, page, &[project]).await?
         }
     };
+    if tasks.is_empty() {
+        for id in schema::missing_statuses(tx).await? {
+            passed_over::tell_status(id);
+        }
+    }
     let plans: Vec<(TaskId, SyncPlan)> = tasks
         .iter()
         .map(|task| (task.task_id, plan(task)))
@@ -103,10 +109,10 @@ pub(super) async fn announced(tx: &Tx<'_>, range: &SyncRange) -> Result<BTreeMap
 
 /// At the end of a pass.
 async fn tell_of_others(tx: &Tx<'_>) -> Result<()> {
-    let others = "SELECT count(*), min(id)::int8 FROM task WHERE id > 2147483647";
+    let others = "SELECT count(*), min(id)::int8 FROM task WHERE id > 2147483647 OR id <= -2147483648";
     let row = tx.row(others, &[]).await?;
     if let (count @ 1.., Some(first)) = (row.try_get::<_, i64>(0)?, row.try_get(1)?) {
-        rows::left_alone(usize::try_from(count).unwrap_or(usize::MAX), first);
+        passed_over::tell_tasks(usize::try_from(count).unwrap_or(usize::MAX), first);
     }
     Ok(())
 }
@@ -289,13 +295,15 @@ async fn sync_tasks(tx: &Tx<'_>, chosen: &str, params: Params<'_>) -> Result<Vec
 }
 
 fn stored_job(row: &Row) -> Result<StoredJob> {
-    let id: String = row.try_get(1)?;
+    let cells = Cells::new(row, "scheduler_job", 1);
     Ok(StoredJob {
-        kind: codec::job_kind("scheduler_job", &id, row.try_get(2)?)?,
-        id,
+        id: cells.job_id(1, "id")?.to_owned(),
+        kind: cells.job_kind(2)?,
         definition: row.try_get(3)?,
         name: row.try_get(4)?,
-        next_run_at: row.try_get::<_, Option<i64>>(5)?.map(UtcMicros::new),
+        next_run_at: cells
+            .of_table("scheduler_due")
+            .instant_or_null(5, "next_run_at")?,
         listed: row.try_get(6)?,
     })
 }

@@ -12,6 +12,7 @@ use super::tx::Tx;
 use super::wall::Wall;
 use crate::model::TaskId;
 use crate::store::Result;
+use crate::store::codec;
 use crate::store::em_web::STATUS_ERRORED;
 
 /// Enables the task and publishes the next run of the jobs it has from now on, `next` being the earliest; without one
@@ -88,7 +89,8 @@ pub(super) async fn set_errored(tx: &Tx<'_>, tasks: &[TaskId]) -> Result<()> {
         .collect();
     let (free, held) = lock_free(tx, &all).await?;
     if !free.is_empty() {
-        let update = "UPDATE task SET status_id = $2::int4 WHERE id = ANY($1::int4[])";
+        let update = "UPDATE task SET status_id = $2::int4
+                      WHERE id = ANY($1::int4[]) AND EXISTS (SELECT 1 FROM task_status WHERE id = $2::int4)";
         tx.later(update, vec![Box::new(free), Box::new(STATUS_ERRORED)]);
     }
     tx.debts
@@ -157,9 +159,11 @@ fn write_next_runs(tx: &Tx<'_>, (free, earliest): (&[TaskId], &[Row])) -> Result
     );
     for row in earliest {
         let task: TaskId = row.try_get(0)?;
-        if free.contains(&task) {
+        // A time that is none is not handed on, PostgreSQL would refuse the whole; the job stands still once it is due.
+        let earliest = codec::instant(row.try_get(1)?);
+        if let Some(earliest) = earliest.ok().filter(|_| free.contains(&task)) {
             due.push(task);
-            walls.push(Wall::from(tx.zone.to_wall(UtcMicros::new(row.try_get(1)?))));
+            walls.push(Wall::from(tx.zone.to_wall(earliest)));
         }
     }
     if !due.is_empty() {

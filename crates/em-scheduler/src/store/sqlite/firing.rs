@@ -1,23 +1,27 @@
 //! The operations of the engine on SQLite: decide, begin, settle, take over.
 
+use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OptionalExtension, Row};
 use triggers::UtcMicros;
 
+use super::cells::{Cells, lossy};
 use super::{OPEN, Scope, record, record_of};
 use crate::model::{
     DueJob, Event, JobKind, Next, OpenRun, Outcome, Plan, RunKey, SendableRun, Settled, Settlement,
     SkipReason, TaskId, Verdict,
 };
 use crate::store::codec::{self, EventRow};
+use crate::store::passed_over;
 use crate::store::{Decided, Decider, Result, TakeOver, TakeOverJudge};
 
 /// A due job, if its row can be read, with what it takes to say that it cannot.
 struct DueRow {
     key: i64,
     id: String,
-    task_id: TaskId,
-    next_run_at: UtcMicros,
-    job: Result<DueJob, String>,
+    /// None where no task of em_web's can have such an id.
+    task_id: Option<TaskId>,
+    next_run_at: i64,
+    job: Result<DueJob>,
 }
 
 pub(super) fn decide(
@@ -32,34 +36,26 @@ pub(super) fn decide(
             ..Decided::default()
         });
     }
-    let mut due = due_jobs(connection, scope.now, limit)?;
+    let (mut due, strays) = due_jobs(connection, scope.now, limit)?;
     due.sort_by(|one, other| (one.next_run_at, &one.id).cmp(&(other.next_run_at, &other.id)));
     let mut decided = Decided {
-        jobs: due.len(),
+        jobs: due.len() + strays.len(),
         ..Decided::default()
     };
-    for DueRow {
-        key,
-        id,
-        task_id,
-        job,
-        ..
-    } in due
-    {
-        let planned = job.and_then(|job| decider.plan(&job).map(|plan| (job, plan)));
-        match planned {
-            Ok((job, plan)) => decided
-                .runs
-                .extend(apply(connection, scope, (key, &job, plan), decider)?),
-            Err(reason) => {
-                // Only this job stands still; it stays listed, without a next run.
-                connection
-                    .prepare_cached("DELETE FROM scheduler_due WHERE job_key = ?1")?
-                    .execute([key])?;
-                record(connection, scope, task_id, &Event::Unreadable(id, reason))?;
+    for key in strays {
+        forget_due(connection, key)?;
+        passed_over::tell(&codec::no_job_is_due(key));
+    }
+    for due in due {
+        decided.tasks.extend(due.task_id);
+        match judged(due, decider)? {
+            Ok((key, job, plan)) => {
+                decided
+                    .runs
+                    .extend(apply(connection, scope, (key, &job, plan), decider)?)
             }
+            Err(unreadable) => stand_still(connection, scope, unreadable)?,
         }
-        decided.tasks.push(task_id);
     }
     decided.next_due = connection
         .prepare_cached("SELECT min(next_run_at) FROM scheduler_due")?
@@ -69,44 +65,90 @@ pub(super) fn decide(
     Ok(decided)
 }
 
-fn due_jobs(connection: &Connection, now: UtcMicros, limit: usize) -> Result<Vec<DueRow>> {
+/// A job whose row or trigger cannot be read: its key, its task, its id, and why.
+type Unreadable = (i64, Option<TaskId>, String, String);
+
+/// Applies the rule to a due job.
+fn judged(due: DueRow, decider: &dyn Decider) -> Result<Result<(i64, DueJob, Plan), Unreadable>> {
+    let DueRow {
+        key,
+        id,
+        task_id,
+        job,
+        ..
+    } = due;
+    let planned = match job {
+        Ok(job) => decider.plan(&job).map(|plan| (key, job, plan)),
+        Err(error) => Err(error.unreadable()?),
+    };
+    Ok(planned.map_err(|reason| (key, task_id, id, reason)))
+}
+
+/// F10: only this job stands still; it stays listed, without a next run.
+fn stand_still(connection: &Connection, scope: &Scope, unreadable: Unreadable) -> Result<()> {
+    let (key, task, id, reason) = unreadable;
+    forget_due(connection, key)?;
+    match task {
+        Some(task) => record(connection, scope, task, &Event::Unreadable(id, reason)),
+        // No log of a task's can tell of it.
+        None => {
+            tracing::error!(job = id, reason, "a job stands still");
+            Ok(())
+        }
+    }
+}
+
+fn forget_due(connection: &Connection, key: i64) -> Result<()> {
+    connection
+        .prepare_cached("DELETE FROM scheduler_due WHERE job_key = ?1")?
+        .execute([key])?;
+    Ok(())
+}
+
+/// The due jobs, and the keys of due times that belong to none: left standing, they would be due for ever, and the loop
+/// would go round without a pause.
+fn due_jobs(connection: &Connection, now: UtcMicros, limit: usize) -> Result<(Vec<DueRow>, Vec<i64>)> {
     let mut statement = connection.prepare_cached(&format!(
         "SELECT d.job_key, d.next_run_at, j.id, j.task_id, j.kind, j.definition, j.created_at, t.id,
                 coalesce(t.enabled, 0),
                 (SELECT count(*) FROM scheduler_run r
                  WHERE r.task_id = j.task_id AND r.job_id = j.id AND {OPEN})
-         FROM scheduler_due d JOIN scheduler_job j ON j.key = d.job_key LEFT JOIN task t ON t.id = j.task_id
+         FROM scheduler_due d LEFT JOIN scheduler_job j ON j.key = d.job_key LEFT JOIN task t ON t.id = j.task_id
          WHERE d.next_run_at <= ?1 ORDER BY d.next_run_at, d.job_key LIMIT ?2"
     ))?;
     let mut rows = statement.query((now.get(), i64::try_from(limit).unwrap_or(i64::MAX)))?;
-    let mut jobs = Vec::new();
+    let (mut jobs, mut strays) = (Vec::new(), Vec::new());
     while let Some(row) = rows.next()? {
-        let id: String = row.get(2)?;
-        let task: Option<i64> = row.get(7)?;
-        let enabled: bool = row.get_ref(8)?.as_i64().is_ok_and(|flag| flag == 1);
-        let (task_id, next_run_at) = (row.get(3)?, UtcMicros::new(row.get(1)?));
-        let job = match codec::job_kind("scheduler_job", &id, row.get_ref(4)?.as_str().unwrap_or("")) {
-            Err(error) => Err(error.to_string()),
-            Ok(kind) => Ok(DueJob {
-                kind,
-                id: id.clone(),
-                task_id,
-                definition: row.get(5)?,
-                created_at: UtcMicros::new(row.get(6)?),
-                next_run_at,
-                instances: row.get(9)?,
-                task_enabled: task.map(|_| enabled),
-            }),
-        };
+        if row.get_ref(2)? == ValueRef::Null {
+            strays.push(row.get(0)?);
+            continue;
+        }
         jobs.push(DueRow {
             key: row.get(0)?,
-            id,
-            task_id,
-            next_run_at,
-            job,
+            id: lossy(row.get_ref(2)?),
+            task_id: TaskId::try_from(row.get::<_, i64>(3)?).ok(),
+            next_run_at: row.get(1)?,
+            job: due_job(row),
         });
     }
-    Ok(jobs)
+    Ok((jobs, strays))
+}
+
+fn due_job(row: &Row<'_>) -> Result<DueJob> {
+    let cells = Cells::new(row, "scheduler_job", 2);
+    let task_is_there = row.get_ref(7)? != ValueRef::Null;
+    // What is no number is not 1 either.
+    let enabled = row.get_ref(8)?.as_i64().is_ok_and(|flag| flag == 1);
+    Ok(DueJob {
+        id: cells.job_id(2, "id")?.to_owned(),
+        task_id: cells.task_id(3, "task_id")?,
+        kind: cells.job_kind(4)?,
+        definition: cells.text(5, "definition")?.to_owned(),
+        created_at: cells.instant(6, "created_at")?,
+        next_run_at: cells.of_table("scheduler_due").instant(1, "next_run_at")?,
+        instances: row.get(9)?,
+        task_enabled: task_is_there.then_some(enabled),
+    })
 }
 
 fn apply(
@@ -130,9 +172,7 @@ fn apply(
                 .execute((key, at.get(), job.next_run_at.get()))?;
         }
         Next::Finished | Next::Removed => {
-            connection
-                .prepare_cached("DELETE FROM scheduler_due WHERE job_key = ?1")?
-                .execute([key])?;
+            forget_due(connection, key)?;
             // The tombstone of a finished trigger keeps job_sync from adding it again.
             let leave = plan.next == Next::Finished && job.kind.is_trigger();
             connection
@@ -234,21 +274,26 @@ const RUN_COLUMNS: &str =
     "key, job_id, task_id, kind, scheduled_for, fence, attempt, not_before, state = 'sending', owner";
 
 fn run_row(row: &Row<'_>) -> Result<OpenRun> {
-    let job_id: String = row.get(1)?;
+    let cells = Cells::new(row, "scheduler_run", 1);
     Ok(OpenRun {
         run: SendableRun {
             key: row.get(0)?,
-            kind: codec::job_kind("scheduler_run", &job_id, row.get_ref(3)?.as_str().unwrap_or(""))?,
-            job_id,
-            task_id: row.get(2)?,
-            scheduled_for: UtcMicros::new(row.get(4)?),
-            fence: row.get(5)?,
-            attempt: row.get(6)?,
-            not_before: row.get::<_, Option<i64>>(7)?.map(UtcMicros::new),
+            kind: cells.job_kind(3)?,
+            job_id: cells.job_id(1, "job_id")?.to_owned(),
+            task_id: cells.task_id(2, "task_id")?,
+            scheduled_for: cells.instant(4, "scheduled_for")?,
+            fence: cells.fence(5)?,
+            attempt: cells.attempt(6)?,
+            not_before: cells.instant_or_null(7, "not_before")?,
             sending: row.get(8)?,
         },
-        owner: row.get(9)?,
+        owner: lossy(row.get_ref(9)?),
     })
+}
+
+/// The task of such a row, if there can be one.
+fn task_of(row: &Row<'_>) -> Result<Option<TaskId>> {
+    Ok(TaskId::try_from(row.get::<_, i64>(2)?).ok())
 }
 
 pub(super) fn begin_sends(
@@ -256,18 +301,33 @@ pub(super) fn begin_sends(
     scope: &Scope,
     runs: &[(RunKey, i64)],
 ) -> Result<Vec<SendableRun>> {
+    let mut read = connection.prepare_cached(&format!(
+        "SELECT {RUN_COLUMNS} FROM scheduler_run WHERE key = ?1 AND fence = ?2 AND state = 'queued'"
+    ))?;
     let mut update = connection.prepare_cached(
         "UPDATE scheduler_run SET state = 'sending', attempt = attempt + 1, fence = fence + 1, not_before = NULL,
-                                  sent_at = ?3
-         WHERE key = ?1 AND fence = ?2 AND state = 'queued'",
+                                  sent_at = ?2
+         WHERE key = ?1",
     )?;
-    let mut read =
-        connection.prepare_cached(&format!("SELECT {RUN_COLUMNS} FROM scheduler_run WHERE key = ?1"))?;
-    let mut begun = Vec::with_capacity(runs.len());
+    let (mut begun, mut told) = (Vec::with_capacity(runs.len()), Vec::new());
     for (key, fence) in runs {
-        if update.execute((key, fence, scope.now.get()))? == 1 {
-            begun.push(read.query_row([key], |row| Ok(run_row(row)))??.run);
+        let found = read
+            .query_row((key, fence), |row| Ok((run_row(row), task_of(row))))
+            .optional()?;
+        let Some((run, task)) = found else { continue };
+        if let Some(OpenRun { run, .. }) = codec::readable_run(run, task?, &mut told)? {
+            update.execute((key, scope.now.get()))?;
+            begun.push(SendableRun {
+                fence: run.fence + 1,
+                attempt: run.attempt + 1,
+                not_before: None,
+                sending: true,
+                ..run
+            });
         }
+    }
+    for (task, event) in told {
+        record(connection, scope, task, &event)?;
     }
     Ok(begun)
 }
@@ -328,7 +388,7 @@ fn requeue(connection: &Connection, scope: &Scope, settlement: &Settlement) -> R
     };
     let requeued = connection
         .prepare_cached(
-            "UPDATE scheduler_run SET state = 'queued', not_before = ?3, attempt = attempt - ?4, sent_at = NULL
+            "UPDATE scheduler_run SET state = 'queued', not_before = ?3, attempt = max(attempt, 1) - ?4, sent_at = NULL
              WHERE key = ?1 AND fence = ?2 AND state = 'sending' AND withdrawn = 0",
         )?
         .execute((settlement.key, settlement.fence, not_before.get(), i64::from(!attempted)))?;
@@ -375,14 +435,17 @@ pub(super) fn take_over(
          FROM scheduler_run WHERE {OPEN} ORDER BY +scheduled_for, job_id"
     ))?;
     let mut rows = statement.query([&scope.owner])?;
-    let mut open = Vec::new();
+    let (mut open, mut told) = (Vec::new(), Vec::new());
     while let Some(row) = rows.next()? {
-        let Some(run) = codec::readable(run_row(row))? else {
+        let Some(run) = codec::readable_run(run_row(row), task_of(row)?, &mut told)? else {
             continue;
         };
         if owners.contains(&run.owner) || (strangers && row.get(10)?) {
             open.push(run);
         }
+    }
+    for (task, event) in told {
+        record(connection, scope, task, &event)?;
     }
     let mut adopted = Vec::new();
     for found in open {

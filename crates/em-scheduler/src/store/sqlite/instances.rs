@@ -5,6 +5,7 @@
 use rusqlite::{Connection, OptionalExtension};
 use triggers::UtcMicros;
 
+use super::cells::lossy;
 use super::{OPEN, Scope};
 use crate::store::{Instance, Notice, Result};
 
@@ -30,8 +31,9 @@ pub(super) fn others(connection: &Connection, scope: &Scope) -> Result<Vec<Insta
     let instances = statement
         .query_map([&scope.owner], |row| {
             Ok(Instance {
-                id: row.get(0)?,
-                place: row.get(1)?,
+                id: lossy(row.get_ref(0)?),
+                // What is no place is none of which anything could be proved.
+                place: lossy(row.get_ref(1)?),
                 lease_until: UtcMicros::new(row.get(2)?),
                 notice: row.get(3)?,
                 acknowledged: row.get(4)?,

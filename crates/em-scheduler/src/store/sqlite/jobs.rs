@@ -3,16 +3,19 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OptionalExtension, Row};
 use triggers::UtcMicros;
 
+use super::cells::{self, Cells};
 use super::rows;
-use super::{OPEN, Scope, record};
+use super::{OPEN, Scope, record, schema};
 use crate::model::{
     Announced, Event, JobKind, ListedJob, NewJob, RunKey, SendableRun, SkipReason, StoredJob, TaskId,
 };
 use crate::store::codec;
 use crate::store::pages::PageWriter;
+use crate::store::passed_over;
 use crate::store::{
     JobNamer, JobPlanner, NextRun, Replaced, Result, Sequences, SyncPlan, SyncPlanner, SyncRange, SyncTask,
 };
@@ -45,34 +48,44 @@ pub(super) fn list(
 
 pub(super) fn next_runs(connection: &Connection, page: &mut PageWriter<NextRun>) -> Result<()> {
     let mut statement = connection.prepare_cached(
-        "SELECT j.definition, d.next_run_at FROM scheduler_due d CROSS JOIN scheduler_job j ON j.key = d.job_key
+        "SELECT j.definition, d.next_run_at, j.id FROM scheduler_due d CROSS JOIN scheduler_job j ON j.key = d.job_key
          WHERE j.listed = 1",
     )?;
     let mut rows = statement.query([])?;
     let mut last: Arc<str> = "".into();
     while let Some(row) = rows.next()? {
-        let definition = row.get_ref(0)?.as_str().unwrap_or("");
+        let Some((definition, at)) = codec::readable(next_run(row))? else {
+            continue;
+        };
         if *definition != *last {
             last = definition.into();
         }
         page.put_blocking(NextRun {
             definition: Arc::clone(&last),
-            at: UtcMicros::new(row.get(1)?),
+            at,
         })?;
     }
     Ok(())
 }
 
+fn next_run<'row>(row: &'row Row<'_>) -> Result<(&'row str, UtcMicros)> {
+    let cells = Cells::new(row, "scheduler_job", 2);
+    let at = cells.of_table("scheduler_due").instant(1, "next_run_at")?;
+    Ok((cells.text(0, "definition")?, at))
+}
+
 fn listed_job(row: &Row<'_>) -> Result<ListedJob> {
-    let id: String = row.get(0)?;
+    let cells = Cells::new(row, "scheduler_job", 0);
     Ok(ListedJob {
-        kind: codec::job_kind("scheduler_job", &id, row.get_ref(2)?.as_str().unwrap_or(""))?,
-        id,
-        task_id: row.get(1)?,
-        name: row.get(3)?,
-        next_run_at: row.get::<_, Option<i64>>(4)?.map(UtcMicros::new),
-        definition: row.get(5)?,
-        created_at: UtcMicros::new(row.get(6)?),
+        id: cells.job_id(0, "id")?.to_owned(),
+        kind: cells.job_kind(2)?,
+        task_id: cells.task_id(1, "task_id")?,
+        name: cells.text(3, "name")?.to_owned(),
+        next_run_at: cells
+            .of_table("scheduler_due")
+            .instant_or_null(4, "next_run_at")?,
+        definition: cells.text(5, "definition")?.to_owned(),
+        created_at: cells.instant(6, "created_at")?,
     })
 }
 
@@ -94,7 +107,7 @@ pub(super) fn replace(
             return Ok(Replaced::Refused(reason));
         }
     };
-    remove_jobs_of(connection, scope, task)?;
+    remove_jobs_of(connection, scope, task.into())?;
     insert_all(connection, scope, &jobs)?;
     connection
         .prepare_cached("DELETE FROM scheduler_deleted WHERE task_id = ?1")?
@@ -112,10 +125,12 @@ pub(super) fn add(
     task: TaskId,
     plan: &JobPlanner,
 ) -> Result<Replaced> {
-    let Some(row) = rows::task(connection, scope.sequences, task)? else {
-        return Ok(Replaced::UnknownTask);
+    let planned = match rows::task(connection, scope.sequences, task) {
+        Ok(None) => return Ok(Replaced::UnknownTask),
+        Ok(Some(row)) => plan(&row),
+        Err(error) => Err(error.unreadable()?),
     };
-    match plan(&row) {
+    match planned {
         Ok(jobs) => {
             insert_all(connection, scope, &jobs)?;
             publish(connection, scope, task)?;
@@ -126,7 +141,7 @@ pub(super) fn add(
 }
 
 pub(super) fn remove(connection: &Connection, scope: &Scope, task: TaskId) -> Result<Vec<RunKey>> {
-    let in_flight = withdraw(connection, scope, &[task])?;
+    let in_flight = withdraw(connection, scope, &[task.into()])?;
     connection
         .prepare_cached("INSERT OR REPLACE INTO scheduler_deleted (task_id, deleted_at) VALUES (?1, ?2)")?
         .execute((task, scope.now.get()))?;
@@ -138,7 +153,7 @@ pub(super) fn remove(connection: &Connection, scope: &Scope, task: TaskId) -> Re
 }
 
 pub(super) fn remove_everything(connection: &Connection, scope: &Scope) -> Result<Vec<RunKey>> {
-    let tasks = task_ids(
+    let tasks = stored_ids(
         connection,
         &format!("SELECT task_id FROM scheduler_job UNION SELECT task_id FROM scheduler_run WHERE {OPEN}"),
     )?;
@@ -146,16 +161,19 @@ pub(super) fn remove_everything(connection: &Connection, scope: &Scope) -> Resul
 }
 
 pub(super) fn remove_orphans(connection: &Connection, scope: &Scope) -> Result<Vec<RunKey>> {
-    let tasks = task_ids(
+    let tasks = stored_ids(
         connection,
         "SELECT DISTINCT task_id FROM scheduler_job j WHERE NOT EXISTS (SELECT 1 FROM task t WHERE t.id = j.task_id)",
     )?;
     withdraw(connection, scope, &tasks)
 }
 
+/// The id of a task as stored with its jobs and runs. Rows under an id that is none of em_web's must be removable, too.
+type StoredId = i64;
+
 /// Removes the tasks' jobs, skips what waits, and lets what is in flight end without being sent again. Answers the
 /// runs in flight.
-fn withdraw(connection: &Connection, scope: &Scope, tasks: &[TaskId]) -> Result<Vec<RunKey>> {
+fn withdraw(connection: &Connection, scope: &Scope, tasks: &[StoredId]) -> Result<Vec<RunKey>> {
     let mut in_flight = Vec::new();
     let mut mark = connection.prepare_cached(
         "UPDATE scheduler_run SET withdrawn = 1 WHERE task_id = ?1 AND state = 'sending' RETURNING key",
@@ -222,8 +240,9 @@ pub(super) fn publish(connection: &Connection, scope: &Scope, task: TaskId) -> R
              WHERE j.task_id = ?1",
         )?
         .query_row([task], |row| row.get(0))?;
-    if let Some(earliest) = earliest {
-        let wall = codec::wall_text(scope.zone.to_wall(UtcMicros::new(earliest)));
+    // A time that is none is not handed on; the job stands still once it is due.
+    if let Some(Ok(earliest)) = earliest.map(codec::instant) {
+        let wall = codec::wall_text(scope.zone.to_wall(earliest));
         connection
             .prepare_cached("UPDATE task SET next_run = ?2 WHERE id = ?1 AND next_run IS NOT ?2")?
             .execute((task, wall))?;
@@ -238,12 +257,20 @@ pub(super) fn page(
     after: Option<TaskId>,
     limit: usize,
 ) -> Result<Vec<(TaskId, TaskId)>> {
-    let mut statement =
-        connection.prepare_cached("SELECT id FROM task WHERE id > ?1 ORDER BY id LIMIT ?2")?;
+    let mut statement = connection
+        .prepare_cached("SELECT id FROM task WHERE id > ?1 AND id <= 2147483647 ORDER BY id LIMIT ?2")?;
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let ids = statement
-        .query_map((after.unwrap_or(TaskId::MIN), limit), |row| row.get(0))?
-        .collect::<Result<Vec<TaskId>, _>>()?;
+    let mut rows = statement.query((after.unwrap_or(TaskId::MIN), limit))?;
+    let mut ids = Vec::new();
+    while let Some(row) = rows.next()? {
+        ids.extend(codec::readable(Cells::of_task(row, "task", 0).task_id(0, "id"))?);
+    }
+    if ids.is_empty() {
+        tell_of_others(connection)?;
+        for id in schema::missing_statuses(connection)? {
+            passed_over::tell_status(id);
+        }
+    }
     let half = ids.len().div_ceil(2).max(1);
     Ok(ids
         .chunks(half)
@@ -256,6 +283,20 @@ pub(super) fn of_project(connection: &Connection, project: i32) -> Result<Vec<Ta
     let mut statement = connection.prepare_cached("SELECT id FROM task WHERE project_id = ?1 ORDER BY id")?;
     let ids = statement.query_map([project], |row| row.get(0))?;
     Ok(ids.collect::<Result<_, _>>()?)
+}
+
+/// At the end of a pass: the tasks for which no job can be stored.
+fn tell_of_others(connection: &Connection) -> Result<()> {
+    let mut statement = connection
+        .prepare_cached("SELECT count(*), min(id) FROM task WHERE id > 2147483647 OR id <= -2147483648")?;
+    statement.query_row([], |row| {
+        let (count, first) = (row.get::<_, i64>(0)?, row.get_ref(1)?);
+        if let (1.., ValueRef::Integer(first)) = (count, first) {
+            passed_over::tell_tasks(usize::try_from(count).unwrap_or(usize::MAX), first);
+        }
+        Ok(())
+    })?;
+    Ok(())
 }
 
 /// Those of a range of tasks that `plan` would change.
@@ -341,10 +382,9 @@ pub(super) fn announced(connection: &Connection, range: &SyncRange) -> Result<BT
             let (Some((first, _)), Some((_, last))) = (first, last) else {
                 return Ok(BTreeMap::new());
             };
-            task_ids(
-                connection,
-                &format!("SELECT id FROM task WHERE id BETWEEN {first} AND {last}"),
-            )?
+            let mut of_page = connection.prepare_cached("SELECT id FROM task WHERE id BETWEEN ?1 AND ?2")?;
+            let ids = of_page.query_map((first, last), |row| row.get(0))?;
+            ids.collect::<Result<_, _>>()?
         }
         SyncRange::Of(tasks) => tasks.clone(),
         SyncRange::InProject(project) => of_project(connection, *project)?,
@@ -377,8 +417,12 @@ fn sync_tasks(
     let mut rows = statement.query(range)?;
     let mut tasks = Vec::new();
     while let Some(row) = rows.next()? {
+        // In the range it is one of em_web's.
+        let Some(task_id) = codec::readable(Cells::of_task(row, "task", 0).task_id(0, "id"))? else {
+            continue;
+        };
         tasks.push(SyncTask {
-            task_id: row.get(0)?,
+            task_id,
             task: rows::task_row(row).map_err(|error| error.to_string()),
             jobs: Vec::new(),
             reported: None,
@@ -405,7 +449,7 @@ fn sync_tasks(
     let mut rows = statement.query(range)?;
     while let Some(row) = rows.next()? {
         if let Some(place) = place(&tasks, row.get(0)?) {
-            tasks[place].reported = Some(row.get(1)?);
+            tasks[place].reported = Some(cells::lossy(row.get_ref(1)?));
         }
     }
     let mut statement = connection.prepare_cached(
@@ -421,38 +465,48 @@ fn sync_tasks(
 }
 
 fn stored_job(row: &Row<'_>) -> Result<StoredJob> {
-    let id: String = row.get(1)?;
+    let cells = Cells::new(row, "scheduler_job", 1);
     Ok(StoredJob {
-        kind: codec::job_kind("scheduler_job", &id, row.get_ref(2)?.as_str().unwrap_or(""))?,
-        id,
-        definition: row.get(3)?,
-        name: row.get(4)?,
-        next_run_at: row.get::<_, Option<i64>>(5)?.map(UtcMicros::new),
-        listed: row.get(6)?,
+        id: cells.job_id(1, "id")?.to_owned(),
+        kind: cells.job_kind(2)?,
+        definition: cells.text(3, "definition")?.to_owned(),
+        name: cells.text(4, "name")?.to_owned(),
+        next_run_at: cells
+            .of_table("scheduler_due")
+            .instant_or_null(5, "next_run_at")?,
+        listed: cells.flag(6, "listed")?,
     })
 }
 
 fn insert_all(connection: &Connection, scope: &Scope, jobs: &[NewJob]) -> Result<()> {
+    // F12: the task's own jobs are gone by then. A row with this id under another task, or a due time with this key, belongs
+    // to no task, and must not prevent this job.
+    let mut insert = connection.prepare_cached(
+        "INSERT INTO scheduler_job (id, task_id, project_id, kind, name, definition, created_at, listed)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+         ON CONFLICT (id) DO UPDATE SET task_id = excluded.task_id, project_id = excluded.project_id,
+           kind = excluded.kind, name = excluded.name, definition = excluded.definition,
+           created_at = excluded.created_at,
+           -- Of the same task it would be a fault of ours: null is refused.
+           listed = CASE WHEN task_id <> excluded.task_id THEN excluded.listed END
+         RETURNING key",
+    )?;
+    let mut insert_due = connection
+        .prepare_cached("INSERT OR REPLACE INTO scheduler_due (job_key, next_run_at) VALUES (?1, ?2)")?;
     for job in jobs {
-        connection
-            .prepare_cached(
-                "INSERT INTO scheduler_job (id, task_id, project_id, kind, name, definition, created_at, listed)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-            )?
-            .execute((
-                &job.id,
-                job.task_id,
-                job.project_id,
-                job.kind.as_str(),
-                &job.name,
-                &job.definition,
-                scope.now.get(),
-                job.listed,
-            ))?;
+        let values = (
+            &job.id,
+            job.task_id,
+            job.project_id,
+            job.kind.as_str(),
+            &job.name,
+            &job.definition,
+            scope.now.get(),
+            job.listed,
+        );
+        let key: i64 = insert.query_row(values, |row| row.get(0))?;
         if let Some(at) = job.next_run_at {
-            connection
-                .prepare_cached("INSERT INTO scheduler_due (job_key, next_run_at) VALUES (?1, ?2)")?
-                .execute((connection.last_insert_rowid(), at.get()))?;
+            insert_due.execute((key, at.get()))?;
         }
         if job.listed {
             let added = Event::JobAdded(job.next_run_at, job.hazards.clone());
@@ -462,36 +516,44 @@ fn insert_all(connection: &Connection, scope: &Scope, jobs: &[NewJob]) -> Result
     Ok(())
 }
 
-fn remove_jobs_of(connection: &Connection, scope: &Scope, task: TaskId) -> Result<()> {
+/// By their keys, so that also jobs go whose ids cannot be read.
+fn remove_jobs_of(connection: &Connection, scope: &Scope, task: StoredId) -> Result<()> {
     let mut statement =
-        connection.prepare_cached("SELECT id FROM scheduler_job WHERE task_id = ?1 ORDER BY key")?;
-    let ids = statement
+        connection.prepare_cached("SELECT key FROM scheduler_job WHERE task_id = ?1 ORDER BY key")?;
+    let keys = statement
         .query_map([task], |row| row.get(0))?
-        .collect::<Result<Vec<String>, _>>()?;
-    for id in ids {
-        remove_job(connection, scope, task, &id)?;
+        .collect::<Result<Vec<i64>, _>>()?;
+    for key in keys {
+        remove_by_key(connection, scope, (task, key))?;
     }
     Ok(())
 }
 
 fn remove_job(connection: &Connection, scope: &Scope, task: TaskId, id: &str) -> Result<()> {
+    let mut find =
+        connection.prepare_cached("SELECT key FROM scheduler_job WHERE id = ?1 AND task_id = ?2")?;
+    let key = find.query_row((id, task), |row| row.get(0)).optional()?;
+    match key {
+        Some(key) => remove_by_key(connection, scope, (task.into(), key)),
+        None => Ok(()),
+    }
+}
+
+fn remove_by_key(connection: &Connection, scope: &Scope, (task, key): (StoredId, i64)) -> Result<()> {
     connection
-        .prepare_cached(
-            "DELETE FROM scheduler_due WHERE job_key = (SELECT key FROM scheduler_job WHERE id = ?1 AND task_id = ?2)",
-        )?
-        .execute((id, task))?;
-    let mut statement = connection
-        .prepare_cached("DELETE FROM scheduler_job WHERE id = ?1 AND task_id = ?2 RETURNING listed")?;
-    let listed = statement
-        .query_map((id, task), |row| row.get(0))?
-        .collect::<Result<Vec<bool>, _>>()?;
-    if listed == [true] {
+        .prepare_cached("DELETE FROM scheduler_due WHERE job_key = ?1")?
+        .execute([key])?;
+    let listed: i64 = connection
+        .prepare_cached("DELETE FROM scheduler_job WHERE key = ?1 RETURNING listed")?
+        .query_row([key], |row| row.get(0))?;
+    // A tombstone was never listed, so its removal is not told; and a task with an id beyond those of em_web has no log.
+    if let (1, Ok(task)) = (listed, TaskId::try_from(task)) {
         record(connection, scope, task, &Event::JobRemoved)?;
     }
     Ok(())
 }
 
-fn skip_queued(connection: &Connection, scope: &Scope, task: TaskId) -> Result<()> {
+fn skip_queued(connection: &Connection, scope: &Scope, task: StoredId) -> Result<()> {
     // `OPEN` although it follows from the rest: by it SQLite knows that its index will do.
     let mut statement = connection.prepare_cached(&format!(
         "UPDATE scheduler_run SET state = 'skipped', reason = ?2, finished_at = ?3, withdrawn = 1
@@ -502,6 +564,9 @@ fn skip_queued(connection: &Connection, scope: &Scope, task: TaskId) -> Result<(
         .query_map((task, reason.to_string(), scope.now.get()), |row| row.get(0))?
         .collect::<Result<Vec<i64>, _>>()?;
     times.sort_unstable();
+    let Ok(task) = TaskId::try_from(task) else {
+        return Ok(());
+    };
     for time in times {
         record(
             connection,
@@ -520,7 +585,7 @@ fn clear_next_run(connection: &Connection, task: TaskId) -> Result<()> {
     Ok(())
 }
 
-fn task_ids(connection: &Connection, query: &str) -> Result<Vec<TaskId>> {
+fn stored_ids(connection: &Connection, query: &str) -> Result<Vec<StoredId>> {
     let mut statement = connection.prepare_cached(query)?;
     let ids = statement
         .query_map([], |row| row.get(0))?

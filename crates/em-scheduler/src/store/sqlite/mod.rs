@@ -4,10 +4,16 @@
 //! The process clock is the authoritative time. `synchronous=FULL`: a decision survives power loss.
 
 mod answered;
+mod cells;
+mod connect;
+mod copy;
+mod files;
 mod firing;
 mod instances;
 mod jobs;
 mod lock;
+mod log;
+mod readers;
 mod rows;
 mod schema;
 mod settings;
@@ -15,18 +21,21 @@ mod writer;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::Arc;
 
 use async_trait::async_trait;
-use rusqlite::config::DbConfig;
 use rusqlite::types::ValueRef;
-use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, Transaction};
-use tokio::runtime::Handle;
-use tokio::sync::Semaphore;
+use rusqlite::{Connection, ErrorCode, OptionalExtension, Transaction};
 use triggers::{UtcMicros, Zone};
 
+pub use self::copy::Copying;
+pub use self::files::open_to_others;
+pub use self::log::LogLimits;
+
+use self::connect::Role;
 use self::lock::InstanceLock;
+use self::log::Log;
+use self::readers::Readers;
 use self::writer::Writer;
 use super::codec::{self, EventRow};
 use super::em_web::STATUS_SCHEDULER;
@@ -39,16 +48,6 @@ use crate::clock::Clock;
 use crate::model::{
     Announced, Event, ListedJob, RunKey, ScheduleRules, SendableRun, Settlement, TaskId, TaskRow,
 };
-
-/// What the writer keeps of the file in memory.
-const WRITER_CACHE_KB: i64 = 32 * 1024;
-
-/// Lists read at a time, and how long another waits for its turn.
-const LISTS: usize = 4;
-const PATIENCE: Duration = Duration::from_secs(5);
-
-/// Connections kept for reading.
-const READERS_KEPT: usize = 4;
 
 /// Tasks brought in line in one transaction.
 const SYNCED_AT_ONCE: usize = 500;
@@ -78,15 +77,13 @@ pub struct SqliteOptions {
 
 /// The store on SQLite.
 pub struct SqliteStore {
-    writer: Writer,
+    /// Shared with the task that closes it.
+    writer: Arc<Writer>,
     readers: Readers,
-    /// Places for lists: each keeps a snapshot while it is read, and the log grows as long as one is there.
-    lists: Arc<Semaphore>,
     list_limits: ListLimits,
     options: SqliteOptions,
     /// What em_web's model knows of sequences.
     sequences: Sequences,
-    _lock: InstanceLock,
 }
 
 /// What every write needs to know beside its own arguments.
@@ -106,32 +103,50 @@ impl SqliteStore {
     /// # Errors
     /// The file cannot be opened or written, another process holds it, or it is no em_web database.
     pub fn open(options: SqliteOptions) -> Result<Self> {
-        let path = &options.path;
-        let naming = |error: StoreError| match error {
-            StoreError::Unavailable(reason) | StoreError::Other(reason) => {
-                StoreError::Unusable(format!("the database file {}: {reason}", path.display()))
+        Self::open_with(options, LogLimits::default())
+    }
+
+    /// The same, with other limits for the write-ahead log.
+    ///
+    /// # Errors
+    /// As for [`open`](Self::open).
+    pub fn open_with(options: SqliteOptions, limits: LogLimits) -> Result<Self> {
+        let lock = InstanceLock::take(&options.path)?;
+        let (connection, reader, sequences) = match Self::prepared(&options) {
+            Ok(connections) => connections,
+            Err(error) => {
+                lock.abandon();
+                return Err(naming(&options.path, error));
             }
-            StoreError::Unusable(reason) => {
-                StoreError::Unusable(format!("the database file {}: {reason}", path.display()))
-            }
-            error => error,
         };
-        let lock = InstanceLock::take(path)?;
-        let mut connection = connect(path, false).map_err(naming)?;
-        let sequences = schema::prepare(&mut connection, options.clock.now().get()).map_err(naming)?;
-        let reader = connect(path, true).map_err(naming)?;
+        if let Some(warning) = files::open_to_others(&options.path) {
+            tracing::warn!("{warning}");
+        }
+        let readers = Readers::new(options.path.clone(), reader);
+        let log = Log::new(&connection, readers.clone(), limits)?;
         Ok(Self {
-            writer: Writer::start(connection)?,
-            readers: Readers {
-                idle: Arc::new(Mutex::new(vec![reader])),
-                path: path.clone(),
-            },
-            lists: Arc::new(Semaphore::new(LISTS)),
+            writer: Arc::new(Writer::start(connection, log, lock)?),
+            readers,
             list_limits: ListLimits::default(),
             options,
             sequences,
-            _lock: lock,
         })
+    }
+
+    /// The connection of the writer and one that reads, of a file whose tables are as they must be. A file that was made
+    /// for this is there only if all went well.
+    fn prepared(options: &SqliteOptions) -> Result<(Connection, Connection, Sequences)> {
+        let made = files::make(&options.path).map_err(|error| StoreError::Unusable(error.to_string()))?;
+        let prepared = || {
+            let mut connection = connect::open(&options.path, Role::Writer)?;
+            let sequences = schema::prepare(&mut connection, options.clock.now().get())?;
+            Ok((connection, connect::open(&options.path, Role::Reader)?, sequences))
+        };
+        let prepared = prepared();
+        if let (Err(_), Some(made)) = (&prepared, made) {
+            made.undo();
+        }
+        prepared
     }
 
     /// What opening this file would do to its tables. Changes nothing.
@@ -139,13 +154,14 @@ impl SqliteStore {
     /// # Errors
     /// The file cannot be read, or its tables are those of a newer program.
     pub fn inspect(path: &Path) -> Result<Standing> {
-        schema::standing(&connect(path, true)?)
+        schema::standing(&connect::open(path, Role::Reader)?)
     }
 
     /// With other limits for lists.
     #[must_use]
-    pub fn with_list_limits(self, list_limits: ListLimits) -> Self {
-        Self { list_limits, ..self }
+    pub fn with_list_limits(mut self, list_limits: ListLimits) -> Self {
+        self.list_limits = list_limits;
+        self
     }
 
     async fn write<T, F>(&self, now: UtcMicros, operation: F) -> Result<T>
@@ -165,18 +181,6 @@ impl SqliteStore {
             .await
     }
 
-    async fn read<T, F>(&self, operation: F) -> Result<T>
-    where
-        T: Send + 'static,
-        F: FnOnce(&Connection) -> Result<T> + Send + 'static,
-    {
-        let readers = self.readers.clone();
-        let reading = tokio::task::spawn_blocking(move || readers.lend(operation));
-        reading
-            .await
-            .map_err(|error| StoreError::Other(format!("a read panicked: {error}")))?
-    }
-
     /// Those of the next page of tasks that the plan would change, and the last task of the page. Mostly nothing is to
     /// be changed, so the looking is done beside the writer, and by two.
     async fn differing_after(
@@ -186,12 +190,14 @@ impl SqliteStore {
         plan: &SyncPlanner,
     ) -> Result<(Vec<TaskId>, Option<TaskId>)> {
         let page = self
+            .readers
             .read(move |connection| jobs::page(connection, after, limit))
             .await?;
         let look = async |half: usize| match page.get(half).copied() {
             Some(range) => {
                 let (plan, sequences) = (Arc::clone(plan), self.sequences);
-                self.read(move |connection| jobs::differing(connection, (sequences, range), &plan))
+                self.readers
+                    .read(move |connection| jobs::differing(connection, (sequences, range), &plan))
                     .await
             }
             None => Ok(Vec::new()),
@@ -201,54 +207,36 @@ impl SqliteStore {
         Ok((tasks, page.last().map(|(_, last)| *last)))
     }
 
-    /// Reads a list within one transaction, so that its pages fit together.
-    fn read_pages<T, F>(&self, operation: F) -> Pages<T>
+    fn list<T, F>(&self, operation: F) -> Pages<T>
     where
         T: Send + 'static,
         F: FnOnce(&Connection, &mut PageWriter<T>) -> Result<()> + Send + 'static,
     {
-        let (mut writer, pages) = pages::pages(self.list_limits);
-        let (readers, places) = (self.readers.clone(), Arc::clone(&self.lists));
-        tokio::task::spawn_blocking(move || {
-            let here = Handle::current();
-            let waiting = async { tokio::time::timeout(PATIENCE, places.acquire()).await };
-            let Ok(Ok(place)) = here.block_on(waiting) else {
-                let busy = StoreError::Unavailable("too many lists are being read".into());
-                return here.block_on(writer.end(Err(busy)));
-            };
-            // Where this panics, the writer is dropped, and the reader hears that the list broke off.
-            let outcome = readers.lend(|connection| {
-                let transaction = connection.unchecked_transaction()?;
-                operation(&transaction, &mut writer)
-            });
-            // Whoever does not read is not waited for with the place in hand.
-            drop(place);
-            here.block_on(writer.end(outcome));
-        });
+        let (writer, pages) = pages::pages(self.list_limits);
+        self.readers.list(writer, operation);
         pages
     }
 }
 
-/// The connections that only read, and that nobody uses at the moment: a few, each keeps some pages in memory.
-#[derive(Clone)]
-struct Readers {
-    idle: Arc<Mutex<Vec<Connection>>>,
-    path: PathBuf,
+/// The same error, naming the file.
+fn naming(path: &Path, error: StoreError) -> StoreError {
+    match error {
+        StoreError::Unavailable(reason) | StoreError::Other(reason) | StoreError::Unusable(reason) => {
+            StoreError::Unusable(format!("the database file {}: {reason}", path.display()))
+        }
+        error => error,
+    }
 }
 
-impl Readers {
-    fn lend<T>(&self, operation: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
-        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let connection = match idle {
-            Some(connection) => connection,
-            None => connect(&self.path, true)?,
-        };
-        let outcome = operation(&connection);
-        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        if idle.len() < READERS_KEPT {
-            idle.push(connection);
-        }
-        outcome
+/// Readers first: the connection that is closed last copies the log into the file, and a reader cannot write.
+fn close(readers: &Readers, writer: &Writer) {
+    readers.close();
+    writer.end();
+}
+
+impl Drop for SqliteStore {
+    fn drop(&mut self) {
+        close(&self.readers, &self.writer);
     }
 }
 
@@ -271,7 +259,8 @@ impl Store for SqliteStore {
     }
 
     async fn ping(&self) -> Result<()> {
-        self.read(|connection| Ok(connection.query_row("SELECT 1", [], |_| Ok(()))?))
+        self.readers
+            .read(|connection| Ok(connection.query_row("SELECT 1", [], |_| Ok(()))?))
             .await
     }
 
@@ -281,33 +270,38 @@ impl Store for SqliteStore {
     }
 
     async fn paused(&self) -> Result<bool> {
-        self.read(|connection| Ok(state(connection, PAUSED)? != 0)).await
+        self.readers
+            .read(|connection| Ok(state(connection, PAUSED)? != 0))
+            .await
     }
 
     fn job_pages(&self, with_definitions: bool) -> Pages<ListedJob> {
-        self.read_pages(move |connection, page| jobs::list(connection, with_definitions, page))
+        self.list(move |connection, page| jobs::list(connection, with_definitions, page))
     }
 
     fn next_runs(&self) -> Pages<NextRun> {
-        self.read_pages(jobs::next_runs)
+        self.list(jobs::next_runs)
     }
 
     async fn task(&self, id: TaskId) -> Result<Option<TaskRow>> {
         let sequences = self.sequences;
-        self.read(move |connection| rows::task(connection, sequences, id))
+        self.readers
+            .read(move |connection| rows::task(connection, sequences, id))
             .await
     }
 
     async fn listed_jobs(&self, task: TaskId) -> Result<Option<usize>> {
-        self.read(move |connection| jobs::listed(connection, task)).await
+        self.readers
+            .read(move |connection| jobs::listed(connection, task))
+            .await
     }
 
     async fn has_sequences(&self) -> Result<bool> {
-        self.read(schema::has_sequences).await
+        self.readers.read(schema::has_sequences).await
     }
 
     async fn settings(&self) -> Result<BTreeMap<String, String>> {
-        self.read(settings::all).await
+        self.readers.read(settings::all).await
     }
 
     async fn agree_settings(&self, ours: BTreeMap<String, String>) -> Result<BTreeMap<String, String>> {
@@ -416,7 +410,7 @@ impl Store for SqliteStore {
             }
             SyncRange::InProject(project) => {
                 let of_project = move |connection: &Connection| jobs::of_project(connection, project);
-                let tasks = self.read(of_project).await?;
+                let tasks = self.readers.read(of_project).await?;
                 let last = tasks.last().copied();
                 (tasks, last)
             }
@@ -438,7 +432,9 @@ impl Store for SqliteStore {
     }
 
     async fn synced_before(&self) -> Result<bool> {
-        self.read(|connection| Ok(state(connection, SYNCED)? != 0)).await
+        self.readers
+            .read(|connection| Ok(state(connection, SYNCED)? != 0))
+            .await
     }
 
     /// No session of SQLite has a zone.
@@ -448,7 +444,8 @@ impl Store for SqliteStore {
 
     async fn announced(&self, range: &SyncRange) -> Result<BTreeMap<TaskId, Announced>> {
         let range = range.clone();
-        self.read(move |connection| jobs::announced(connection, &range))
+        self.readers
+            .read(move |connection| jobs::announced(connection, &range))
             .await
     }
 
@@ -486,7 +483,8 @@ impl Store for SqliteStore {
 
     async fn notice(&self, always: bool) -> Result<Option<Notice>> {
         let owner = self.options.instance.clone();
-        self.read(move |connection| instances::notice(connection, &owner, always))
+        self.readers
+            .read(move |connection| instances::notice(connection, &owner, always))
             .await
     }
 
@@ -526,8 +524,16 @@ impl Store for SqliteStore {
 
     async fn answered_tasks(&self, newest: usize, within: i64) -> Result<Vec<TaskId>> {
         let newest = i64::try_from(newest).unwrap_or(i64::MAX);
-        self.read(move |connection| answered::tasks(connection, (newest, within)))
+        self.readers
+            .read(move |connection| answered::tasks(connection, (newest, within)))
             .await
+    }
+
+    async fn close(&self) {
+        let (readers, writer) = (self.readers.clone(), Arc::clone(&self.writer));
+        let closing = tokio::task::spawn_blocking(move || close(&readers, &writer));
+        // A panic in it has been reported by its hook.
+        let _ = closing.await;
     }
 
     async fn delete_old_runs(&self, before: UtcMicros, limit: usize) -> Result<usize> {
@@ -536,31 +542,6 @@ impl Store for SqliteStore {
         })
         .await
     }
-}
-
-fn connect(path: &Path, read_only: bool) -> Result<Connection> {
-    let flags = if read_only {
-        OpenFlags::SQLITE_OPEN_READ_ONLY
-    } else {
-        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE
-    };
-    let connection = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
-    connection.busy_timeout(Duration::from_secs(5))?;
-    connection.set_prepared_statement_cache_capacity(64);
-    if !read_only {
-        connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
-        connection.pragma_update(None, "synchronous", "FULL")?;
-        connection.pragma_update(None, "foreign_keys", "ON")?;
-        // One plan per statement: to look at the values bound would mean to plan anew for each.
-        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
-        // What a statement must be able to undo is kept in memory, not in a file beside the database.
-        connection.pragma_update(None, "temp_store", "MEMORY")?;
-        // The default of 2 MB is smaller than the indexes a burst touches.
-        connection.pragma_update(None, "cache_size", -WRITER_CACHE_KB)?;
-        // A checkpoint is the only long pause of the writer; let it come seldom. 20,000 pages are 80 MB of log.
-        connection.pragma_update(None, "wal_autocheckpoint", 20_000)?;
-    }
-    Ok(connection)
 }
 
 /// Writes an event into the task's log, in the transaction of what it tells of. A task that has vanished gets none.

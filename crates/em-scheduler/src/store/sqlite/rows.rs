@@ -1,12 +1,11 @@
 //! Reads em_web's rows on SQLite, where any column may hold anything: what does not fit names itself and concerns
 //! its own task alone.
 
-use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OptionalExtension, Row};
-use triggers::WallMicros;
 
+use super::cells::Cells;
 use crate::model::{ProjectRow, TaskId, TaskRow};
-use crate::store::{Result, Sequences, StoreError, codec};
+use crate::store::{Result, Sequences};
 
 /// The columns of a task and its project, in the order [`task_row`] reads them, but for the last two; `t` and `p` are the
 /// tables.
@@ -33,106 +32,53 @@ pub(super) fn task(connection: &Connection, sequences: Sequences, id: TaskId) ->
 }
 
 pub(super) fn task_row(row: &Row<'_>) -> Result<TaskRow> {
-    let id: TaskId = row.get(0)?;
-    let cells = Cells { row, id };
-    let project_id = cells.integer(5, "project", "id")?;
-    let project = match project_id {
+    let cells = Cells::of_task(row, "task", 0);
+    let id = cells.task_id(0, "id")?;
+    let project = cells.of_table("project");
+    let project = match project.integer_or_null(5, "id")? {
         None => None,
-        Some(project_id) => Some(cells.project(i32::try_from(project_id).unwrap_or(i32::MAX))?),
+        Some(id) => Some(project_row(project, i32::try_from(id).unwrap_or(i32::MAX))?),
     };
     Ok(TaskRow {
         id,
-        name: cells.text(1, "task", "name")?,
-        enabled: cells.integer(2, "task", "enabled")? == Some(1),
-        next_run: cells.wall(3, "task", "next_run")?,
-        has_estimate: row.get(4)?,
-        follows: row.get(26)?,
+        name: cells.words_or_null(1, "name")?,
+        enabled: cells.integer_or_null(2, "enabled")? == Some(1),
+        next_run: cells.wall_or_null(3, "next_run")?,
+        has_estimate: cells.flag(4, "est_duration")?,
+        follows: cells.flag(26, "order")?,
         project,
     })
 }
 
-struct Cells<'row> {
-    row: &'row Row<'row>,
-    id: TaskId,
-}
-
-impl Cells<'_> {
-    fn project(&self, id: i32) -> Result<ProjectRow> {
-        const FIELDS: [&str; 8] = [
-            "cron_year",
-            "cron_month",
-            "cron_week",
-            "cron_day",
-            "cron_week_day",
-            "cron_hour",
-            "cron_min",
-            "cron_sec",
-        ];
-        let mut cron_fields = [None; 8];
-        for (place, name) in FIELDS.into_iter().enumerate() {
-            cron_fields[place] = self.integer(8 + place, "project", name)?;
-        }
-        Ok(ProjectRow {
-            id,
-            name: self.text(6, "project", "name")?,
-            cron: self.integer(7, "project", "cron")? == Some(1),
-            cron_fields,
-            cron_start: self.wall(16, "project", "cron_start_date")?,
-            cron_end: self.wall(17, "project", "cron_end_date")?,
-            interval: self.integer(18, "project", "intv")? == Some(1),
-            interval_type: self.text(19, "project", "intv_type")?,
-            interval_value: self.integer(20, "project", "intv_value")?,
-            interval_start: self.wall(21, "project", "intv_start_date")?,
-            interval_end: self.wall(22, "project", "intv_end_date")?,
-            one_off: self.integer(23, "project", "ooff")? == Some(1),
-            one_off_date: self.wall(24, "project", "ooff_date")?,
-            sequence: self.row.get(25)?,
-        })
+fn project_row(cells: Cells<'_>, id: i32) -> Result<ProjectRow> {
+    const FIELDS: [&str; 8] = [
+        "cron_year",
+        "cron_month",
+        "cron_week",
+        "cron_day",
+        "cron_week_day",
+        "cron_hour",
+        "cron_min",
+        "cron_sec",
+    ];
+    let mut cron_fields = [None; 8];
+    for (place, name) in FIELDS.into_iter().enumerate() {
+        cron_fields[place] = cells.integer_or_null(8 + place, name)?;
     }
-
-    fn integer(&self, place: usize, table: &'static str, column: &'static str) -> Result<Option<i64>> {
-        match self.row.get_ref(place)? {
-            ValueRef::Null => Ok(None),
-            ValueRef::Integer(value) => Ok(Some(value)),
-            other => Err(self.corrupt(table, column, &format!("{} is not an integer", shown(other)))),
-        }
-    }
-
-    fn text(&self, place: usize, table: &'static str, column: &'static str) -> Result<Option<String>> {
-        match self.row.get_ref(place)? {
-            ValueRef::Null => Ok(None),
-            ValueRef::Text(bytes) => Ok(Some(String::from_utf8_lossy(bytes).into_owned())),
-            ValueRef::Integer(value) => Ok(Some(value.to_string())),
-            other => Err(self.corrupt(table, column, &format!("{} is not a text", shown(other)))),
-        }
-    }
-
-    fn wall(&self, place: usize, table: &'static str, column: &'static str) -> Result<Option<WallMicros>> {
-        let Some(text) = self.text(place, table, column)? else {
-            return Ok(None);
-        };
-        codec::wall_from_text(&text)
-            .map(Some)
-            .map_err(|found| self.corrupt(table, column, &found))
-    }
-
-    fn corrupt(&self, table: &'static str, column: &'static str, found: &str) -> StoreError {
-        StoreError::Corrupt {
-            table,
-            row: format!("of task {}", self.id),
-            column,
-            found: found.to_owned(),
-        }
-    }
-}
-
-/// A value as an error shows it.
-fn shown(value: ValueRef<'_>) -> String {
-    match value {
-        ValueRef::Null => "null".into(),
-        ValueRef::Integer(value) => value.to_string(),
-        ValueRef::Real(value) => value.to_string(),
-        ValueRef::Text(text) => format!("{:?}", String::from_utf8_lossy(text)),
-        ValueRef::Blob(bytes) => format!("a blob of {} bytes", bytes.len()),
-    }
+    Ok(ProjectRow {
+        id,
+        name: cells.words_or_null(6, "name")?,
+        cron: cells.integer_or_null(7, "cron")? == Some(1),
+        cron_fields,
+        cron_start: cells.wall_or_null(16, "cron_start_date")?,
+        cron_end: cells.wall_or_null(17, "cron_end_date")?,
+        interval: cells.integer_or_null(18, "intv")? == Some(1),
+        interval_type: cells.words_or_null(19, "intv_type")?,
+        interval_value: cells.integer_or_null(20, "intv_value")?,
+        interval_start: cells.wall_or_null(21, "intv_start_date")?,
+        interval_end: cells.wall_or_null(22, "intv_end_date")?,
+        one_off: cells.integer_or_null(23, "ooff")? == Some(1),
+        one_off_date: cells.wall_or_null(24, "ooff_date")?,
+        sequence: cells.flag(25, "sequence_tasks")?,
+    })
 }

@@ -1,7 +1,7 @@
 //! Makes an SQLite file ready: em_web's model on an empty one, a check of it on an existing one, our own tables up
 //! to date. All in one immediate transaction, so a second process finds either nothing or everything.
 
-use rusqlite::{Connection, MAIN_DB, OptionalExtension, TransactionBehavior};
+use rusqlite::{Connection, MAIN_DB, TransactionBehavior};
 
 use crate::store::em_web::{self, Dialect};
 use crate::store::{Result, Sequences, Standing, StoreError, migrations};
@@ -29,8 +29,7 @@ pub(super) fn prepare(connection: &mut Connection, now: i64) -> Result<Sequences
         verify(&transaction)?;
     }
     transaction.execute_batch(migrations::VERSION_TABLE)?;
-    let current: Option<i32> =
-        transaction.query_row("SELECT max(version) FROM scheduler_schema", [], |row| row.get(0))?;
+    let current = version(&transaction)?;
     for (version, statements) in migrations::pending(Dialect::Sqlite, current.unwrap_or(0))? {
         if current.is_some() {
             tracing::info!(
@@ -70,8 +69,8 @@ pub(super) fn standing(connection: &Connection) -> Result<Standing> {
     {
         return Ok(Standing::Empty);
     }
-    let current: Option<i32> = if existing.iter().any(|name| name == "scheduler_schema") {
-        connection.query_row("SELECT max(version) FROM scheduler_schema", [], |row| row.get(0))?
+    let current = if existing.iter().any(|name| name == "scheduler_schema") {
+        version(connection)?
     } else {
         None
     };
@@ -84,6 +83,13 @@ pub(super) fn has_sequences(connection: &Connection) -> Result<bool> {
     Ok(names(connection, columns)?
         .iter()
         .any(|name| name == "sequence_tasks"))
+}
+
+/// The version of our tables; one beyond all numbers is a newer one.
+fn version(connection: &Connection) -> Result<Option<i32>> {
+    let version: Option<i64> =
+        connection.query_row("SELECT max(version) FROM scheduler_schema", [], |row| row.get(0))?;
+    Ok(version.map(|version| i32::try_from(version).unwrap_or(i32::MAX)))
 }
 
 fn verify(connection: &Connection) -> Result<()> {
@@ -113,14 +119,8 @@ fn verify(connection: &Connection) -> Result<()> {
         }
     }
     if missing.is_empty() {
-        for id in [em_web::STATUS_ERRORED, em_web::STATUS_SCHEDULER] {
-            let found: Option<i32> = connection
-                .query_row("SELECT id FROM task_status WHERE id = ?1", [id], |row| row.get(0))
-                .optional()?;
-            if found.is_none() {
-                missing.push(format!("row {id} of task_status"));
-            }
-        }
+        let rows = missing_statuses(connection)?;
+        missing.extend(rows.iter().map(|id| format!("row {id} of task_status")));
     }
     if missing.is_empty() {
         return Ok(());
@@ -129,6 +129,18 @@ fn verify(connection: &Connection) -> Result<()> {
         "this is not a complete em_web database: it lacks {}",
         missing.join(", ")
     )))
+}
+
+/// Those of the rows of `task_status` that are written into other tables, and are not there.
+pub(super) fn missing_statuses(connection: &Connection) -> Result<Vec<i32>> {
+    let mut find = connection.prepare_cached("SELECT 1 FROM task_status WHERE id = ?1")?;
+    let mut missing = Vec::new();
+    for id in em_web::STATUSES {
+        if !find.exists([id])? {
+            missing.push(id);
+        }
+    }
+    Ok(missing)
 }
 
 fn names(connection: &Connection, query: &str) -> Result<Vec<String>> {

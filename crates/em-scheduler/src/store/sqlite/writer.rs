@@ -7,14 +7,20 @@
 //! An operation keeps its own all-or-nothing: where one of a group fails, the whole group is undone and each is run
 //! again in a transaction of its own, so that the failing one undoes only itself. (A savepoint for each would say the
 //! same, but SQLite pays for it with every page: see docs/decisions/0002.)
+//!
+//! Between two transactions it looks at the log (see `log`). Its connection is the last to be closed, and the lock on
+//! the file is given up after it.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 use tokio::sync::oneshot;
 
+use super::lock::InstanceLock;
+use super::log::{self, Barred, Log};
 use super::unavailable;
 use crate::store::{Result, StoreError};
 
@@ -71,22 +77,37 @@ where
     }
 }
 
-/// A handle on the writer thread. The thread ends when the handle is dropped, after the work it was given.
+/// What the thread is told.
+enum Message {
+    Work(Box<dyn Work>),
+    /// No read is under way: the log can be restarted.
+    Restart(Barred),
+    /// No more messages follow.
+    End,
+}
+
+/// A handle on the writer thread. The thread ends, after the work it was given, at [`end`](Self::end) or when the handle is
+/// dropped. It closes its connection and then gives up the lock on the file.
 pub(super) struct Writer {
-    queue: Option<Sender<Box<dyn Work>>>,
-    thread: Option<JoinHandle<()>>,
+    queue: Sender<Message>,
+    thread: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl Writer {
-    pub(super) fn start(connection: Connection) -> Result<Self> {
-        let (queue, work) = channel();
+    pub(super) fn start(connection: Connection, log: Log, lock: InstanceLock) -> Result<Self> {
+        let (queue, messages) = channel();
+        let again = queue.clone();
         let thread = std::thread::Builder::new()
             .name("sqlite-writer".into())
-            .spawn(move || serve(connection, &work))
+            .spawn(move || {
+                serve(connection, log, (&messages, &again));
+                // From here on another process may open the file.
+                drop(lock);
+            })
             .map_err(|error| StoreError::Other(format!("the writer thread does not start: {error}")))?;
         Ok(Self {
-            queue: Some(queue),
-            thread: Some(thread),
+            queue,
+            thread: Mutex::new(Some(thread)),
         })
     }
 
@@ -103,43 +124,71 @@ impl Writer {
             outcome: None,
             answer,
         });
-        let gone = || StoreError::Unavailable("the database writer has stopped".into());
-        self.queue
-            .as_ref()
-            .ok_or_else(gone)?
-            .send(work)
-            .map_err(|_| gone())?;
+        let gone = || StoreError::Unavailable("the database is closed".into());
+        self.queue.send(Message::Work(work)).map_err(|_| gone())?;
         answered.await.map_err(|_| gone())?
     }
-}
 
-impl Drop for Writer {
-    fn drop(&mut self) {
-        drop(self.queue.take());
+    /// Ends the thread after the work it was given, and waits for that. Operations that come later fail.
+    pub(super) fn end(&self) {
+        // Where the thread has ended there is nothing to tell.
+        let _ = self.queue.send(Message::End);
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
         // Of an operation whose caller has gone, the thread itself may drop the last handle on the store.
         let itself = |thread: &JoinHandle<()>| thread.thread().id() == std::thread::current().id();
-        if let Some(thread) = self.thread.take().filter(|thread| !itself(thread)) {
-            // It ends as soon as its queue is empty; a panic in it has been reported by its hook.
+        if let Some(thread) = thread.filter(|thread| !itself(thread)) {
+            // A panic in it has been reported by its hook.
             let _ = thread.join();
         }
     }
 }
 
-fn serve(mut connection: Connection, queue: &Receiver<Box<dyn Work>>) {
-    while let Ok(first) = queue.recv() {
-        let mut group: Vec<Box<dyn Work>> = std::iter::once(first)
-            .chain(queue.try_iter().take(GROUP - 1))
-            .collect();
-        match commit(&mut connection, &mut group) {
-            Committed::Undone if group.len() > 1 => {
-                for work in group {
-                    let mut alone = vec![work];
-                    let committed = commit(&mut connection, &mut alone);
-                    answer(alone, &committed);
+impl Drop for Writer {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+fn serve(mut connection: Connection, mut log: Log, (queue, again): (&Receiver<Message>, &Sender<Message>)) {
+    let mut ended = false;
+    while !ended && let Ok(first) = queue.recv() {
+        let mut group: Vec<Box<dyn Work>> = Vec::new();
+        let mut barred = None;
+        for message in std::iter::once(first).chain(queue.try_iter().take(GROUP - 1)) {
+            match message {
+                Message::Work(work) => group.push(work),
+                Message::Restart(barrier) => barred = Some(barrier),
+                Message::End => {
+                    ended = true;
+                    break;
                 }
             }
-            committed => answer(group, &committed),
         }
+        if !group.is_empty() {
+            carry_out(&mut connection, group);
+            let again = again.clone();
+            log.look(&connection, move |barrier| {
+                // Fails only once this thread has ended, with the database closed.
+                let _ = again.send(Message::Restart(barrier));
+            });
+        }
+        if let Some(barrier) = barred {
+            log.restart(&connection, barrier);
+        }
+    }
+    log::close(connection);
+}
+
+fn carry_out(connection: &mut Connection, mut group: Vec<Box<dyn Work>>) {
+    match commit(connection, &mut group) {
+        Committed::Undone if group.len() > 1 => {
+            for work in group {
+                let mut alone = vec![work];
+                let committed = commit(connection, &mut alone);
+                answer(alone, &committed);
+            }
+        }
+        committed => answer(group, &committed),
     }
 }
 

@@ -1,0 +1,62 @@
+//! The files of a database: created for their owner alone, and removed by a start that created them and was refused.
+
+use std::ffi::OsString;
+use std::fs::{self, OpenOptions};
+use std::io;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+/// The database holds names, schedules and the tasks' log. SQLite gives `-wal` and `-shm` the mode of the database file.
+pub(super) const MODE: u32 = 0o600;
+
+/// The rights of all other users.
+const OTHERS: u32 = 0o007;
+
+/// A file beside another.
+pub(super) fn beside(path: &Path, ending: &str) -> PathBuf {
+    let mut name = OsString::from(path);
+    name.push(ending);
+    name.into()
+}
+
+/// A database file that this start has created.
+#[derive(Debug)]
+pub(super) struct Made<'a>(&'a Path);
+
+/// Creates the file, empty, where there is none. The caller holds the lock.
+pub(super) fn make(path: &Path) -> io::Result<Option<Made<'_>>> {
+    if path.exists() {
+        return Ok(None);
+    }
+    // Not `create_new`: where the path is a link, its target is created.
+    OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(MODE)
+        .open(path)?;
+    Ok(Some(Made(path)))
+}
+
+impl Made<'_> {
+    /// Removes it: the start was refused before anything was stored in it.
+    pub(super) fn undo(self) {
+        for path in [self.0.to_owned(), beside(self.0, "-wal"), beside(self.0, "-shm")] {
+            // SQLite may not have created the last two.
+            let _ = fs::remove_file(path);
+        }
+    }
+}
+
+/// What to say where other users can read or write the file, and how to change that. Its mode stays as it is: it may be
+/// intended.
+pub fn open_to_others(path: &Path) -> Option<String> {
+    let mode = fs::metadata(path).ok()?.permissions().mode() & 0o777;
+    let file = path.display();
+    (mode & OTHERS != 0).then(|| {
+        format!(
+            "the database file {file} is open to every user of this machine (mode {mode:04o}); to close it: chmod o= {file} \
+             {file}-*"
+        )
+    })
+}
