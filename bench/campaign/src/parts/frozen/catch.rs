@@ -18,13 +18,15 @@ const SETTLES: Duration = Duration::from_millis(60);
 /// Between two looks.
 const LOOKS: Duration = Duration::from_micros(200);
 /// What may be waited for: subjects of last statements that a process is waited for at.
-const WANTED: [&str; 5] = ["due times", "runs", "tasks", "jobs", "guards"];
+pub const WANTED: [&str; 5] = ["due times", "runs", "tasks", "jobs", "guards"];
 
 /// When to stop it.
 #[derive(Debug, Clone, Copy)]
 pub enum When {
     /// When one of its transactions is seen.
     Seen,
+    /// When one about this is seen; after a while another will do.
+    SeenAbout(&'static str),
     /// At this time, whatever is seen, and after that when one is.
     At(i64),
 }
@@ -39,7 +41,8 @@ pub fn catch(
     (when, dice): (When, &mut Dice),
 ) -> anyhow::Result<Option<Vec<Stuck>>> {
     let (mut at, wanted) = match when {
-        When::Seen => (None, dice.per_mille(700).then(|| *dice.one_of(&WANTED))),
+        When::Seen => (None, None),
+        When::SeenAbout(subject) => (None, Some(subject)),
         When::At(at) => (Some(at), None),
     };
     let watch = Stopwatch::start();

@@ -9,7 +9,7 @@ use bench::database::Engine;
 
 use super::asking::{Asking, Noted};
 use super::calls::{self, Led, Turn};
-use super::catch::{When, catch};
+use super::catch::{WANTED, When, catch};
 use super::host::{Fault, Hosts};
 use super::load::{self, Load};
 use super::{LATEST, Tally, Trial};
@@ -104,20 +104,13 @@ impl Frozen<'_> {
             self.trial.faults[number / 2 % self.trial.faults.len()],
         );
         let switching = dice.per_mille(125);
-        let when = if self.trial.load == Load::Bursts && !switching && dice.per_mille(600) {
-            let burst = load::next_burst(clock::now() + CALLED_BEFORE);
-            clock::sleep_until(burst - CALLED_BEFORE);
-            // Some milliseconds after the jobs have fallen due they are being decided.
-            When::At(burst + dice.below(20_000).cast_signed())
-        } else {
-            When::Seen
-        };
+        let when = self.when(switching, dice);
         self.led.turn_to(if switching {
             Turn::Switches(victim)
         } else {
             Turn::Changes(victim)
         });
-        if matches!(when, When::Seen) {
+        if !matches!(when, When::At(_)) {
             std::thread::sleep(Duration::from_micros(CALLED_BEFORE.unsigned_abs()));
         }
         let caught = catch((&self.pair, &self.hosts), victim, (when, dice))?;
@@ -149,6 +142,25 @@ impl Frozen<'_> {
             asking.change((Verb::Resume, 0), (&mut Tally::default(), violations));
         }
         Ok(())
+    }
+
+    /// When to stop it. Waits until the API is to be called.
+    fn when(&self, switching: bool, dice: &mut Dice) -> When {
+        if switching {
+            // While it is paused again and again nothing else is judged.
+            return When::Seen;
+        }
+        if self.trial.load == Load::Bursts && dice.per_mille(600) {
+            let burst = load::next_burst(clock::now() + CALLED_BEFORE);
+            clock::sleep_until(burst - CALLED_BEFORE);
+            // Some milliseconds after the jobs have fallen due they are being decided.
+            return When::At(burst + dice.below(20_000).cast_signed());
+        }
+        if dice.per_mille(700) {
+            let subject: &&str = dice.one_of(&WANTED);
+            return When::SeenAbout(subject);
+        }
+        When::Seen
     }
 
     /// For so long the process is silent, and the other is asked for everything.
