@@ -36,7 +36,8 @@ impl Arrivals {
     }
 }
 
-/// Has the kernel note the arrival of what comes on this listener's connections: they inherit it.
+/// Has the kernel note the arrival of what comes on this listener's connections: they inherit it. Where nobody on the
+/// machine asked for that before, it begins some milliseconds later, and until then the time of reading counts.
 ///
 /// # Errors
 /// The system cannot.
@@ -137,8 +138,9 @@ mod tests {
             stamp(&listener).unwrap();
             let mut sending = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
             let mut reading = Arrivals::new(listener.accept().await.unwrap().0);
-            let mut last = 0;
-            for _ in 0..2 {
+            let began = clock::now();
+            let (mut last, mut noted) = (0, 0);
+            while noted < 2 {
                 let before = clock::now();
                 sending.write_all(b"x").await.unwrap();
                 let after = clock::now();
@@ -148,11 +150,15 @@ mod tests {
                 }
                 reading.read_exact(&mut [0; 1]).await.unwrap();
                 let arrived = reading.arrived();
+                assert!(arrived > last && arrived >= before, "{before}: {arrived}");
+                last = arrived;
+                if arrived < after + 10_000 {
+                    noted += 1;
+                }
                 assert!(
-                    arrived > last && (before..after + 10_000).contains(&arrived),
+                    after < began + 10_000_000,
                     "sent from {before} to {after}, arrived at {arrived}"
                 );
-                last = arrived;
             }
         });
     }
