@@ -65,21 +65,19 @@ fn days_of_quartz(place: Place, item: &str) -> Option<String> {
         });
     }
     // Their numbers of weekdays differ from one program to the next; names do not.
-    let name = |word: &str| names::short(Field::DayOfWeek, word).unwrap_or("fri");
-    let such_as = |word: &str, meant: String| match is_number(word) {
-        true => format!(
-            "{} (by the weekday's name, as its number differs between programs)",
-            by_day(&meant)
-        ),
-        false => by_day(&meant),
+    let which = |nth: &str, weekday: &str| match names::short(Field::DayOfWeek, weekday) {
+        Some(name) => by_day(&format!("{nth} {name}")),
+        None if place.line.is_none() && place.field == Field::Day => {
+            format!("the weekday stands by its name, as in {nth} fri")
+        }
+        None => format!("{} and the weekday's name, such as {nth} fri", by_day(nth)),
     };
     if let Some((weekday, number)) = item.split_once('#') {
-        let meant = format!("{} {}", nth(number)?, name(weekday));
-        return Some(such_as(weekday, meant));
+        return Some(which(nth(number)?, weekday));
     }
     let weekday = item.strip_suffix('l')?;
     let is_weekday = is_number(weekday) || names::weekday(weekday).is_some();
-    is_weekday.then(|| such_as(weekday, format!("last {}", name(weekday))))
+    is_weekday.then(|| which("last", weekday))
 }
 
 /// Weekdays and months in the place of others, and nicknames in any.

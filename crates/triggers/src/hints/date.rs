@@ -32,6 +32,10 @@ pub(super) fn hint(field: &'static str, text: &str) -> Option<String> {
     if words.len() > 1 && weekday(words[0]).is_some() {
         words.remove(0);
     }
+    // `Dec 25 09:00:00 2026`, as C prints it.
+    if words.len() > 3 && words[2].contains(':') && month(words[0]).is_some() {
+        words.swap(2, 3);
+    }
     let Some((day, used)) = day(&words) else {
         return words_only(plain, &words);
     };
@@ -95,6 +99,7 @@ fn words_only(text: &str, words: &[&str]) -> Option<String> {
 
 /// Seconds or milliseconds since 1970.
 fn epoch(text: &str) -> Option<String> {
+    let text = text.strip_prefix('@').unwrap_or(text);
     let scale = match text.len() {
         10 => 1_000_000,
         13 => 1_000,

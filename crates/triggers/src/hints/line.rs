@@ -34,6 +34,7 @@ pub(super) fn hint_of_field(dialect: Dialect, line: &str, (field, text): (Field,
     whole(dialect, line)
         .or_else(|| zone_at_end(dialect, &fields))
         .or_else(|| mended(dialect, &fields).map(|line| line.told()))
+        .or_else(|| beyond_mending(dialect, &fields))
         .or_else(|| item::hint(place, text))
         .or_else(|| (!is_like_field(text) && is_like_name(text)).then(|| QUOTE.to_owned()))
 }
@@ -57,6 +58,18 @@ fn mended(dialect: Dialect, fields: &[&str]) -> Option<Better> {
     }
     let text = texts.join(" ");
     (fields.len() == ORDER.len() && reads(dialect, &text)).then_some(Better { text, why })
+}
+
+/// What is known of the first field whose meaning cannot be told: what stands in the others would not help.
+fn beyond_mending(dialect: Dialect, fields: &[&str]) -> Option<String> {
+    ORDER.into_iter().zip(fields).find_map(|(field, text)| {
+        let place = Place {
+            field,
+            line: Some(dialect),
+        };
+        let is_open = !place.reads(text) && item::better(place, text).is_none();
+        is_open.then(|| item::hint(place, text)).flatten()
+    })
 }
 
 pub(super) fn reads(dialect: Dialect, line: &str) -> bool {

@@ -78,6 +78,10 @@ fn value_hint(field: &str, value: &str) -> Option<String> {
     if text.parse::<f64>().is_ok() {
         return Some(format!("write the number without quotes: {text}"));
     }
+    let with_point = text.replacen(',', ".", 1);
+    if with_point != text && with_point.parse::<f64>().is_ok() {
+        return Some(say(&format!("{field}={with_point}")));
+    }
     // `minutes=5m` says the unit twice.
     let meant = duration::interval(text).or_else(|| duration::interval(&format!("{text} {unit}")))?;
     Some(say(&meant))

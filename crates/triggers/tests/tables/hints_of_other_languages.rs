@@ -90,6 +90,11 @@ fn words_of_quartz_and_jenkins() {
         (Crontab, "0 0 ? * *", "write 0 0 * * *"),
         (
             Crontab,
+            "0 9 L * ?",
+            "a crontab line has no word for that; the fields of a cron have: day=last",
+        ),
+        (
+            Crontab,
             "0 0 L * *",
             "a crontab line has no word for that; the fields of a cron have: day=last",
         ),
@@ -121,7 +126,7 @@ fn words_of_quartz_and_jenkins() {
         (
             Crontab,
             "0 0 * * 5L",
-            "a crontab line has no word for that; the fields of a cron have: day=last fri (by the weekday's name, as its number differs between programs)",
+            "a crontab line has no word for that; the fields of a cron have: day=last and the weekday's name, such as last fri",
         ),
         (
             Crontab,
@@ -131,7 +136,7 @@ fn words_of_quartz_and_jenkins() {
         (
             Crontab,
             "0 0 * * 5#3",
-            "a crontab line has no word for that; the fields of a cron have: day=3rd fri (by the weekday's name, as its number differs between programs)",
+            "a crontab line has no word for that; the fields of a cron have: day=3rd and the weekday's name, such as 3rd fri",
         ),
         (
             Crontab,

@@ -123,7 +123,7 @@ fn fields_of_a_cron() {
         (
             "day_of_week",
             "5L",
-            "that belongs to the field day: day=last fri (by the weekday's name, as its number differs between programs)",
+            "that belongs to the field day: day=last and the weekday's name, such as last fri",
         ),
         (
             "day_of_week",
@@ -342,6 +342,8 @@ fn dates() {
             "a time needs a date before it, such as 2026-12-24 18:00:00",
         ),
         ("1766599200", "write 2025-12-24T18:00:00Z"),
+        ("@1766599200", "write 2025-12-24T18:00:00Z"),
+        ("Fri Dec 25 09:00:00 2026", "write 2026-12-25 09:00:00"),
         ("1766599200000", "write 2025-12-24T18:00:00Z"),
         ("Dec 24 2026", "write 2026-12-24"),
         ("Dec 24, 2026 18:00", "write 2026-12-24 18:00:00"),
