@@ -87,7 +87,7 @@ fn target(path: &Path, database: &Path) -> anyhow::Result<PathBuf> {
         other.push(ending);
         other == name
     };
-    if database.parent() == Some(&folder) && BESIDE.iter().any(|ending| belongs(&ending)) {
+    if database.parent() == Some(&folder) && BESIDE.iter().any(belongs) {
         bail!("{shown} is a name that the database itself uses: name another file");
     }
     Ok(folder.join(name))

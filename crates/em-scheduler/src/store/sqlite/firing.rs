@@ -52,7 +52,7 @@ pub(super) fn decide(
             Ok((key, job, plan)) => {
                 decided
                     .runs
-                    .extend(apply(connection, scope, (key, &job, plan), decider)?)
+                    .extend(apply(connection, scope, (key, &job, plan), decider)?);
             }
             Err(unreadable) => stand_still(connection, scope, unreadable)?,
         }
