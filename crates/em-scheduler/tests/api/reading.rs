@@ -105,6 +105,8 @@ async fn they_hinder_no_other_call(backend: Backend) {
 async fn they_are_cut(backend: Backend, lists: ListLimits) {
     let world = world(backend, lists).await;
     let silent = silent_readers(&world, &world.server).await;
+    // An empty log could be emptied again whoever reads.
+    world.sql("UPDATE scheduler_job SET created_at = 1 WHERE id = '1-1-cron'");
     let (snapshots, none) = match backend {
         // The log cannot be emptied while somebody reads what was there before.
         Backend::Sqlite => ("PRAGMA wal_checkpoint(TRUNCATE)", "0|0|0"),

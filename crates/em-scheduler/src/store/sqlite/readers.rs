@@ -97,28 +97,40 @@ impl Readers {
     }
 
     /// Reads a list within one transaction, so that its pages fit together.
-    pub(super) fn list<T, F>(&self, mut writer: PageWriter<T>, operation: F)
+    pub(super) fn list<T, F>(&self, writer: PageWriter<T>, operation: F)
     where
         T: Send + 'static,
         F: FnOnce(&Connection, &mut PageWriter<T>) -> Result<()> + Send + 'static,
     {
+        // With a permit at hand the work begins here: the simulator lets no other task run while it waits for a page.
+        if let Ok(permit) = Arc::clone(&self.0.lists).try_acquire_owned() {
+            return self.read_list(permit, writer, operation);
+        }
         let readers = self.clone();
         tokio::spawn(async move {
-            let permit = match readers.permit_for_list().await {
-                Ok(permit) => permit,
-                Err(error) => return writer.end(Err(error)).await,
-            };
-            writer.listen(readers.0.ending.subscribe());
-            tokio::task::spawn_blocking(move || {
-                // After a panic here the writer is dropped, which the reader sees as a list that broke off.
-                let outcome = readers.lend(|connection| {
-                    let transaction = connection.unchecked_transaction()?;
-                    operation(&transaction, &mut writer)
-                });
-                // Given back before the last page is taken, which may last.
-                drop(permit);
-                Handle::current().block_on(writer.end(outcome));
+            match readers.permit_for_list().await {
+                Ok(permit) => readers.read_list(permit, writer, operation),
+                Err(error) => writer.end(Err(error)).await,
+            }
+        });
+    }
+
+    fn read_list<T, F>(&self, permit: OwnedSemaphorePermit, mut writer: PageWriter<T>, operation: F)
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection, &mut PageWriter<T>) -> Result<()> + Send + 'static,
+    {
+        writer.listen(self.0.ending.subscribe());
+        let readers = self.clone();
+        tokio::task::spawn_blocking(move || {
+            // After a panic here the writer is dropped, which the reader sees as a list that broke off.
+            let outcome = readers.lend(|connection| {
+                let transaction = connection.unchecked_transaction()?;
+                operation(&transaction, &mut writer)
             });
+            // Given back before the last page is taken, which may last.
+            drop(permit);
+            Handle::current().block_on(writer.end(outcome));
         });
     }
 
