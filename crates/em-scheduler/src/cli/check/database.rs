@@ -163,7 +163,7 @@ async fn postgres(
         Standing::Ready => return content(&store, (&shown, config, sources), looked).await,
         _ if !may_create => looked.add(
             Level::Error,
-            format!("{shown}: its tables must be created or changed, and the role may not: grant it CREATE on the schema"),
+            format!("{shown}: its tables must be created or changed, and the role may not: grant it CREATE on the database"),
         ),
         _ => {}
     }
