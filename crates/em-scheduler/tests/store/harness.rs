@@ -81,12 +81,17 @@ pub(crate) fn runtime() -> tokio::runtime::Runtime {
         .unwrap()
 }
 
-/// An empty SQLite file. Where there are files in memory it is one: nothing here is about what a flush makes durable, and a
-/// test of thousands of commits need not wait for the disk.
-pub(crate) fn sqlite() -> Place {
-    let folder = tempfile::tempdir_in("/dev/shm")
+/// A folder, in memory where the system has such: nothing here is about what a flush makes durable, and a test of thousands
+/// of commits need not wait for the disk.
+pub(crate) fn folder() -> tempfile::TempDir {
+    tempfile::tempdir_in("/dev/shm")
         .or_else(|_| tempfile::tempdir())
-        .unwrap();
+        .unwrap()
+}
+
+/// An empty SQLite file.
+pub(crate) fn sqlite() -> Place {
+    let folder = folder();
     let file = folder.path().join("em.db");
     Place::Sqlite {
         _folder: folder,
