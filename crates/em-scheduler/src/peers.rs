@@ -7,7 +7,7 @@
 //! ```
 //! B need not be waited for once it is dead or has not renewed its lease for the length of one: its gate is closed by then
 //! (`dispatch::lease`), and stays so until it has renewed the lease and read its notices. The price is paid by the rare
-//! change alone; a run that fires pays nothing (docs/decisions/0009). Used by the API, which asks, and by the engine,
+//! change; a run that fires asks no other process (docs/decisions/0009). Used by the API, which asks, and by the engine,
 //! which renews and acknowledges.
 
 use std::collections::HashMap;

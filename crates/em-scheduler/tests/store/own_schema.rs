@@ -1,6 +1,7 @@
 //! Our tables on PostgreSQL stand in a schema of their own, where em_web's migrations do not look; those of earlier
 //! versions are moved there, and made again where they vanish.
 
+use em_scheduler::store::Standing;
 use em_scheduler::store::postgres::PostgresStore;
 use test_postgres::Database;
 
@@ -43,10 +44,10 @@ fn tables_of_an_earlier_version_are_moved_with_what_they_hold() {
             unreachable!()
         };
         // Looking changes nothing.
-        let (inspected, standing, may_create) = PostgresStore::inspect(postgres_options(database.url(), ME))
+        let (inspected, standing, grants) = PostgresStore::inspect(postgres_options(database.url(), ME))
             .await
             .unwrap();
-        assert_eq!(format!("{standing:?} {may_create}"), "Ready true");
+        assert_eq!(format!("{standing:?} {grants:?}"), "Ready []");
         drop(inspected);
         assert_eq!(place.lines(OURS).await, ["public|10"]);
         let store = place.open(ME).await.unwrap();
@@ -96,6 +97,18 @@ fn a_role_that_may_not_create_the_schema_is_told_what_to_run() {
             grant.starts_with("GRANT CREATE ON DATABASE ") && grant.contains(&role),
             "{refused}"
         );
+        let inspected = || async {
+            let inspected = PostgresStore::inspect(postgres_options(&url, ME)).await;
+            inspected.map(|(_, standing, grants)| (standing, grants)).unwrap()
+        };
+        assert_eq!(inspected().await, (Standing::WithoutOurs, vec![grant.clone()]));
+        // A schema that is there already, of somebody else.
+        place.batch_execute("CREATE SCHEMA em_scheduler").await.unwrap();
+        let on_schema = format!("GRANT CREATE ON SCHEMA em_scheduler TO {role}");
+        assert_eq!(inspected().await.1, std::slice::from_ref(&on_schema));
+        let refused = as_role().await.err().unwrap().to_string();
+        assert!(refused.contains(&format!("run: {on_schema};")), "{refused}");
+        place.batch_execute("DROP SCHEMA em_scheduler").await.unwrap();
         place.batch_execute(&grant).await.unwrap();
         drop(as_role().await.unwrap());
         place

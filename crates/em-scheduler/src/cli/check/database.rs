@@ -155,15 +155,18 @@ async fn postgres(
         place: Place::here().to_string(),
         grace: i64::from(config.misfire_grace) * 1_000_000,
     };
-    let (store, standing, may_create) = PostgresStore::inspect(options).await?;
+    let (store, standing, grants) = PostgresStore::inspect(options).await?;
     let shown = config.database.to_string();
     looked.standing(&shown, standing);
     let rules = rules(config);
     match standing {
         Standing::Ready => return content(&store, (&shown, config, sources), looked).await,
-        _ if !may_create => looked.add(
+        _ if !grants.is_empty() => looked.add(
             Level::Error,
-            format!("{shown}: its tables must be created or changed, and the role may not: grant it CREATE on the database"),
+            format!(
+                "{shown}: its tables must be created or changed, and the role may not. As the owner of the database run: {};",
+                grants.join("; ")
+            ),
         ),
         _ => {}
     }

@@ -77,7 +77,7 @@ fn session(limits: HoldLimits) -> String {
          SET tcp_keepalives_idle = 5; SET tcp_keepalives_interval = 2; SET tcp_keepalives_count = 3;
          SET default_transaction_isolation = 'read committed'; SET default_transaction_read_only = on;
          SET plan_cache_mode = 'force_generic_plan'; SET jit = off; SET enable_seqscan = off;
-         SET enable_hashjoin = off; SET enable_mergejoin = off; SET application_name = '{APPLICATION}'"
+         SET enable_hashjoin = off; SET enable_mergejoin = off"
     )
 }
 

@@ -15,8 +15,9 @@ use crate::store::em_web::STATUS_SCHEDULER;
 /// Writes events: task ids, whether each links the task's last run, messages and error flags as arrays, then the status
 /// and the wall time of all.
 ///
-/// Nothing is written where em_web's row of the status is gone: that must stop no run. Of what this costs nearly all are the seven indexes and two foreign keys of em_web's table: about 13 µs a row. The
-/// lock is what the first foreign key takes anyway, asked for in a way that does not wait.
+/// Nothing is written where em_web's row of the status is gone: that must stop no run. Nearly all of what this costs are
+/// the seven indexes and two foreign keys of em_web's table: about 13 µs a row. The lock is what the first foreign key
+/// takes anyway, asked for in a way that does not wait.
 pub(super) const RECORD: &str = "WITH
     e AS MATERIALIZED (
       SELECT e.*, free.id AS free, free.last_run

@@ -30,6 +30,15 @@ impl From<Error> for StoreError {
     }
 }
 
+/// What the server says, if the role may not create something or there is no schema to create it in.
+pub(super) fn denied(error: &StoreError) -> Option<&str> {
+    let codes = [&SqlState::INSUFFICIENT_PRIVILEGE, &SqlState::INVALID_SCHEMA_NAME];
+    match error {
+        StoreError::Other(text) if codes.iter().any(|code| text.starts_with(code.code())) => Some(text),
+        _ => None,
+    }
+}
+
 /// Why no connection could be had, naming the place. What only a person can change is `Unusable`.
 pub(super) fn connecting(error: PoolError, target: &Target) -> StoreError {
     let error = match error {

@@ -16,7 +16,7 @@ use super::link::Link;
 
 /// Wakes every process that listens on this database, when the transaction commits.
 pub(super) const RING: &str = "SELECT pg_notify('em_scheduler', '')";
-const LISTEN: &str = "SET application_name = 'em-scheduler'; LISTEN em_scheduler";
+const LISTEN: &str = "LISTEN em_scheduler";
 
 /// The pauses between two attempts to connect: the first, and the longest.
 const PAUSE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(15));

@@ -1,6 +1,7 @@
 //! Our own tables on PostgreSQL: in a schema of their own, `em_scheduler`, for what em_web's migrations find in its schema
 //! and do not know they drop. Every statement names the schema, so that nothing depends on a search path.
 
+use super::error;
 use super::tx::{Guard, Tx};
 use crate::store::em_web::Dialect;
 use crate::store::{Result, StoreError, migrations};
@@ -67,14 +68,15 @@ pub(super) async fn version(tx: &Tx<'_>) -> Result<i32> {
     Ok(tx.row(&newest, &[]).await?.try_get(0)?)
 }
 
-/// Whether the role may create what is missing.
-pub(super) async fn may_create(tx: &Tx<'_>) -> Result<bool> {
+/// What the role must be granted before our tables can be created or changed, as a statement; none where it may.
+pub(super) async fn missing_grant(tx: &Tx<'_>) -> Result<Option<String>> {
     let may = if exists(tx).await? {
         "SELECT has_schema_privilege('em_scheduler', 'CREATE')"
     } else {
         "SELECT has_database_privilege(current_database(), 'CREATE')"
     };
-    Ok(tx.row(may, &[]).await?.try_get(0)?)
+    let may: bool = tx.row(may, &[]).await?.try_get(0)?;
+    if may { Ok(None) } else { grant(tx).await.map(Some) }
 }
 
 async fn exists(tx: &Tx<'_>) -> Result<bool> {
@@ -135,19 +137,21 @@ const TABLES: [&str; 10] = [
 
 /// What the owner of the database has to run where the role may not create our tables.
 async fn grant(tx: &Tx<'_>) -> Result<String> {
-    let names = "SELECT format('GRANT CREATE ON DATABASE %I TO %I', current_database(), current_user)";
-    Ok(tx.row(names, &[]).await?.try_get(0)?)
+    let grant = if exists(tx).await? {
+        "SELECT format('GRANT CREATE ON SCHEMA em_scheduler TO %I', current_user)"
+    } else {
+        "SELECT format('GRANT CREATE ON DATABASE %I TO %I', current_database(), current_user)"
+    };
+    Ok(tx.row(grant, &[]).await?.try_get(0)?)
 }
 
 /// The commonest reason to fail gets words of its own.
 fn allowed(outcome: Result<()>, grant: &str) -> Result<()> {
-    match outcome {
-        Err(StoreError::Other(reason)) if reason.starts_with("42501 ") || reason.starts_with("3F000 ") => {
-            Err(StoreError::Unusable(format!(
-                "the scheduler must create its tables in a schema of their own (em_scheduler), and may not: {reason}. As \
-                 the owner of the database run: {grant};"
-            )))
-        }
-        outcome => outcome,
-    }
+    outcome.map_err(|error| match error::denied(&error) {
+        Some(reason) => StoreError::Unusable(format!(
+            "the scheduler must create its tables in a schema of their own (em_scheduler), and may not: {reason}. As the \
+             owner of the database run: {grant};"
+        )),
+        None => error,
+    })
 }

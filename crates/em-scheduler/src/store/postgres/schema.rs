@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::error;
 use super::own;
 use super::rows;
 use super::tx::{Guard, Tx};
@@ -43,20 +44,24 @@ pub(super) async fn prepare(tx: &Tx<'_>) -> Result<Sequences> {
     Ok(sequences)
 }
 
-/// What [`prepare`] would do, whether the role may create something, and what em_web's model knows of sequences. Changes
-/// nothing.
-pub(super) async fn standing(tx: &Tx<'_>) -> Result<(Standing, bool, Sequences)> {
+/// What [`prepare`] would do, what the role would have to be granted before that, and what em_web's model knows of
+/// sequences. Changes nothing.
+pub(super) async fn standing(tx: &Tx<'_>) -> Result<(Standing, Vec<String>, Sequences)> {
     tx.batch("SET TRANSACTION READ ONLY").await?;
-    let may_create = own::may_create(tx).await?;
+    let mut grants: Vec<String> = own::missing_grant(tx).await?.into_iter().collect();
     if known_tables(tx).await?.is_empty() {
-        let may_create_em_webs = "SELECT coalesce(has_schema_privilege(current_schema(), 'CREATE'), false)";
-        let too: bool = tx.row(may_create_em_webs, &[]).await?.try_get(0)?;
-        return Ok((Standing::Empty, may_create && too, Sequences::Unknown));
+        // Without any schema in the search path, that of em_web's usual one.
+        let missing = "SELECT format('GRANT CREATE ON SCHEMA %I TO %I', coalesce(current_schema(), 'public'), current_user)
+                       WHERE NOT coalesce(has_schema_privilege(current_schema(), 'CREATE'), false)";
+        for row in tx.rows(missing, &[]).await? {
+            grants.push(row.try_get(0)?);
+        }
+        return Ok((Standing::Empty, grants, Sequences::Unknown));
     }
     verify(tx).await?;
     Ok((
         Standing::of(Dialect::Postgres, own::version(tx).await?)?,
-        may_create,
+        grants,
         sequences(tx).await?,
     ))
 }
@@ -104,15 +109,14 @@ async fn known_tables(tx: &Tx<'_>) -> Result<BTreeSet<String>> {
 
 /// Runs a statement that creates something of em_web's; the commonest reason to fail gets words of its own.
 async fn create(tx: &Tx<'_>, statement: &str) -> Result<()> {
-    match tx.batch(statement).await {
-        Err(StoreError::Other(reason)) if reason.starts_with("42501 ") || reason.starts_with("3F000 ") => {
-            Err(StoreError::Unusable(format!(
-                "the database is empty, and the scheduler may not create em_web's tables in it: {reason}. Grant its \
-                 role CREATE on the schema for the first start"
-            )))
-        }
-        outcome => outcome,
-    }
+    let created = tx.batch(statement).await;
+    created.map_err(|error| match error::denied(&error) {
+        Some(reason) => StoreError::Unusable(format!(
+            "the database is empty, and the scheduler may not create em_web's tables in it: {reason}. Grant its role \
+             CREATE on the schema for the first start"
+        )),
+        None => error,
+    })
 }
 
 async fn verify(tx: &Tx<'_>) -> Result<()> {

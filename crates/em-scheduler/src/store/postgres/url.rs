@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio_postgres::Config;
 use tokio_postgres::config::Host;
 
+use super::connect::APPLICATION;
 use crate::store::{Result, StoreError};
 
 /// How long anything on the network may take to show a sign of life.
@@ -157,10 +158,9 @@ fn complete(mut config: Config) -> Config {
     if config.get_tcp_user_timeout().is_none() {
         config.tcp_user_timeout(SILENCE);
     }
-    if config.get_application_name().is_none() {
-        config.application_name("em-scheduler");
-    }
     config
+        // Whatever the URL says: by this name the processes know each other's sessions.
+        .application_name(APPLICATION)
         .keepalives_idle(PROBE_EVERY)
         .keepalives_interval(PROBE_EVERY)
         .keepalives_retries(PROBES);
