@@ -325,11 +325,11 @@ impl Desk {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::model::JobKind;
 
-    fn run(key: RunKey, task_id: TaskId) -> SendableRun {
+    pub(in crate::dispatch) fn run(key: RunKey, task_id: TaskId) -> SendableRun {
         SendableRun {
             key,
             job_id: format!("1-{task_id}-cron"),
@@ -343,11 +343,11 @@ mod tests {
         }
     }
 
-    fn keys(runs: &[SendableRun]) -> Vec<RunKey> {
+    pub(in crate::dispatch) fn keys(runs: &[SendableRun]) -> Vec<RunKey> {
         runs.iter().map(|run| run.key).collect()
     }
 
-    const NOW: UtcMicros = UtcMicros::new(1_000_000);
+    pub(in crate::dispatch) const NOW: UtcMicros = UtcMicros::new(1_000_000);
 
     #[test]
     fn a_run_being_decided_is_admitted_only_past_an_empty_queue() {

@@ -5,27 +5,9 @@ use std::ops::RangeInclusive;
 use triggers::UtcMicros;
 
 use super::desk::Desk;
-use crate::model::{JobKind, RunKey, SendableRun, TaskId};
+use super::desk::tests::{NOW, keys, run};
+use crate::model::TaskId;
 
-fn run(key: RunKey, task_id: TaskId) -> SendableRun {
-    SendableRun {
-        key,
-        job_id: format!("1-{task_id}-cron"),
-        task_id,
-        kind: JobKind::Cron,
-        scheduled_for: UtcMicros::new(key),
-        fence: 1,
-        attempt: 0,
-        not_before: None,
-        sending: false,
-    }
-}
-
-fn keys(runs: &[SendableRun]) -> Vec<RunKey> {
-    runs.iter().map(|run| run.key).collect()
-}
-
-const NOW: UtcMicros = UtcMicros::new(1_000_000);
 const LATER: UtcMicros = UtcMicros::new(NOW.get() + 500_000);
 
 /// A desk of so many permits, at which these tasks have just been answered in time.
