@@ -11,6 +11,7 @@ use bench::database::Engine;
 use bench::service::Service;
 use rustix::process::Signal;
 
+use super::each_at_once;
 use crate::checker::{Delivery, Figures, Verb};
 use crate::dice::Dice;
 use crate::runner::Manners;
@@ -52,16 +53,8 @@ pub fn run(world: &mut World) -> anyhow::Result<()> {
             let workers: Vec<usize> = (0..WORKERS / 2)
                 .map(|place| place + WORKERS / 2 * delivery as usize)
                 .collect();
-            let done = std::thread::scope(|scope| {
-                let (world, started) = (&*world, &workers);
-                let threads: Vec<_> = started
-                    .iter()
-                    .map(|worker| scope.spawn(move || work(world, (engine, delivery), (*worker, kills))))
-                    .collect();
-                let joined = threads
-                    .into_iter()
-                    .map(|thread| thread.join().ok().context("a worker panicked")?);
-                joined.collect::<anyhow::Result<Vec<Killed>>>()
+            let done = each_at_once(&workers, |worker| {
+                work(world, (engine, delivery), (*worker, kills))
             })?;
             let mut all = Killed::default();
             for killed in done {

@@ -16,6 +16,7 @@ mod soak;
 mod strace;
 mod zombie;
 
+use anyhow::Context as _;
 use clap::ValueEnum;
 
 use crate::world::World;
@@ -55,6 +56,21 @@ pub enum Part {
     Hung,
     /// Half an hour of mixed faults: nothing grows.
     Soak,
+}
+
+/// Does the same with each, all at the same time, and returns what came of each in their order.
+fn each_at_once<I: Sync, T: Send>(
+    all: &[I],
+    one: impl Fn(&I) -> anyhow::Result<T> + Sync,
+) -> anyhow::Result<Vec<T>> {
+    std::thread::scope(|scope| {
+        let one = &one;
+        let threads: Vec<_> = all.iter().map(|item| scope.spawn(move || one(item))).collect();
+        let joined = threads
+            .into_iter()
+            .map(|thread| thread.join().ok().context("one of the threads panicked")?);
+        joined.collect()
+    })
 }
 
 type Runs = fn(&mut World) -> anyhow::Result<()>;

@@ -4,7 +4,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use anyhow::{Context, ensure};
+use anyhow::ensure;
 use bench::clock::{self, Stopwatch};
 use bench::database::Engine;
 use bench::process;
@@ -13,6 +13,7 @@ use bench::service::Service;
 use bench::statistics::median;
 use rustix::process::Signal;
 
+use super::each_at_once;
 use crate::checker::{Change, Delivery, Figures, Invariant, Verb, Violation};
 use crate::dice::Dice;
 use crate::runner::{Fault, Manners};
@@ -31,17 +32,7 @@ const SWITCHED: i64 = 6;
 pub fn run(world: &mut World) -> anyhow::Result<()> {
     let minutes = world.minutes.unwrap_or(if world.quick { 1.0 } else { 30.0 });
     let pairs: Vec<(Engine, Delivery)> = world.engines.iter().copied().zip(Delivery::BOTH).collect();
-    let done = std::thread::scope(|scope| {
-        let world = &*world;
-        let threads: Vec<_> = pairs
-            .iter()
-            .map(|pair| scope.spawn(move || one(world, *pair, minutes)))
-            .collect();
-        let joined = threads
-            .into_iter()
-            .map(|thread| thread.join().ok().context("a soak panicked")?);
-        joined.collect::<anyhow::Result<Vec<(Row, Figures)>>>()
-    })?;
+    let done = each_at_once(&pairs, |pair| one(world, *pair, minutes))?;
     for (row, figures) in done {
         world.results.add(figures.into_row(row))?;
     }

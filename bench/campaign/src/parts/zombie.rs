@@ -3,12 +3,13 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, ensure};
+use anyhow::ensure;
 use bench::clock::Stopwatch;
 use bench::database::Engine;
 use bench::service::Service;
 use rustix::process::Signal;
 
+use super::each_at_once;
 use crate::checker::{self, Delivery, Figures, Violation};
 use crate::runner::Manners;
 use crate::schedules::{Schedules, Timing, whole_second};
@@ -24,16 +25,8 @@ pub fn run(world: &mut World) -> anyhow::Result<()> {
     }
     let (pairs, rounds) = if world.quick { (1, 1) } else { (4, 13) };
     for delivery in Delivery::BOTH {
-        let done = std::thread::scope(|scope| {
-            let world = &*world;
-            let threads: Vec<_> = (0..pairs)
-                .map(|pair| scope.spawn(move || two(world, delivery, (pair, rounds))))
-                .collect();
-            let joined = threads
-                .into_iter()
-                .map(|thread| thread.join().ok().context("a pair panicked")?);
-            joined.collect::<anyhow::Result<Vec<(usize, Figures)>>>()
-        })?;
+        let numbers: Vec<usize> = (0..pairs).collect();
+        let done = each_at_once(&numbers, |pair| two(world, delivery, (*pair, rounds)))?;
         let (mut figures, mut held) = (Figures::default(), 0);
         for (runs, of_pair) in done {
             figures.add(of_pair);

@@ -14,11 +14,11 @@ mod rounds;
 
 use std::collections::BTreeMap;
 
-use anyhow::Context;
 use bench::database::Engine;
 
 use self::host::Fault;
 use self::load::Load;
+use super::each_at_once;
 use crate::checker::{Delivery, Figures};
 use crate::schedules::SECOND;
 use crate::world::World;
@@ -85,17 +85,9 @@ pub fn run(world: &mut World) -> anyhow::Result<()> {
         return Ok(());
     }
     let rounds = if world.quick { 2 } else { 28 };
-    let done = std::thread::scope(|scope| {
-        let world = &*world;
-        let threads: Vec<_> = TRIALS
-            .iter()
-            .enumerate()
-            .map(|(number, trial)| scope.spawn(move || rounds::all(world, trial, (number, rounds))))
-            .collect();
-        let joined = threads
-            .into_iter()
-            .map(|thread| thread.join().ok().context("a pair panicked")?);
-        joined.collect::<anyhow::Result<Vec<Tally>>>()
+    let numbered: Vec<_> = TRIALS.iter().enumerate().collect();
+    let done = each_at_once(&numbered, |(number, trial)| {
+        rounds::all(world, trial, (*number, rounds))
     })?;
     let mut subjects: BTreeMap<&str, usize> = BTreeMap::new();
     for (trial, tally) in TRIALS.iter().zip(done) {

@@ -6,9 +6,9 @@
 mod calls;
 mod held;
 
-use anyhow::Context;
 use bench::database::Engine;
 
+use super::each_at_once;
 use crate::checker::Delivery;
 use crate::pair::Pair;
 use crate::runner::Manners;
@@ -24,12 +24,7 @@ pub fn run(world: &mut World) -> anyhow::Result<()> {
         return Ok(());
     }
     let seconds = if world.quick { 20.0 } else { 150.0 };
-    let done = std::thread::scope(|scope| {
-        let world = &*world;
-        let threads = Delivery::BOTH.map(|delivery| scope.spawn(move || held::one(world, delivery, seconds)));
-        let joined = threads.map(|thread| thread.join().ok().context("a pair panicked")?);
-        joined.into_iter().collect::<anyhow::Result<Vec<_>>>()
-    })?;
+    let done = each_at_once(&Delivery::BOTH, |delivery| held::one(world, *delivery, seconds))?;
     for row in done {
         world.results.add(row)?;
     }

@@ -12,9 +12,9 @@ mod stopped;
 use std::sync::Mutex;
 use std::sync::PoisonError;
 
-use anyhow::Context;
 use bench::database::Engine;
 
+use super::each_at_once;
 use crate::checker::{self, Delivery, Figures, Invariant, Verb, Violation};
 use crate::dice::Dice;
 use crate::pair::Pair;
@@ -82,17 +82,7 @@ pub fn run(world: &mut World) -> anyhow::Result<()> {
         .iter()
         .flat_map(|variant| Delivery::BOTH.map(|delivery| (*variant, delivery)))
         .collect();
-    let done = std::thread::scope(|scope| {
-        let world = &*world;
-        let threads: Vec<_> = pairs
-            .iter()
-            .map(|(variant, delivery)| scope.spawn(move || race(world, variant, *delivery)))
-            .collect();
-        let joined = threads
-            .into_iter()
-            .map(|thread| thread.join().ok().context("a pair panicked")?);
-        joined.collect::<anyhow::Result<Vec<Tally>>>()
-    })?;
+    let done = each_at_once(&pairs, |(variant, delivery)| race(world, variant, *delivery))?;
     for ((variant, delivery), tally) in pairs.iter().zip(done) {
         let row = world
             .row("races", "PostgreSQL")
