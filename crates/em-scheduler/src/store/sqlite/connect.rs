@@ -11,8 +11,8 @@ use crate::store::Result;
 
 /// What the writer keeps of the file in memory.
 const WRITER_CACHE_KB: i64 = 32 * 1024;
-/// What a reader keeps: little, for what it reads is in the system's cache as well.
-const READER_CACHE_KB: i64 = 512;
+/// What a reader keeps: what a list of 10,000 jobs goes back to again and again. A quarter of it made such lists half as fast.
+const READER_CACHE_KB: i64 = 2 * 1024;
 
 /// Statements that each keeps planned.
 const STATEMENTS: usize = 64;

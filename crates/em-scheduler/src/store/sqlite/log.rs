@@ -20,6 +20,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::Duration;
 
 use rusqlite::Connection;
+use rusqlite::hooks::Wal;
 use tokio::runtime::Handle;
 
 use super::readers::{Barrier, Readers};
@@ -71,7 +72,7 @@ pub(super) struct Log {
     runtime: Option<Handle>,
     /// With so many pages the next checkpoint is made.
     next: i64,
-    /// The pages at the last look, for the task that awaits a barrier.
+    /// The pages after the last commit, also for the task that awaits a barrier.
     pages: Arc<AtomicI64>,
     /// A barrier is awaited or held.
     barred: Arc<AtomicBool>,
@@ -96,7 +97,13 @@ impl Drop for Over {
 
 impl Log {
     /// The log of the writer's connection. To be called within the runtime on which reads run.
-    pub(super) fn new(connection: &Connection, readers: Readers, limits: LogLimits) -> Result<Self> {
+    pub(super) fn new(connection: &mut Connection, readers: Readers, limits: LogLimits) -> Result<Self> {
+        let pages = Arc::new(AtomicI64::new(0));
+        let committed = Arc::clone(&pages);
+        connection.wal_hook(Some(move |_: &mut Wal, pages| {
+            committed.store(i64::from(pages), Ordering::Relaxed);
+            Ok(())
+        }))?;
         // A log file that has grown beyond is cut to this size when the log restarts.
         connection.pragma_update_and_check(None, "journal_size_limit", limits.full * PAGE, |_| Ok(()))?;
         Ok(Self {
@@ -104,7 +111,7 @@ impl Log {
             readers,
             runtime: Handle::try_current().ok(),
             next: limits.full,
-            pages: Arc::default(),
+            pages,
             barred: Arc::default(),
             warned: false,
         })
@@ -116,16 +123,13 @@ impl Log {
     where
         F: FnOnce(Barred) + Send + 'static,
     {
-        let Some(Size { pages, .. }) = warned(checkpoint(connection, "NOOP")) else {
-            return;
-        };
+        let pages = self.pages.load(Ordering::Relaxed);
         let LogLimits {
             full,
             step,
             most,
             patience,
         } = self.limits;
-        self.pages.store(pages, Ordering::Relaxed);
         if pages < full {
             self.next = full;
             self.warned = false;

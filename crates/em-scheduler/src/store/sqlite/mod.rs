@@ -106,7 +106,7 @@ impl SqliteStore {
     /// As for [`open`](Self::open).
     pub fn open_with(options: SqliteOptions, limits: LogLimits) -> Result<Self> {
         let lock = InstanceLock::take(&options.path)?;
-        let (connection, reader, sequences) = match Self::prepared(&options) {
+        let (mut connection, reader, sequences) = match Self::prepared(&options) {
             Ok(connections) => connections,
             Err(error) => {
                 lock.abandon();
@@ -117,7 +117,7 @@ impl SqliteStore {
             tracing::warn!("{warning}");
         }
         let readers = Readers::new(options.path.clone(), reader);
-        let log = Log::new(&connection, readers.clone(), limits)?;
+        let log = Log::new(&mut connection, readers.clone(), limits)?;
         Ok(Self {
             writer: Arc::new(Writer::start(connection, log, lock)?),
             readers,
