@@ -78,6 +78,8 @@ pub async fn tell(store: &dyn Store, lease: LeaseTimes) -> Result<()> {
     let mut waiting: HashMap<String, Waiting> = HashMap::new();
     let watch = Stopwatch::start();
     let mut pause = LOOK.0;
+    // Of the last look: a process that has itself stood still for long looks once more.
+    let mut waited = 0;
     for peer in store.post_notice().await? {
         waiting.insert(peer.id.clone(), Waiting::new(peer));
     }
@@ -86,7 +88,7 @@ pub async fn tell(store: &dyn Store, lease: LeaseTimes) -> Result<()> {
         let Some(slowest) = waiting.values().next() else {
             return Ok(());
         };
-        if watch.micros() > PATIENCE {
+        if waited > PATIENCE {
             return Err(StoreError::Unavailable(format!(
                 "the change is stored, but process {} lives and has not acknowledged it",
                 slowest.peer.id
@@ -94,6 +96,7 @@ pub async fn tell(store: &dyn Store, lease: LeaseTimes) -> Result<()> {
         }
         tokio::time::sleep(Duration::from_millis(pause)).await;
         pause = (pause * 2).min(LOOK.1);
+        waited = watch.micros();
         let mut seen: HashMap<String, Instance> = HashMap::new();
         for peer in store.other_instances().await? {
             seen.insert(peer.id.clone(), peer);

@@ -1,15 +1,16 @@
 //! Several processes on one PostgreSQL: they decide, add, remove and pause at the same time.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
 use em_scheduler::model::{DueJob, SendableRun};
 use em_scheduler::store::Store;
+use em_scheduler::store::postgres::{PostgresOptions, PostgresStore};
 use tokio_postgres::Client;
 
 use super::decide::send_then;
 use super::fixture::{job, rule};
-use super::harness::{Harness, NOW, Place, after, at, client, on_postgres};
+use super::harness::{Harness, NOW, Place, after, at, client, on_postgres, postgres_options};
 
 /// Two processes beside the harness's own, and a connection for whatever em_web does.
 async fn beside(h: &Harness) -> (Arc<dyn Store>, Arc<dyn Store>, Client) {
@@ -211,5 +212,36 @@ fn pausing_waits_for_whoever_decides() {
         let (decided, ()) = tokio::join!(one.decide(at(NOW), 10, decider()), pause);
         assert_eq!(decided.unwrap().runs.len(), 1);
         assert!(one.decide(after(60), 10, decider()).await.unwrap().paused);
+    });
+}
+
+/// A process that is frozen may have several transactions that wait for one another, and each ends only by its own limit.
+#[test]
+fn pausing_outlasts_a_wait_for_a_lock() {
+    on_postgres(async |h| {
+        let Place::Postgres { database, .. } = &h.place else {
+            unreachable!()
+        };
+        let frozen = client(database.url()).await;
+        let two = PostgresStore::connect(PostgresOptions {
+            grace: 1_000_000,
+            ..postgres_options(database.url(), "two")
+        });
+        let two = two.await.unwrap();
+        let hold = format!("BEGIN; SELECT pg_advisory_xact_lock({}, 2)", 0x454d_5331);
+        frozen.batch_execute(&hold).await.unwrap();
+        let waits = "SELECT query_start FROM pg_stat_activity
+                     WHERE datname = current_database() AND wait_event_type = 'Lock'";
+        let release = async {
+            let mut seen = HashSet::new();
+            // The first wait has ended by its limit, and another one has begun.
+            while seen.len() < 2 {
+                seen.extend(h.place.lines(waits).await);
+            }
+            frozen.batch_execute("ROLLBACK").await.unwrap();
+        };
+        let (paused, ()) = tokio::join!(two.set_paused(at(NOW), true), release);
+        paused.unwrap();
+        assert!(two.paused().await.unwrap());
     });
 }

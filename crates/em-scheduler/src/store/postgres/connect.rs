@@ -51,7 +51,7 @@ impl HoldLimits {
         };
         Self {
             idle: part(10, 500_000, 2_000_000),
-            lock: part(6, 1_000_000, 5_000_000),
+            lock: part(6, 1_000_000, 3_000_000),
         }
     }
 }
@@ -198,10 +198,10 @@ mod tests {
     #[test]
     fn nothing_is_held_for_more_than_a_part_of_the_grace() {
         for (grace, idle, lock) in [
-            (30, 2_000, 5_000),
+            (30, 2_000, 3_000),
             (12, 1_200, 2_000),
             (5, 500, 1_000),
-            (3_600, 2_000, 5_000),
+            (3_600, 2_000, 3_000),
         ] {
             let limits = HoldLimits::of(grace * 1_000_000);
             assert_eq!(

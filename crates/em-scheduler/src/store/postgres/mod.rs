@@ -255,9 +255,15 @@ impl PostgresStore {
         self.write_within(Patience::Long, now, operation).await
     }
 
-    /// Runs an operation for a caller that needs rows which em_web may hold. While it waits for them it takes up neither
-    /// a place nor a connection, so that it is held up by its own rows alone and holds up no other call.
-    async fn write_when_free<T, F, O>(&self, places: &Places, now: UtcMicros, operation: O) -> Result<T>
+    /// Runs an operation for a caller. It may need rows which em_web holds, or a guard which processes hold that have
+    /// stopped, one after the other. While it waits for a row it takes up neither a place nor a connection, so that it is
+    /// held up by its own rows alone and holds up no other call.
+    async fn write_when_free<T, F, O>(
+        &self,
+        (places, patience): (&Places, Patience),
+        now: UtcMicros,
+        operation: O,
+    ) -> Result<T>
     where
         T: Send,
         O: Fn() -> F + Send,
@@ -267,7 +273,7 @@ impl PostgresStore {
         let mut pause = ROW_LOOKS.0;
         loop {
             let place = places.place().await?;
-            let outcome = self.write(now, operation()).await;
+            let outcome = self.write_within(patience, now, operation()).await;
             drop(place);
             match outcome {
                 Err(StoreError::Locked(_)) if waiting.micros() < ROW_PATIENCE => {}

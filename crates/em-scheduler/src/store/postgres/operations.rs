@@ -7,6 +7,7 @@ use std::sync::{Arc, PoisonError};
 use async_trait::async_trait;
 use triggers::UtcMicros;
 
+use super::link::Patience;
 use super::tx::Guard;
 use super::{
     PAUSED, Portions, PostgresStore, SYNCED, answered, firing, instances, jobs, own, rows, runs, schema,
@@ -107,7 +108,7 @@ impl Store for PostgresStore {
     }
 
     async fn replace_jobs(&self, now: UtcMicros, task: TaskId, plan: JobPlanner) -> Result<Replaced> {
-        self.write_when_free(&self.callers, now, || {
+        self.write_when_free((&self.callers, Patience::Usual), now, || {
             let plan = Arc::clone(&plan);
             move |tx: &_| Box::pin(async move { jobs::replace(tx, task, &plan).await })
         })
@@ -115,40 +116,43 @@ impl Store for PostgresStore {
     }
 
     async fn add_jobs(&self, now: UtcMicros, task: TaskId, plan: JobPlanner) -> Result<Replaced> {
-        let _place = self.callers.place().await?;
-        self.write(now, move |tx| {
-            Box::pin(async move { jobs::add(tx, task, &plan).await })
+        self.write_when_free((&self.callers, Patience::Usual), now, || {
+            let plan = Arc::clone(&plan);
+            move |tx: &_| Box::pin(async move { jobs::add(tx, task, &plan).await })
         })
         .await
     }
 
     async fn remove_jobs(&self, now: UtcMicros, task: TaskId) -> Result<Vec<RunKey>> {
-        self.write_when_free(&self.switches, now, || {
+        self.write_when_free((&self.switches, Patience::Usual), now, || {
             move |tx: &_| Box::pin(jobs::remove(tx, task))
         })
         .await
     }
 
     async fn remove_all_jobs(&self, now: UtcMicros) -> Result<Vec<RunKey>> {
-        let _place = self.switches.place().await?;
-        self.write_much(now, |tx| Box::pin(jobs::remove_everything(tx)))
-            .await
+        self.write_when_free((&self.switches, Patience::Long), now, || {
+            move |tx: &_| Box::pin(jobs::remove_everything(tx))
+        })
+        .await
     }
 
     async fn remove_orphans(&self, now: UtcMicros) -> Result<Vec<RunKey>> {
-        let _place = self.switches.place().await?;
-        self.write_much(now, |tx| Box::pin(jobs::remove_orphans(tx)))
-            .await
+        self.write_when_free((&self.switches, Patience::Long), now, || {
+            move |tx: &_| Box::pin(jobs::remove_orphans(tx))
+        })
+        .await
     }
 
     async fn set_paused(&self, now: UtcMicros, paused: bool) -> Result<()> {
-        let _place = self.switches.place().await?;
-        self.write(now, move |tx| {
-            Box::pin(async move {
-                tx.hold(Guard::Paused).await?;
-                set_state(tx, PAUSED, i64::from(paused));
-                Ok(())
-            })
+        self.write_when_free((&self.switches, Patience::Usual), now, || {
+            move |tx: &_| {
+                Box::pin(async move {
+                    tx.hold(Guard::Paused).await?;
+                    set_state(tx, PAUSED, i64::from(paused));
+                    Ok(())
+                })
+            }
         })
         .await
     }
@@ -159,9 +163,9 @@ impl Store for PostgresStore {
         task: TaskId,
         job_id: JobNamer,
     ) -> Result<Option<SendableRun>> {
-        let _place = self.callers.place().await?;
-        self.write(now, move |tx| {
-            Box::pin(async move { jobs::begin_manual_run(tx, task, &job_id).await })
+        self.write_when_free((&self.callers, Patience::Usual), now, || {
+            let job_id = Arc::clone(&job_id);
+            move |tx: &_| Box::pin(async move { jobs::begin_manual_run(tx, task, &job_id).await })
         })
         .await
     }
@@ -262,9 +266,10 @@ impl Store for PostgresStore {
     }
 
     async fn post_notice(&self) -> Result<Vec<Instance>> {
-        let _place = self.switches.place().await?;
-        self.write(self.now(), |tx| Box::pin(instances::post_notice(tx)))
-            .await
+        self.write_when_free((&self.switches, Patience::Usual), self.now(), || {
+            move |tx: &_| Box::pin(instances::post_notice(tx))
+        })
+        .await
     }
 
     async fn noticed(&self) {

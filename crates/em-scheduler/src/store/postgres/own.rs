@@ -71,7 +71,7 @@ pub(super) async fn version(tx: &Tx<'_>) -> Result<i32> {
 /// What the role must be granted before our tables can be created or changed, as a statement; none where it may.
 pub(super) async fn missing_grant(tx: &Tx<'_>) -> Result<Option<String>> {
     let may = if exists(tx).await? {
-        "SELECT has_schema_privilege('em_scheduler', 'CREATE')"
+        "SELECT has_schema_privilege('em_scheduler', 'USAGE') AND has_schema_privilege('em_scheduler', 'CREATE')"
     } else {
         "SELECT has_database_privilege(current_database(), 'CREATE')"
     };
@@ -85,7 +85,9 @@ async fn exists(tx: &Tx<'_>) -> Result<bool> {
 }
 
 async fn has_versions(tx: &Tx<'_>) -> Result<bool> {
-    let found = "SELECT to_regclass('em_scheduler.scheduler_schema') IS NOT NULL";
+    // Not by to_regclass, which fails where the role may not use the schema.
+    let found = "SELECT EXISTS (SELECT FROM pg_class WHERE relname = 'scheduler_schema' AND relnamespace = (
+                   SELECT oid FROM pg_namespace WHERE nspname = 'em_scheduler'))";
     Ok(tx.row(found, &[]).await?.try_get(0)?)
 }
 
@@ -138,7 +140,7 @@ const TABLES: [&str; 10] = [
 /// What the owner of the database has to run where the role may not create our tables.
 async fn grant(tx: &Tx<'_>) -> Result<String> {
     let grant = if exists(tx).await? {
-        "SELECT format('GRANT CREATE ON SCHEMA em_scheduler TO %I', current_user)"
+        "SELECT format('GRANT USAGE, CREATE ON SCHEMA em_scheduler TO %I', current_user)"
     } else {
         "SELECT format('GRANT CREATE ON DATABASE %I TO %I', current_database(), current_user)"
     };
