@@ -147,7 +147,7 @@ mod tests {
         }
     }
 
-    /// The contract (spec §2), a second time and by hand: whoever adds a route says here what it may do, and whoever
+    /// The contract, a second time and by hand: whoever adds a route says here what it may do, and whoever
     /// calls a changing one a reading one opens it to every page on the web.
     #[test]
     fn each_route_is_classed_as_the_contract_says() {

@@ -332,7 +332,7 @@ impl Shared {
     }
 
     /// What waits is judged by its grace before it leaves, if the scheduler was away for longer than that. After
-    /// less, only waiting for a permit can have made a run late, and that never counts (spec §5.3).
+    /// less, only waiting for a permit can have made a run late, and that never counts (F7, F8).
     fn back_after(&self, micros: i64) {
         if micros > self.policy.grace {
             self.desk().judge_again();

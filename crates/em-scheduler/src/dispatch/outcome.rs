@@ -1,4 +1,4 @@
-//! What an answer means for a run: the table of spec §5, as a pure function.
+//! What an answer means for a run: the rules D3 to D6 and D11, as a pure function.
 
 use triggers::UtcMicros;
 
@@ -163,7 +163,7 @@ mod tests {
         }
     }
 
-    /// The table of spec §5: answer, attempt, seconds after the run time; at most once, at least once.
+    /// Rules D3 to D6 as a table: answer, attempt, seconds after the run time; at most once, at least once.
     #[test]
     fn the_table_of_outcomes() {
         let refused = || Answer::NotSent("refused".into());

@@ -177,7 +177,7 @@ impl Chores {
     }
 }
 
-/// 19 minutes past each hour, on the wall of the scheduler's zone (spec §6).
+/// 19 minutes past each hour, on the wall of the scheduler's zone (S3).
 fn sync_times(engine: &Engine) -> Trigger {
     let mut definition = Definition::new(Kind::Cron);
     definition.fields.insert("minute".into(), 19.into());

@@ -1,5 +1,5 @@
 //! The firing rule: what becomes of one due job. Pure: a job, the rules and an instant in, a plan out
-//! (docs/semantics.md numbers the rules, triggers.md §8 is their source).
+//! (rules F1 to F9 of docs/semantics.md).
 
 use triggers::{Trigger, UtcMicros};
 

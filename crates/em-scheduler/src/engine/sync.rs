@@ -1,4 +1,4 @@
-//! `job_sync`: what must change so that the stored jobs are those the tasks ask for (spec §6). Pure: a task with
+//! `job_sync`: what must change so that the stored jobs are those the tasks ask for (S3). Pure: a task with
 //! what is stored for it in, the changes out. A second pass over the same rows changes nothing.
 
 use triggers::UtcMicros;

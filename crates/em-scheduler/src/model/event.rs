@@ -1,4 +1,4 @@
-//! Events: the rows of `task_log` that people read in em_web (spec §4). One per transition, written in the same
+//! Events: the rows of `task_log` that people read in em_web. One per transition, written in the same
 //! transaction as the transition itself.
 
 use triggers::{Hazard, UtcMicros, WallMicros, Zone};

@@ -53,7 +53,7 @@ impl JobKind {
 /// A job about to be stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewJob {
-    /// `<project>-<task>-cron`, `…-intv` or `…-<10 hex digits>` (spec §2).
+    /// `<project>-<task>-cron`, `…-intv` or `…-<10 hex digits>`, as em_web and people know it.
     pub id: String,
     /// The task to run.
     pub task_id: TaskId,

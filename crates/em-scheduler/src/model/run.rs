@@ -1,4 +1,4 @@
-//! Runs: one row per decision, and the life of each (design §3).
+//! Runs: one row per decision, and the life of each (F1, D1–D6).
 //!
 //! ```text
 //!  decide        claim         first byte about to leave     answer
@@ -68,7 +68,7 @@ impl RunState {
     }
 }
 
-/// What happens where a request may or may not have arrived (spec §5).
+/// What happens where a request may or may not have arrived (D6).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Delivery {
     /// Never send again once a byte may have left: the classic runner is not idempotent.

@@ -1,4 +1,4 @@
-//! From a project's columns to the jobs of one of its tasks (spec §2, §3). Pure: what is wanted, not what is stored.
+//! From a project's columns to the jobs of one of its tasks. Pure: what is wanted, not what is stored.
 //!
 //! Used by the API (add), by `job_sync` (compare) and by `check`.
 
@@ -15,7 +15,7 @@ use super::{JobKind, NewJob, ProjectRow, TaskId, TaskRow};
 pub struct ScheduleRules {
     /// The scheduler's zone.
     pub zone: Zone,
-    /// What happens to runs at clock changes (triggers.md §6).
+    /// What happens to runs at clock changes (T2).
     pub dst: DstPolicy,
 }
 
@@ -61,7 +61,7 @@ const UNITS: [(&str, &str); 5] = [
     ("s", "seconds"),
 ];
 
-/// What a null or zero `intv_value` means: 999 of the unit (spec §3).
+/// What a null or zero `intv_value` means: 999 of the unit, as the original reads it.
 const INTERVAL_VALUE_IF_NONE: i64 = 999;
 
 /// The jobs that the active triggers of the task's project ask for; none for a project without active trigger, and none
@@ -152,7 +152,7 @@ fn triggers_of(
     Ok(triggers)
 }
 
-/// The id of the job that a trigger of the project asks for (spec §2).
+/// The id of the job that a trigger of the project asks for: that of the original, for clients keep it.
 fn job_id(project: &ProjectRow, task: TaskId, kind: JobKind) -> String {
     let last = match (kind, project.one_off_date) {
         (JobKind::Cron, _) => "cron".to_owned(),

@@ -1,4 +1,4 @@
-//! Tasks and projects as em_web stores them: only the columns the scheduler reads (spec §3).
+//! Tasks and projects as em_web stores them: only the columns the scheduler reads.
 
 use triggers::WallMicros;
 

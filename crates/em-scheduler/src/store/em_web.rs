@@ -1,4 +1,4 @@
-//! em_web's tables: created whole on an empty database, verified and never altered on an existing one (spec §3).
+//! em_web's tables: created whole on an empty database, verified and never altered on an existing one.
 //!
 //! The model is data (`em_model.csv`, `em_lookups.csv`); this module turns it into statements for both engines and
 //! says which columns the scheduler itself uses.

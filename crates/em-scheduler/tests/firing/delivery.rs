@@ -1,4 +1,4 @@
-//! What happens to the request, and what is written when it has (the table of spec §5).
+//! What happens to the request, and what is written when it has (D1 to D6).
 
 use std::time::Duration;
 

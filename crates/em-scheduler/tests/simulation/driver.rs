@@ -15,7 +15,7 @@ use crate::sabotage::{Sabotage, Saboteur};
 use crate::scenario::{SECOND, Scenario};
 use crate::world::{Figures, Health, Mood, World};
 
-/// When in the hour `job_sync` comes (spec §6).
+/// When in the hour `job_sync` comes (S3).
 const JOB_SYNC: i64 = 19 * 60 * SECOND;
 
 /// What is played beside the seed's number.

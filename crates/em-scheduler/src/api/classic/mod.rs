@@ -1,4 +1,4 @@
-//! The handlers of the classic API: what em_web and em_runner call, answer for answer (spec §2). The messages are
+//! The handlers of the classic API: what em_web and em_runner call, answer for answer. The messages are
 //! the contract; the reasons of errors are ours.
 
 mod add;
