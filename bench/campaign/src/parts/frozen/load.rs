@@ -41,7 +41,8 @@ impl Load {
             Self::Steady => every_second(&mut schedules, STEADY),
             Self::Bursts => {
                 every_second(&mut schedules, BETWEEN);
-                let first = next_burst(whole_second(0));
+                // The one-offs must lie ahead when the processes start, and the more there are, the longer filling takes.
+                let first = next_burst(whole_second(0) + (10 + seconds / 10) * SECOND);
                 schedules.add_all(INTERVALS, |_| Timing::Every(APART, Some(first)));
                 let seconds_of = 60 / APART;
                 schedules.add_all(CRONS * seconds_of, |place| {
