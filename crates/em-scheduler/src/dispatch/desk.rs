@@ -296,6 +296,11 @@ impl Desk {
         self.pauses
     }
 
+    /// Resumes unless somebody has paused since `pauses` was read. Answers whether it was paused.
+    pub(super) fn resume_if(&mut self, pauses: u64) -> bool {
+        self.pauses == pauses && self.resume()
+    }
+
     /// Answers whether it was paused.
     pub(super) fn resume(&mut self) -> bool {
         std::mem::take(&mut self.paused)

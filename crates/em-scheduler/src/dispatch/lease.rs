@@ -5,19 +5,36 @@
 //! unnoticed (`clock::wall_lead`); the others count from after they have seen it. So who holds a lease here has not been
 //! given up there, whatever the clocks of machines and database show.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::clock::{self, Stopwatch};
 
 /// A lease that may be renewed. Held for ever until it is renewed the first time.
 #[derive(Debug, Default)]
-pub(super) struct Lease(Mutex<Option<Term>>);
+pub(super) struct Lease(Mutex<Held>);
+
+#[derive(Debug, Default)]
+struct Held {
+    term: Option<Term>,
+    era: Era,
+}
+
+/// The time in which a lease was held without a break. What belongs to an earlier one may have been taken over: its rows
+/// say so, and this process has not read them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Era(u64);
 
 #[derive(Debug, Clone, Copy)]
 struct Term {
     since: LeaseStart,
     /// Microseconds from `since` on.
     length: i64,
+}
+
+impl Term {
+    fn holds(self) -> bool {
+        self.since.passed() < self.length
+    }
 }
 
 /// The moment just before a lease was asked for.
@@ -44,16 +61,30 @@ impl LeaseStart {
 }
 
 impl Lease {
-    /// Holds from `since` on for so many microseconds. Returns for how many microseconds it had lapsed before.
+    /// Holds from `since` on for so many microseconds. Where it had lapsed another era begins, and how many microseconds
+    /// had passed since it was renewed is returned; otherwise 0.
     pub(super) fn renew(&self, since: LeaseStart, length: i64) -> i64 {
-        let mut term = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let before = term.replace(Term { since, length });
-        before.map_or(0, |before| (before.since.passed() - before.length).max(0))
+        let mut held = self.held();
+        let Some(before) = held.term.replace(Term { since, length }) else {
+            return 0;
+        };
+        if before.holds() {
+            return 0;
+        }
+        held.era.0 += 1;
+        before.since.passed()
     }
 
     pub(super) fn holds(&self) -> bool {
-        let term = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        term.is_none_or(|term| term.since.passed() < term.length)
+        self.held().term.is_none_or(Term::holds)
+    }
+
+    pub(super) fn era(&self) -> Era {
+        self.held().era
+    }
+
+    fn held(&self) -> MutexGuard<'_, Held> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -70,11 +101,15 @@ mod tests {
         assert_eq!(lease.renew(LeaseStart::now(), 9_000_000), 0);
         tokio::time::advance(Duration::from_secs(8)).await;
         assert!(lease.holds());
-        tokio::time::advance(Duration::from_secs(3)).await;
+        let era = lease.era();
+        assert_eq!(lease.renew(LeaseStart::now(), 9_000_000), 0);
+        assert_eq!(lease.era(), era);
+        tokio::time::advance(Duration::from_secs(11)).await;
         assert!(!lease.holds());
         // The machine may have taken a moment between two readings of its clocks.
-        assert!((1_900_000..3_000_000).contains(&lease.renew(LeaseStart::now(), 9_000_000)));
+        assert!((10_900_000..12_000_000).contains(&lease.renew(LeaseStart::now(), 9_000_000)));
         assert!(lease.holds());
+        assert_ne!(lease.era(), era, "it was not held without a break");
     }
 
     #[tokio::test(start_paused = true)]

@@ -32,7 +32,7 @@ use tokio::runtime::Handle;
 use tokio::sync::{Notify, mpsc, oneshot};
 use triggers::UtcMicros;
 
-pub use self::lease::LeaseStart;
+pub use self::lease::{Era, LeaseStart};
 pub use self::outcome::Policy;
 pub use self::runner::{Answer, Connection, Dial, RunnerAddress, RunnerClient, RunnerTimeouts};
 pub use self::thread::DispatchThread;
@@ -124,8 +124,19 @@ impl Dispatcher {
         self.0.changed.notify_one();
     }
 
+    /// The era of the lease, to be asked for before the rows of runs are (see [`accept_of`](Self::accept_of)).
+    pub fn era(&self) -> Era {
+        self.0.lease.era()
+    }
+
     /// Takes runs whose rows are committed: those `sending` leave at once, the others wait for their turn.
     pub fn accept(&self, runs: Vec<SendableRun>) {
+        self.accept_of(self.era(), runs);
+    }
+
+    /// The same for runs whose rows were asked for in this era. What is `sending` leaves only while that lasts: a process that
+    /// stood still after the commit may have lost them to another one.
+    pub fn accept_of(&self, era: Era, runs: Vec<SendableRun>) {
         let mut leaving = Vec::new();
         let now = self.0.now();
         {
@@ -140,7 +151,7 @@ impl Dispatcher {
             }
         }
         for run in leaving {
-            pump::launch(&self.0, run);
+            pump::launch(&self.0, run, era);
         }
         self.0.changed.notify_one();
     }
@@ -197,8 +208,9 @@ impl Dispatcher {
 
     /// Resumes unless somebody has paused since `pauses` was read.
     pub fn resume_if(&self, pauses: u64) {
-        if self.pauses() == pauses {
-            self.resume();
+        let was_paused = self.0.desk().resume_if(pauses);
+        if was_paused {
+            self.judge_again();
         }
     }
 
@@ -218,12 +230,15 @@ impl Dispatcher {
     /// The others on the database know that this process lives for so many microseconds from `since` on. Runs that
     /// were held back because an earlier lease had lapsed may leave again.
     pub fn renew_lease(&self, since: LeaseStart, length: i64) {
-        let lapsed_for = self.0.lease.renew(since, length);
+        let away = self.0.lease.renew(since, length);
         if self.0.desk().renew() {
-            tracing::info!(lapsed_for, "the lease is renewed: runs may leave again");
+            tracing::info!(
+                away_seconds = away / 1_000_000,
+                "the lease is renewed: runs may leave again"
+            );
             self.0.changed.notify_one();
         }
-        self.0.back_after(lapsed_for);
+        self.0.back_after(away);
     }
 
     /// Whether the others on the database know that this process lives, as far as it matters here.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::Shared;
 use super::gate::{Gate, Verdict};
+use super::lease::Era;
 use super::outcome;
 use super::runner::Answer;
 use super::settler::Settled;
@@ -38,6 +39,7 @@ pub(super) async fn run(shared: Arc<Shared>) {
             let _ = tokio::time::timeout(sleep, shared.changed.notified()).await;
             continue;
         }
+        let era = shared.lease.era();
         let wanted = ready.iter().map(|run| (run.key, run.fence)).collect();
         match shared.store.begin_sends(shared.now(), wanted).await {
             Ok(begun) => {
@@ -48,7 +50,7 @@ pub(super) async fn run(shared: Arc<Shared>) {
                         "runs are marked as sending again"
                     );
                 }
-                leave(&shared, ready, begun);
+                leave(&shared, ready, (begun, era));
             }
             Err(error) => {
                 if let Some(tally) = failing.failed() {
@@ -62,12 +64,12 @@ pub(super) async fn run(shared: Arc<Shared>) {
     }
 }
 
-fn leave(shared: &Arc<Shared>, ready: Vec<SendableRun>, mut begun: Vec<SendableRun>) {
+fn leave(shared: &Arc<Shared>, ready: Vec<SendableRun>, (mut begun, era): (Vec<SendableRun>, Era)) {
     crate::crash::point("dispatch.sending");
     begun.sort_by_key(|run| run.key);
     for waiting in ready {
         match begun.binary_search_by_key(&waiting.key, |run| run.key) {
-            Ok(place) => launch(shared, begun[place].clone()),
+            Ok(place) => launch(shared, begun[place].clone(), era),
             Err(_) => {
                 // Deleted or taken by another instance meanwhile: not ours to send.
                 let mut desk = shared.desk();
@@ -102,14 +104,15 @@ fn drop_overdue(shared: &Shared, now: triggers::UtcMicros) {
     }
 }
 
-/// Sends a run whose row is `sending` and whose permit is held.
-pub(super) fn launch(shared: &Arc<Shared>, run: SendableRun) {
+/// Sends a run whose row is `sending` and whose permit is held. The row was asked for in this era of the lease.
+pub(super) fn launch(shared: &Arc<Shared>, run: SendableRun, era: Era) {
     let for_task = Arc::clone(shared);
     shared.runtime.spawn(async move {
         let shared = for_task;
         let gate = RunGate {
             shared: Arc::clone(&shared),
             run: run.key,
+            era,
         };
         let answer = shared.client.send(&run, Arc::new(gate)).await;
         crate::crash::point("dispatch.answered");
@@ -124,6 +127,7 @@ pub(super) fn launch(shared: &Arc<Shared>, run: SendableRun) {
 struct RunGate {
     shared: Arc<Shared>,
     run: RunKey,
+    era: Era,
 }
 
 impl Gate for RunGate {
@@ -131,6 +135,10 @@ impl Gate for RunGate {
         crate::crash::point("dispatch.gate");
         let _passing = self.shared.passing();
         self.shared.check_lease();
+        if self.shared.lease.era() != self.era {
+            // Given up and taken over meanwhile: by whom, and whether it was deleted since, only its row knows.
+            return Verdict::Hold;
+        }
         let verdict = self.shared.desk().begin(self.run);
         if verdict == Verdict::Go {
             write();

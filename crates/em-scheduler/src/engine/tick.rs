@@ -93,7 +93,7 @@ impl Engine {
             dispatcher: self.dispatcher.clone(),
             permits: Mutex::default(),
         });
-        let pauses = self.dispatcher.pauses();
+        let (pauses, era) = (self.dispatcher.pauses(), self.dispatcher.era());
         let decided = self
             .store
             .decide(now, BATCH, Arc::clone(&round) as Arc<dyn Decider>)
@@ -107,7 +107,7 @@ impl Engine {
         }
         // Another process may have resumed what this one knows as paused.
         self.dispatcher.resume_if(pauses);
-        self.dispatcher.accept(decided.runs);
+        self.dispatcher.accept_of(era, decided.runs);
         let more = decided.next_due.is_some_and(|at| at <= now);
         Ok(Ticked {
             jobs: decided.jobs,

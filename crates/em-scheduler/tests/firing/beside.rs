@@ -3,7 +3,8 @@
 
 use std::time::Duration;
 
-use em_scheduler::dispatch::RunnerTimeouts;
+use em_scheduler::dispatch::{LeaseStart, RunnerTimeouts};
+use em_scheduler::model::{JobKind, SendableRun};
 use em_scheduler::peers::{self, LeaseTimes};
 
 use crate::runner::Mode;
@@ -108,5 +109,62 @@ async fn a_process_whose_tables_are_dropped_goes_on() {
     let before = world.runner.receipts().len();
     world.runner.received(before + 2).await;
     world.until("SELECT id FROM scheduler_job", &["1-1-intv"]).await;
+    scheduler.stop().await;
+}
+
+/// The tables may be made again by a process that is stopped; the others fill them.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_two_processes_whose_tables_are_dropped_the_one_at_work_goes_on() {
+    let world = World::new(Backend::Postgres).await;
+    world.tasks(1);
+    world.sql("UPDATE project SET intv = 1, intv_type = 's', intv_value = 1;");
+    let stopped = world.start().await;
+    stopped.control.stop().await;
+    stopped.dispatcher.stop();
+    let works = world.start().await;
+    world.runner.received(1).await;
+    for _ in 0..2 {
+        world.sql("DROP SCHEMA em_scheduler CASCADE;");
+        let before = world.runner.receipts().len();
+        world.runner.received(before + 2).await;
+    }
+    works.stop().await;
+    stopped.stop().await;
+}
+
+/// A process that stood still behind the commit of a decision, until its lease had lapsed, may have lost the run to another
+/// one: its row may say that it was deleted.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_decided_before_the_lease_lapsed_does_not_leave_after_it() {
+    let world = World::new(Backend::Postgres).await;
+    world.tasks(1);
+    let scheduler = world.start().await;
+    let dispatcher = &scheduler.dispatcher;
+    let hand_over = async |era| {
+        let now = scheduler.in_micros(0);
+        assert!(dispatcher.admit(1, now));
+        let run = SendableRun {
+            key: 1,
+            job_id: "1-1-0123456789".into(),
+            task_id: 1,
+            kind: JobKind::Delayed,
+            scheduled_for: now,
+            fence: 1,
+            attempt: 1,
+            not_before: None,
+            sending: true,
+        };
+        dispatcher.accept_of(era, vec![run]);
+        while !dispatcher.known().is_empty() {
+            tokio::task::yield_now().await;
+        }
+    };
+    let before = dispatcher.era();
+    dispatcher.renew_lease(LeaseStart::now(), 0);
+    dispatcher.renew_lease(LeaseStart::now(), 60_000_000);
+    hand_over(before).await;
+    assert!(world.runner.receipts().is_empty());
+    hand_over(dispatcher.era()).await;
+    world.runner.received(1).await;
     scheduler.stop().await;
 }
