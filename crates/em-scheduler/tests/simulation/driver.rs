@@ -111,7 +111,10 @@ impl Driver {
         }
         let mut scenario = Scenario::draw(&mut random, play.processes, database.is_sqlite());
         // Not drawn: seeds with sequences and those without are the same otherwise.
-        scenario.sequence = play.sabotage.is_none() && seed % 4 == 3;
+        scenario.sequence = match play.sabotage {
+            None => seed % 4 == 3,
+            Some(sabotage) => sabotage == Sabotage::AddAllOfASequence,
+        };
         if scenario.sequence {
             database.execute(
                 "ALTER TABLE project ADD COLUMN sequence_tasks INTEGER; ALTER TABLE task ADD COLUMN \"order\" INTEGER",

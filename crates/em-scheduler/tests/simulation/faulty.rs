@@ -217,7 +217,7 @@ impl Store for FaultyStore {
             .await
     }
 
-    async fn restore_tables(&self) -> Result<bool> {
+    async fn restore_tables(&self, _paused: bool) -> Result<bool> {
         Ok(false)
     }
 
@@ -290,6 +290,10 @@ impl Store for FaultyStore {
             if let Some(saboteur) = self.saboteur.as_ref().filter(|saboteur| saboteur.answers_early()) {
                 return saboteur.replace_later(Arc::clone(&self.life), (now, task, plan), &self.inner);
             }
+            let plan = match &self.saboteur {
+                Some(saboteur) => saboteur.plan(plan),
+                None => plan,
+            };
             real!(self, inner => inner.replace_jobs(now, task, plan))
         })
         .await

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use em_scheduler::model::{
-    DueJob, JobKind, Next, Outcome, Plan, RunKey, SendableRun, Settled, Settlement, TaskId,
+    DueJob, JobKind, Next, Outcome, Plan, RunKey, SendableRun, Settled, Settlement, TaskId, TaskRow,
 };
 use em_scheduler::store::{Decided, Decider, JobPlanner, Notice, Replaced, Result};
 use rusqlite::{Connection, Row, Transaction};
@@ -41,6 +41,8 @@ pub enum Sabotage {
     TakeNothingOver,
     /// A process acknowledges what others have changed, and does not act by it.
     AcknowledgeOnly,
+    /// Each task of a sequence is given the project's jobs, not only the first.
+    AddAllOfASequence,
 }
 
 impl Sabotage {
@@ -102,6 +104,19 @@ impl Saboteur {
             };
         }
         notice
+    }
+
+    /// Plans the jobs of a task that is added.
+    pub fn plan(&self, plan: JobPlanner) -> JobPlanner {
+        if self.sabotage == Sabotage::AddAllOfASequence {
+            return Arc::new(move |task: &TaskRow| {
+                plan(&TaskRow {
+                    follows: false,
+                    ..task.clone()
+                })
+            });
+        }
+        plan
     }
 
     /// How far its clock is ahead, in microseconds.

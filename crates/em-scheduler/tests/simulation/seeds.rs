@@ -125,6 +125,7 @@ macro_rules! sabotages {
     };
 }
 
+// `AcknowledgeOnly` is found by a scenario (`found`): it shows only where a run is on its way in the very second of a change.
 sabotages! {
     advancing_and_then_inserting_is_found: AdvanceThenInsert breaks "I1",
     inserting_and_then_advancing_is_found: InsertThenAdvance breaks "I2",
@@ -135,5 +136,5 @@ sabotages! {
     an_answer_before_its_commit_is_found: AnswerFirst breaks "I6",
     a_clock_of_its_own_is_found: OwnClock breaks "I5",
     runs_left_to_themselves_are_found: TakeNothingOver breaks "I8",
-    acknowledging_without_heeding_is_found: AcknowledgeOnly breaks "S1",
+    adding_all_of_a_sequence_is_found: AddAllOfASequence breaks "F11",
 }
