@@ -29,7 +29,7 @@ use crate::wakeup::Bell;
 
 use self::routes::Access::{Changes, Reads};
 use self::routes::Route;
-use self::routes::Urgency::{Health, Ordinary, Switch};
+use self::routes::Urgency::{Health, Ordinary, Removal, Switch};
 
 pub use self::guard::{Guard, Hosts, Token};
 pub use self::server::{Limits, Listener, Socket, serve};
@@ -87,7 +87,7 @@ const ROUTES: [Route; 15] = [
     Route {
         pattern: "/api/delete/{task_id}",
         access: Changes,
-        urgency: Switch,
+        urgency: Removal,
         verb: "delete task jobs",
         handler: |api, path| Box::pin(classic::delete(api, path)),
     },
@@ -108,14 +108,14 @@ const ROUTES: [Route; 15] = [
     Route {
         pattern: "/api/delete",
         access: Changes,
-        urgency: Switch,
+        urgency: Removal,
         verb: "delete all tasks",
         handler: |api, _| Box::pin(classic::delete_all(api)),
     },
     Route {
         pattern: "/api/delete-orphans",
         access: Changes,
-        urgency: Switch,
+        urgency: Removal,
         verb: "delete orphans",
         handler: |api, _| Box::pin(classic::delete_orphans(api)),
     },

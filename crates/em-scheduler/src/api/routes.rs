@@ -40,7 +40,9 @@ impl Access {
 pub(super) enum Urgency {
     /// It is refused and can be asked again.
     Ordinary,
-    /// It is let through: it ends work, or lets it go on, so it cannot wait for the work.
+    /// It is let through beyond the ordinary ones: it ends work, so it cannot wait for the work. There may be many of them.
+    Removal,
+    /// It is let through whatever else there is: it holds all work, or lets it go on.
     Switch,
     /// It is let through whatever else there is: whether the service lives.
     Health,
@@ -187,9 +189,9 @@ mod tests {
     fn each_route_is_as_urgent_as_the_rules_say() {
         let urgent: [(&str, Urgency); 8] = [
             ("/api", Urgency::Health),
-            ("/api/delete/{task_id}", Urgency::Switch),
-            ("/api/delete", Urgency::Switch),
-            ("/api/delete-orphans", Urgency::Switch),
+            ("/api/delete/{task_id}", Urgency::Removal),
+            ("/api/delete", Urgency::Removal),
+            ("/api/delete-orphans", Urgency::Removal),
             ("/api/pause", Urgency::Switch),
             ("/api/resume", Urgency::Switch),
             ("/api/shutdown", Urgency::Switch),

@@ -4,8 +4,8 @@
 //! ```text
 //!  0                                                       256            304
 //!  ├── every request ──────────────────────────────────────┤              │
-//!  ├── switches ──────────────────────────────────────────────────────────┤
-//!  ├── health ──────────────────────────────────────────────────────────────────▶ (as many as there are connections)
+//!  ├── deletions ─────────────────────────────────────────────────────────┤
+//!  ├── switches, health ────────────────────────────────────────────────────────▶ (as many as there are connections)
 //! ```
 //! A request is at work until its handler has ended, also where the caller has left before. Not in here: connections, and those
 //! that ask for nothing (`server::places`).
@@ -16,9 +16,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::routes::{Route, Urgency};
 
-/// Requests at work, and beyond them switches. Fewer than a listener has connections, so that some can always be read.
+/// Requests at work, and beyond them deletions. Fewer than a listener has connections, so that some can always be read.
 const REQUESTS: usize = 256;
-pub(super) const SWITCHES: usize = 304;
+pub(super) const REMOVALS: usize = 304;
 
 /// Cheap to clone: all clones are one workload.
 #[derive(Debug, Clone, Default)]
@@ -43,8 +43,8 @@ impl Workload {
     pub(super) fn begin(&self, route: &'static Route) -> Result<Work, Busy> {
         let limit = match route.urgency {
             Urgency::Ordinary => REQUESTS,
-            Urgency::Switch => SWITCHES,
-            Urgency::Health => usize::MAX,
+            Urgency::Removal => REMOVALS,
+            Urgency::Switch | Urgency::Health => usize::MAX,
         };
         let mut counts = self.counts();
         if counts.values().sum::<usize>() >= limit {
@@ -120,13 +120,14 @@ mod tests {
             "256 requests are at work (250 of /api/run/{task_id}, 6 of /api/jobs)"
         );
         assert_eq!(workload.begin(route("/api/details")).unwrap_err(), busy);
-        let pauses = begin(&workload, "/api/pause", 48);
+        let deletions = begin(&workload, "/api/delete/{task_id}", 48);
         assert!(
-            workload.begin(route("/api/kill")).is_err(),
-            "there are places that no switch takes"
+            workload.begin(route("/api/delete")).is_err(),
+            "there are places that no deletion takes"
         );
+        let pauses = begin(&workload, "/api/pause", 10);
         let alive = begin(&workload, "/api", 100);
-        drop((pauses, alive));
+        drop((deletions, pauses, alive));
         runs.pop();
         let more = begin(&workload, run, 1);
         assert!(workload.begin(route(run)).is_err());

@@ -52,7 +52,7 @@ pub struct Limits {
 
 /// The usual number of connections.
 const CONNECTIONS: u32 = 320;
-const _: () = assert!(CONNECTIONS as usize > super::workload::SWITCHES);
+const _: () = assert!(CONNECTIONS as usize > super::workload::REMOVALS);
 
 impl Default for Limits {
     fn default() -> Self {
