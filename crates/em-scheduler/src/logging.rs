@@ -50,6 +50,9 @@ pub fn check_filter(text: &str) -> Result<(), String> {
         .map_err(|error| error.to_string())
 }
 
+/// For a library, unless the filter names it.
+const QUIET: &str = "tokio_postgres=warn";
+
 /// How filters are read. The values of fields in them are texts: as patterns, which they are by default, a short one can
 /// take minutes and all the memory to be made ready.
 fn filters() -> filter::Builder {
@@ -58,7 +61,11 @@ fn filters() -> filter::Builder {
 
 /// Starts logging, for the rest of the process. A panic is logged like everything else. A second call does nothing.
 pub fn start(settings: &LogSettings) {
-    let filter = filters().parse_lossy(&settings.filter);
+    let mut filter = filters().parse_lossy(&settings.filter);
+    // It repeats the server's warnings about what we do on purpose, with the places of its source.
+    if !settings.filter.contains("tokio_postgres") {
+        filter = filter.add_directive(QUIET.parse().expect("a directive"));
+    }
     let builder = subscriber().with_env_filter(filter).with_writer(std::io::stderr);
     let started = match settings.format {
         LogFormat::Json => builder.json().flatten_event(true).try_init().is_ok(),

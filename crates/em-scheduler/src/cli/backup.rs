@@ -90,6 +90,24 @@ fn target(path: &Path, database: &Path) -> anyhow::Result<PathBuf> {
     if database.parent() == Some(&folder) && BESIDE.iter().any(belongs) {
         bail!("{shown} is a name that the database itself uses: name another file");
     }
+    let ends_so = |ending: &&str| name.as_encoded_bytes().ends_with(ending.as_bytes());
+    if let Some(ending) = BESIDE.iter().find(|ending| ends_so(ending)) {
+        bail!(
+            "{shown} ends in {ending}: SQLite would take it for a part of another database; name another file"
+        );
+    }
+    // SQLite would play what they hold into the copy.
+    for ending in BESIDE {
+        let mut beside = folder.join(name).into_os_string();
+        beside.push(ending);
+        let beside = Path::new(&beside);
+        if beside.symlink_metadata().is_ok() {
+            bail!(
+                "{} belongs to a database that was named {shown}: remove it, or name another file",
+                beside.display()
+            );
+        }
+    }
     Ok(folder.join(name))
 }
 

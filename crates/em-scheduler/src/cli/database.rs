@@ -9,12 +9,12 @@ use anyhow::{Context, bail};
 
 use crate::chance;
 use crate::clock::SystemClock;
-use crate::config::{Config, DatabaseUrl, Sources};
+use crate::config::{Config, DatabaseUrl, SharedSettings, Sources};
 use crate::instance::Place;
 use crate::model::WireDialect;
-use crate::store::Store;
 use crate::store::postgres::{PostgresOptions, PostgresStore};
 use crate::store::sqlite::{SqliteOptions, SqliteStore};
+use crate::store::{Standing, Store};
 
 /// An open store, and what it knows of this process.
 pub(super) struct Opened {
@@ -28,18 +28,15 @@ pub(super) struct Opened {
 /// Opens the database, which creates or migrates its tables.
 pub(super) async fn open(config: &Config) -> anyhow::Result<Opened> {
     let instance = chance::instance_id();
-    let place = Place::here().to_string();
-    let (zone, clock) = (config.zone.clone(), Arc::new(SystemClock));
     match &config.database {
         DatabaseUrl::Sqlite(path) => {
             prepare_folder(path, config.database_is_default)?;
-            let path = path.clone();
             let options = SqliteOptions {
-                path,
-                zone,
-                clock,
+                path: path.clone(),
+                zone: config.zone.clone(),
+                clock: Arc::new(SystemClock),
                 instance: instance.clone(),
-                place,
+                place: Place::here().to_string(),
             };
             let store = tokio::task::spawn_blocking(move || SqliteStore::open(options)).await??;
             Ok(Opened {
@@ -49,20 +46,48 @@ pub(super) async fn open(config: &Config) -> anyhow::Result<Opened> {
             })
         }
         DatabaseUrl::Postgres(url) => {
-            let options = PostgresOptions {
-                url: url.secret().to_owned(),
-                zone,
-                clock,
-                instance: instance.clone(),
-                place,
-                grace: i64::from(config.misfire_grace) * 1_000_000,
-            };
+            let options = postgres_options(config, url.secret(), &instance);
             let store = PostgresStore::connect(options).await?;
             Ok(Opened {
                 store: Arc::new(store),
                 instance,
                 alone: false,
             })
+        }
+    }
+}
+
+/// What a process of that id is told of a PostgreSQL database.
+pub(super) fn postgres_options(config: &Config, url: &str, instance: &str) -> PostgresOptions {
+    PostgresOptions {
+        url: url.to_owned(),
+        zone: config.zone.clone(),
+        clock: Arc::new(SystemClock),
+        instance: instance.to_owned(),
+        place: Place::here().to_string(),
+        grace: i64::from(config.misfire_grace) * 1_000_000,
+    }
+}
+
+/// The shared settings that the database holds; none where it has no tables of ours yet, or older ones. Changes nothing.
+///
+/// # Errors
+/// There is no such file, or the database cannot be used.
+pub(super) async fn stored_settings(config: &Config) -> anyhow::Result<SharedSettings> {
+    match &config.database {
+        DatabaseUrl::Sqlite(path) => {
+            if !path.is_file() {
+                bail!("there is no database file {}", path.display());
+            }
+            Ok(SqliteStore::stored_settings(path)?)
+        }
+        DatabaseUrl::Postgres(url) => {
+            let options = postgres_options(config, url.secret(), &chance::instance_id());
+            let (store, standing, _) = PostgresStore::inspect(options).await?;
+            match standing {
+                Standing::Ready => Ok(store.settings().await?),
+                _ => Ok(SharedSettings::new()),
+            }
         }
     }
 }
@@ -103,6 +128,9 @@ pub(super) async fn dialect(config: &Config, opened: &Opened) -> anyhow::Result<
 fn prepare_folder(path: &Path, is_default: bool) -> anyhow::Result<()> {
     if path.is_dir() {
         bail!("the database file {} is a folder", path.display());
+    }
+    if path.exists() && !path.is_file() {
+        bail!("the database file {} is no regular file", path.display());
     }
     let folder = path.parent().unwrap_or(Path::new("/"));
     if folder.is_dir() {

@@ -5,6 +5,7 @@ use std::io::Write;
 use super::database;
 use super::flags::Flags;
 use super::{on_runtime, start_logging};
+use crate::config::Config;
 use crate::store::{Store, StoreError};
 
 pub(super) const EXAMPLES: &str = "\
@@ -15,10 +16,14 @@ Examples:
   DATABASE_URL=postgres://owner:word@db/em em-scheduler migrate";
 
 pub(super) fn run(flags: &Flags) -> anyhow::Result<()> {
-    let config = flags.read()?;
+    let sources = flags.sources()?;
+    let config = Config::read(&sources)?;
     start_logging(&config);
     on_runtime(async {
         let store = database::open(&config).await?.store;
+        // What is said here is stored as by the first start; what is not said is left to that.
+        config.clone().agree(&sources, &store.settings().await?)?;
+        store.agree_settings(config.told(&sources)?).await?;
         let (jobs, paused) = content(store.as_ref()).await?;
         let mut out = std::io::stdout();
         writeln!(out, "{}", config.database)?;

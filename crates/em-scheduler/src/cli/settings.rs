@@ -48,13 +48,14 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let config = Config::read(&sources)?;
     start_logging(&config);
     on_runtime(async {
-        let opened = database::open(&config).await?;
-        let stored = opened.store.settings().await?;
-        if !arguments.set.is_empty() {
-            nobody_runs(&opened).await?;
-            let changed = changed(arguments, &stored)?;
-            opened.store.change_settings(changed).await?;
+        if arguments.set.is_empty() {
+            show(&config, &database::stored_settings(&config).await?)?;
+            return Ok(());
         }
+        let opened = database::open(&config).await?;
+        nobody_runs(&opened).await?;
+        let changed = changed(arguments, &opened.store.settings().await?)?;
+        opened.store.change_settings(changed).await?;
         show(&config, &opened.store.settings().await?)?;
         Ok(())
     })

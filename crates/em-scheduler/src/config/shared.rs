@@ -53,6 +53,20 @@ impl Config {
         names.zip(values).collect()
     }
 
+    /// What of it `sources` say, and is no default.
+    ///
+    /// # Errors
+    /// A source cannot be read.
+    pub fn told(&self, sources: &Sources) -> Result<SharedSettings, ConfigError> {
+        let mut told = self.shared();
+        for setting in SHARED {
+            if sources.get(setting)?.is_none() {
+                told.remove(setting.name);
+            }
+        }
+        Ok(told)
+    }
+
     /// This configuration with the shared settings as they are stored. What is not stored yet stays as it is.
     ///
     /// # Errors

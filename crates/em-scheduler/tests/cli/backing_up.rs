@@ -159,6 +159,14 @@ fn a_backup_of_a_database_that_is_not_in_use_leaves_it_as_it_was() {
     let first = std::fs::read(copy).expect("a copy");
     said_no(&backup(), 1, &[copy, "is there already"]);
     assert_eq!(std::fs::read(copy).expect("a copy"), first);
+    // What an earlier database of that name left would be played into it.
+    std::fs::remove_file(copy).expect("the copy");
+    home.write("copy.db-wal", "");
+    said_no(&backup(), 1, &["copy.db-wal", "remove it"]);
+    let beside = home.path("other.db-wal");
+    let beside = beside.to_str().expect("text");
+    let named_so = home.program(&["backup", beside, "--database-url", &database]);
+    said_no(&named_so.run(), 1, &["ends in -wal"]);
 }
 
 #[test]

@@ -97,6 +97,16 @@ fn a_second_process_on_the_same_file_is_told_of_the_first() {
 }
 
 #[test]
+fn a_link_to_the_same_file_is_told_of_the_first_too() {
+    let home = Home::new();
+    let first = home.service(&home.sqlite("em.db")).start();
+    first.ready();
+    std::os::unix::fs::symlink(home.path("em.db"), home.path("link.db")).expect("a link");
+    let second = home.service(&home.sqlite("link.db")).run();
+    told(&second, &["em.db", &format!("process {}", first.pid())]);
+}
+
+#[test]
 fn postgresql_that_does_not_answer_is_named_with_host_and_port() {
     let home = Home::new();
     // Nobody listens on the port for multiplexing TCP services.

@@ -157,3 +157,28 @@ fn what_cannot_be_set_is_refused_by_name() {
         refused(&ended, &[part]);
     }
 }
+
+#[test]
+fn showing_settings_makes_nothing_and_migrate_stores_what_it_is_told() {
+    let home = Home::new();
+    let database = home.sqlite("em.db");
+    let shown = || home.program(&["settings", "--database-url", &database]).run();
+    let missing = shown();
+    assert!(
+        missing.code == 1 && missing.err.contains("there is no database file"),
+        "{missing:?}"
+    );
+    assert!(!home.path("em.db").exists() && !home.path("em.db.lock").exists());
+    let migrate = |zone: &str| {
+        home.program(&["migrate", "--database-url", &database, "--timezone", zone])
+            .run()
+    };
+    assert_eq!(migrate("America/Chicago").code, 0);
+    let settings = shown();
+    assert!(
+        settings.out.contains("timezone       America/Chicago")
+            && settings.out.contains("dst            not stored"),
+        "{settings:?}"
+    );
+    refused(&migrate("UTC"), &["is served with America/Chicago"]);
+}

@@ -79,8 +79,9 @@ fn the_commands_of_the_page_do_what_it_says() {
     assert!(checked > 0 && migrated > 0);
 }
 
-/// Starts the service with these arguments and returns the dialect it names, and what it answers to an id that cannot be.
-fn dialect(home: &Home, database: &str, arguments: &[&str]) -> (String, String) {
+/// Starts the service with these arguments and returns the dialect and the model it names, and what it answers to an id
+/// that cannot be.
+fn dialect(home: &Home, database: &str, arguments: &[&str]) -> [String; 3] {
     let mut service = home.service(database).args(arguments).start();
     let line = service.logged("em-scheduler is ready");
     let line: serde_json::Value = serde_json::from_str(&line).expect("a JSON line");
@@ -88,21 +89,29 @@ fn dialect(home: &Home, database: &str, arguments: &[&str]) -> (String, String) 
     let answer = get(text("bind").parse().expect("an address"), "/api/add/999999");
     service.signal(Signal::TERM);
     assert_eq!(service.ended(), 0);
-    (text("dialect"), answer)
+    [text("dialect"), text("em_web"), answer]
+}
+
+fn checked(home: &Home, database: &str) -> String {
+    let ended = home.program(&["check", "--database-url", database]).run();
+    ended.out
 }
 
 fn the_model_tells_unless_it_is_said(home: &Home, database: &str, sql: impl Fn(&str)) {
     let em2 = r#"{"message":"Scheduler: failed to create job!"}"#;
     let hub = r#"{"error":"Invalid job."}"#;
     let said = |arguments: &[&str]| dialect(home, database, arguments);
-    let expected = |name: &str, answer: &str| (name.to_owned(), answer.to_owned());
-    assert_eq!(said(&[]), expected("em2", em2));
-    assert_eq!(said(&["--dialect-of", "hub"]), expected("hub", hub));
+    let without = "without sequences (no project.sequence_tasks)";
+    assert_eq!(said(&[]), ["em2", without, em2]);
+    assert_eq!(said(&["--dialect-of", "hub"]), ["hub", without, hub]);
+    assert!(checked(home, database).contains(without));
     sql("ALTER TABLE project ADD COLUMN sequence_tasks INTEGER");
-    assert_eq!(said(&[]), expected("hub", hub));
-    // No shared setting: what an earlier start was told binds nobody.
-    assert_eq!(said(&["--dialect-of", "em2"]), expected("em2", em2));
-    assert_eq!(said(&[]), expected("hub", hub));
+    let with = "with sequences (project.sequence_tasks; no task.order)";
+    assert_eq!(said(&[]), ["hub", with, hub]);
+    assert!(checked(home, database).contains(with));
+    // No shared setting: what an earlier start was told binds no later one.
+    assert_eq!(said(&["--dialect-of", "em2"]), ["em2", with, em2]);
+    assert_eq!(said(&[]), ["hub", with, hub]);
 }
 
 #[test]

@@ -14,11 +14,9 @@ use triggers::{Hazard, UtcMicros};
 use super::{Finding, Level};
 use crate::chance;
 use crate::cli::database::{self, Opened};
-use crate::clock::SystemClock;
 use crate::config::{Config, DatabaseUrl, Sources};
-use crate::instance::Place;
 use crate::model::{InvalidSchedule, ScheduleRules, TaskRow, jobs_of};
-use crate::store::postgres::{PostgresOptions, PostgresStore};
+use crate::store::postgres::PostgresStore;
 use crate::store::sqlite::{Copying, SqliteStore, open_to_others};
 use crate::store::{Standing, Store, StoreError, SyncPlan, SyncRange, SyncTask};
 
@@ -147,14 +145,7 @@ async fn postgres(
     url: &str,
     looked: &mut Looked,
 ) -> anyhow::Result<()> {
-    let options = PostgresOptions {
-        url: url.to_owned(),
-        zone: config.zone.clone(),
-        clock: Arc::new(SystemClock),
-        instance: chance::instance_id(),
-        place: Place::here().to_string(),
-        grace: i64::from(config.misfire_grace) * 1_000_000,
-    };
+    let options = database::postgres_options(config, url, &chance::instance_id());
     let (store, standing, grants) = PostgresStore::inspect(options).await?;
     let shown = config.database.to_string();
     looked.standing(&shown, standing);

@@ -2,8 +2,8 @@
 
 use std::ffi::OsString;
 use std::fs::{self, OpenOptions};
-use std::io;
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::io::{self, Read};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 /// The database holds names, schedules and the tasks' log. SQLite gives `-wal` and `-shm` the mode of the database file.
@@ -21,10 +21,10 @@ pub(super) fn beside(path: &Path, ending: &str) -> PathBuf {
 
 /// A database file that this start has created.
 #[derive(Debug)]
-pub(super) struct Made<'a>(&'a Path);
+pub(super) struct Made(PathBuf);
 
 /// Creates the file, empty, where there is none. The caller holds the lock.
-pub(super) fn make(path: &Path) -> io::Result<Option<Made<'_>>> {
+pub(super) fn make(path: &Path) -> io::Result<Option<Made>> {
     if path.exists() {
         return Ok(None);
     }
@@ -35,23 +35,46 @@ pub(super) fn make(path: &Path) -> io::Result<Option<Made<'_>>> {
         .truncate(false)
         .mode(MODE)
         .open(path)?;
-    Ok(Some(Made(path)))
+    Ok(Some(Made(fs::canonicalize(path)?)))
 }
 
-impl Made<'_> {
+impl Made {
     /// Removes it: the start was refused before anything was stored in it.
     pub(super) fn undo(self) {
-        for path in [self.0.to_owned(), beside(self.0, "-wal"), beside(self.0, "-shm")] {
+        for path in [beside(&self.0, "-wal"), beside(&self.0, "-shm"), self.0] {
             // SQLite may not have created the last two.
             let _ = fs::remove_file(path);
         }
     }
 }
 
+/// Whether it is one by its first bytes, or empty.
+fn is_database(path: &Path) -> bool {
+    let mut start = Vec::new();
+    let read = fs::File::open(path).and_then(|file| file.take(16).read_to_end(&mut start));
+    read.is_ok() && (start.is_empty() || start == b"SQLite format 3\0")
+}
+
+/// What to say where the file has other names: the lock is beside one of them.
+pub(super) fn other_names(path: &Path) -> Option<String> {
+    let names = fs::metadata(path).ok()?.nlink();
+    (names > 1).then(|| {
+        format!(
+            "the database file {} has {names} names (hard links): a scheduler that is started by another of them would run \
+             everything a second time",
+            path.display()
+        )
+    })
+}
+
 /// What to say where other users can read or write the file, and how to change that. Its mode stays as it is: it may be
 /// intended.
 pub fn open_to_others(path: &Path) -> Option<String> {
-    let mode = fs::metadata(path).ok()?.permissions().mode() & 0o777;
+    let metadata = fs::metadata(path).ok()?;
+    if !metadata.is_file() || !is_database(path) {
+        return None;
+    }
+    let mode = metadata.permissions().mode() & 0o777;
     let file = path.display();
     (mode & OTHERS != 0).then(|| {
         format!(

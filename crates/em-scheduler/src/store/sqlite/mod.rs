@@ -20,6 +20,7 @@ mod schema;
 mod settings;
 mod writer;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -105,6 +106,11 @@ impl SqliteStore {
     /// # Errors
     /// As for [`open`](Self::open).
     pub fn open_with(options: SqliteOptions, limits: LogLimits) -> Result<Self> {
+        let mut options = options;
+        // By whatever link it is named, there is one lock.
+        if let Ok(path) = options.path.canonicalize() {
+            options.path = path;
+        }
         let lock = InstanceLock::take(&options.path)?;
         let (mut connection, reader, sequences) = match Self::prepared(&options) {
             Ok(connections) => connections,
@@ -113,7 +119,11 @@ impl SqliteStore {
                 return Err(naming(&options.path, error));
             }
         };
-        if let Some(warning) = files::open_to_others(&options.path) {
+        let warnings = [
+            files::open_to_others(&options.path),
+            files::other_names(&options.path),
+        ];
+        for warning in warnings.into_iter().flatten() {
             tracing::warn!("{warning}");
         }
         let readers = Readers::new(options.path.clone(), reader);
@@ -149,6 +159,19 @@ impl SqliteStore {
     /// The file cannot be read, or its tables are those of a newer program.
     pub fn inspect(path: &Path) -> Result<Standing> {
         schema::standing(&connect::open(path, Role::Reader)?)
+    }
+
+    /// The shared settings that a file holds; none where it has no tables of ours, or older ones. Changes nothing, and needs
+    /// no lock.
+    ///
+    /// # Errors
+    /// The file cannot be read, or is no database of em_web's.
+    pub fn stored_settings(path: &Path) -> Result<BTreeMap<String, String>> {
+        let connection = connect::open(path, Role::Copier)?;
+        match schema::standing(&connection).map_err(|error| naming(path, error))? {
+            Standing::Ready => settings::all(&connection),
+            _ => Ok(BTreeMap::new()),
+        }
     }
 
     /// With other limits for lists.
