@@ -20,7 +20,7 @@ use crate::store::{Instance, Result, Store, StoreError};
 /// Microseconds per second.
 const SECOND: i64 = 1_000_000;
 /// The longest and the shortest lease.
-const LEASE: (i64, i64) = (2 * SECOND, 10 * SECOND);
+const LEASE: (i64, i64) = (3 * SECOND, 10 * SECOND);
 /// The gate closes so long before the lease ends: the time in which a process that was stopped between the check and the
 /// write would still be taken for a living one.
 const MARGIN: i64 = SECOND / 2;
@@ -140,7 +140,9 @@ impl Waiting {
     fn is_bound(&self, lease: LeaseTimes) -> bool {
         let acknowledged = self.peer.acknowledged >= self.notice;
         let ended = self.peer.lease_until.get() == 0 || is_dead(&self.peer.place);
-        acknowledged || ended || self.unchanged.micros() > lease.length()
+        // Given up, forgotten and registered anew, between two looks: it has read all since.
+        let anew = self.peer.notice < self.notice;
+        acknowledged || ended || anew || self.unchanged.micros() > lease.length()
     }
 }
 
@@ -159,7 +161,7 @@ mod tests {
 
     #[test]
     fn a_lease_is_a_third_of_the_grace_within_bounds() {
-        for (grace, length) in [(1, 2), (5, 2), (9, 3), (30, 10), (3_600, 10)] {
+        for (grace, length) in [(1, 3), (5, 3), (12, 4), (30, 10), (3_600, 10)] {
             let times = LeaseTimes::of(grace * SECOND);
             assert_eq!(times.length(), length * SECOND, "grace {grace} s");
             // Dead at the worst just after a renewal, and found at the worst just after a look.
@@ -183,6 +185,14 @@ mod tests {
         assert!(waiting.is_bound(lease), "it has acknowledged");
         waiting.look(peer(2, 0));
         assert!(waiting.is_bound(lease), "it has ended");
+        waiting.look(Instance {
+            notice: 0,
+            ..peer(0, 150)
+        });
+        assert!(
+            waiting.is_bound(lease),
+            "it was forgotten and has registered anew"
+        );
         waiting.look(peer(2, 200));
         tokio::time::advance(Duration::from_secs(9)).await;
         waiting.look(peer(2, 300));

@@ -163,8 +163,9 @@ impl Chores {
         let now = self.running.micros();
         let syncing = self.syncing.as_ref().filter(|syncing| syncing.has_page());
         let syncing = syncing.map(|_| self.sync_step_at);
-        let next = syncing.into_iter().chain(self.publisher.wants()).min();
-        next.map_or(SECOND, |next| (next - now).clamp(0, SECOND))
+        let chores = syncing.into_iter().chain(self.publisher.wants());
+        let next = chores.min().unwrap_or(i64::MAX).min(self.renew_at);
+        (next - now).clamp(0, SECOND)
     }
 
     /// The minute of `job_sync` has come. After the clock was set back its next minute is found anew.

@@ -9,6 +9,7 @@ use super::housekeeping::Chores;
 use super::notices::Notices;
 use super::tick::Ticked;
 use crate::clock::Stopwatch;
+use crate::repeated::Repeated;
 use crate::store::StoreError;
 use crate::wakeup::Timer;
 
@@ -44,10 +45,14 @@ impl Engine {
                 }
                 Err(error @ StoreError::Vanished(_)) => {
                     let pause = trouble.because(&self, &error);
-                    self.restore(&mut chores).await.map_or_else(
-                        |error| trouble.because(&self, &error),
-                        |restored| if restored { Duration::ZERO } else { pause },
-                    )
+                    match self.restore(&mut chores).await {
+                        Ok(true) => Duration::ZERO,
+                        Ok(false) => pause,
+                        Err(error) => {
+                            trouble.restoring(&error);
+                            pause
+                        }
+                    }
                 }
                 Err(error) => trouble.because(&self, &error),
             };
@@ -106,20 +111,17 @@ impl Engine {
     }
 
     /// Makes tables again that have vanished, and begins as at a start: what the tasks ask for is there again then.
+    /// Whoever made them may be stopped, so each process that misses them begins. Returns whether it was this one.
     async fn restore(&self, chores: &mut Chores) -> Result<bool, StoreError> {
-        let paused = self.dispatcher.is_paused();
-        if !self.store.restore_tables().await? {
-            return Ok(false);
-        }
-        tracing::error!(
-            "the scheduler's tables had vanished from the database; they are made again and filled from the tasks. What \
-             they held of runs is gone, and so are delayed runs"
-        );
-        if paused {
-            self.store.set_paused(self.store.now(), true).await?;
+        let made = self.store.restore_tables(self.dispatcher.is_paused()).await?;
+        if made {
+            tracing::error!(
+                "the scheduler's tables had vanished from the database; they are made again and filled from the tasks. \
+                 What they held of runs is gone, and so are delayed runs"
+            );
         }
         self.begin_again(chores).await?;
-        Ok(true)
+        Ok(made)
     }
 
     fn sleep_until(&self, chores: &Chores, ticked: &Ticked, began: Stopwatch) -> Duration {
@@ -143,6 +145,7 @@ impl Engine {
 struct Trouble {
     failures: u32,
     since: Option<Stopwatch>,
+    not_restored: Repeated,
 }
 
 impl Trouble {
@@ -161,7 +164,15 @@ impl Trouble {
         Duration::from_millis(pause)
     }
 
+    /// Vanished tables cannot be made again. What a person has to do is in the error.
+    fn restoring(&mut self, error: &StoreError) {
+        if self.not_restored.failed().is_some() {
+            tracing::error!(%error, "the tables that have vanished cannot be made again");
+        }
+    }
+
     fn over(&mut self, engine: &Engine) {
+        self.not_restored.over();
         if std::mem::take(&mut self.failures) > 0 {
             tracing::info!(at = %engine.store.now(), "the store answers again");
             engine

@@ -28,8 +28,9 @@ pub struct Pass {
 impl Pass {
     /// The changes to one task.
     pub fn plan(&self, stored: &SyncTask) -> SyncPlan {
-        // One that lies ahead was written before the clock was set back, and says nothing.
-        let lately = |at: UtcMicros| (0..DELETION).contains(&self.now.since(at));
+        // It may have been committed while the page waited for it. One that lies far ahead was written before the clock was
+        // set back, and says nothing.
+        let lately = |at: UtcMicros| (-DELETION..DELETION).contains(&self.now.since(at));
         if stored.deleted_at.is_some_and(lately) {
             return SyncPlan::default();
         }
@@ -88,6 +89,9 @@ impl Pass {
         (want, several): (&WantedJob, bool),
     ) -> Result<NewJob, InvalidSchedule> {
         let mut job = want.first(self.now, &self.rules)?;
+        if of.0.project.as_ref().is_some_and(|project| project.sequence) {
+            job = job.taken_up(self.now);
+        }
         if let Some(earlier) = &self.served_before {
             if want.starts_when_added()
                 && let Some(period) = want.period(&self.rules)?
@@ -99,11 +103,7 @@ impl Pass {
                 .next_run_at
                 .is_some_and(|at| is_late(at, self.now, self.grace));
             if want.kind == JobKind::OneOff && over {
-                job = NewJob {
-                    next_run_at: None,
-                    listed: false,
-                    ..job
-                };
+                job = job.over();
             }
         }
         Ok(job)
@@ -339,6 +339,23 @@ mod tests {
     }
 
     #[test]
+    fn a_one_off_that_is_past_is_over_for_the_first_of_a_sequence() {
+        let past = |sequence| {
+            task(ProjectRow {
+                one_off_date: Some(Zone::utc().to_wall(NOW.saturating_add(-1_000_000))),
+                sequence,
+                ..all_three()
+            })
+        };
+        let one_off = |plan: &SyncPlan| {
+            let job = plan.add.iter().find(|job| job.kind == JobKind::OneOff);
+            job.map(|job| (job.listed, job.next_run_at.is_some()))
+        };
+        assert_eq!(one_off(&pass(false).plan(&past(true))), Some((false, false)));
+        assert_eq!(one_off(&pass(false).plan(&past(false))), Some((true, true)));
+    }
+
+    #[test]
     fn an_invalid_project_keeps_its_old_jobs_and_is_reported_once() {
         let stored = task(all_three());
         let mut stored = carried_out(stored.clone(), &pass(false).plan(&stored));
@@ -449,7 +466,15 @@ mod tests {
 
     #[test]
     fn what_was_deleted_a_moment_ago_is_left_alone() {
-        for (ago, added) in [(0, false), (59, false), (60, true), (3_600, true), (-1, true)] {
+        for (ago, added) in [
+            (0, false),
+            (59, false),
+            (60, true),
+            (3_600, true),
+            (-1, false),
+            (-60, false),
+            (-61, true),
+        ] {
             let stored = SyncTask {
                 deleted_at: Some(NOW.saturating_add(-ago * 1_000_000)),
                 ..task(all_three())

@@ -19,7 +19,7 @@ const PAGE: usize = 1_000;
 /// A pass, and what is left of it.
 #[derive(Debug)]
 pub(super) struct Syncing {
-    pass: Arc<Pass>,
+    pass: Pass,
     left: Left,
     changed: usize,
 }
@@ -42,7 +42,7 @@ impl Syncing {
     pub(super) fn begin(pass: Pass, store: &Arc<dyn Store>, bell: Bell) -> Self {
         Self {
             left: find(&pass, store, bell),
-            pass: Arc::new(pass),
+            pass,
             changed: 0,
         }
     }
@@ -73,22 +73,22 @@ impl Syncing {
             Left::Of(tasks, done) => SyncRange::Of(tasks.iter().skip(*done).take(PAGE).copied().collect()),
             Left::Finding(_) => return Ok(false),
         };
-        let planner = match &self.pass.served_before {
-            Some(earlier) => {
-                let announced = announced(store, &range).await;
-                let earlier = Earlier {
-                    announced,
-                    ..earlier.clone()
-                };
-                Arc::new(Pass {
-                    served_before: Some(earlier),
-                    ..(*self.pass).clone()
-                })
-            }
-            None => Arc::clone(&self.pass),
+        let served_before = match &self.pass.served_before {
+            Some(earlier) => Some(Earlier {
+                announced: announced(store, &range).await,
+                ..earlier.clone()
+            }),
+            None => None,
+        };
+        // The time of the page, not of the pass, which may have begun long before a deletion (S12).
+        let now = store.now();
+        let planner = Pass {
+            now,
+            served_before,
+            ..self.pass.clone()
         };
         let plan = Arc::new(move |task: &_| planner.plan(task));
-        let page = store.sync_page(store.now(), range, plan).await?;
+        let page = store.sync_page(now, range, plan).await?;
         self.changed += page.changed;
         let Some(last) = page.last else {
             self.ended(store).await?;

@@ -73,6 +73,30 @@ pub struct NewJob {
     pub hazards: Vec<Hazard>,
 }
 
+impl NewJob {
+    /// The same as a tombstone: it has had its turn.
+    #[must_use]
+    pub fn over(self) -> Self {
+        Self {
+            next_run_at: None,
+            listed: false,
+            ..self
+        }
+    }
+
+    /// The job as it is stored for a task that has become the first of a sequence: whoever was first until now may have had
+    /// the run of a one-off that is past (rule F11).
+    #[must_use]
+    pub fn taken_up(self, now: UtcMicros) -> Self {
+        let past = self.next_run_at.is_some_and(|at| at < now);
+        if self.kind == JobKind::OneOff && past {
+            self.over()
+        } else {
+            self
+        }
+    }
+}
+
 /// A job as `job_sync` sees it in the store.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredJob {

@@ -222,11 +222,11 @@ pub trait Store: Send + Sync {
     async fn ping(&self) -> Result<()>;
 
     /// Makes the scheduler's own tables again if all of them have vanished while the store was open, with the shared
-    /// settings it knows. Returns whether they had.
+    /// settings it knows and paused as said, all in one step. Returns whether they had.
     ///
     /// # Errors
     /// The database fails; `Unusable` where only some tables have vanished.
-    async fn restore_tables(&self) -> Result<bool>;
+    async fn restore_tables(&self, paused: bool) -> Result<bool>;
 
     // ---- reading ------------------------------------------------------------------------------------------
 

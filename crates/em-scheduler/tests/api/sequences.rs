@@ -67,6 +67,23 @@ async fn the_next_first_one_gets_the_jobs_when_any_is_added(backend: Backend) {
     assert_eq!(jobs(&world), ["3-2-intv", "3-4-intv"]);
 }
 
+/// The one before it may have had that run.
+async fn a_one_off_that_is_past_is_over_for_the_next_first_one(backend: Backend) {
+    let world = sequence(backend).await;
+    world.sql("UPDATE project SET intv = 0, ooff = 1, ooff_date = '2020-01-01 00:00:00'");
+    for task in [1, 2, 4] {
+        world.expect(&format!("/api/add/{task}"), ADDED).await;
+    }
+    let jobs = "SELECT task_id, listed FROM scheduler_job ORDER BY task_id";
+    assert_eq!(world.rows(jobs), ["1|1"]);
+    world
+        .expect("/api/delete/1", "Scheduler: task job deleted!")
+        .await;
+    world.sql("UPDATE task SET enabled = 0 WHERE id = 1");
+    world.expect("/api/add/4", ADDED).await;
+    assert_eq!(world.rows(jobs), ["2|0"]);
+}
+
 async fn what_was_just_deleted_is_not_given_the_jobs_by_another(backend: Backend) {
     let world = sequence(backend).await;
     world.expect("/api/add/1", ADDED).await;
@@ -122,6 +139,7 @@ macro_rules! on_both {
 on_both!(
     only_the_first_enabled_task_has_the_jobs,
     the_next_first_one_gets_the_jobs_when_any_is_added,
+    a_one_off_that_is_past_is_over_for_the_next_first_one,
     what_was_just_deleted_is_not_given_the_jobs_by_another,
     delayed_and_manual_runs_are_untouched,
     an_invalid_schedule_is_told_for_the_first,

@@ -64,6 +64,9 @@ async fn a_notice_tells_what_is_to_be_heeded_until_it_is_acknowledged(h: Harness
     h.store.acknowledge(1).await.unwrap();
     let row = format!("SELECT notice, acknowledged FROM scheduler_instance WHERE id = '{ME}'");
     assert_eq!(h.place.lines(&row).await, ["2|2"]);
+    // Nor does one of what was posted to an earlier row of this process.
+    h.store.acknowledge(500).await.unwrap();
+    assert_eq!(h.place.lines(&row).await, ["2|2"]);
     // A renewal of the lease leaves both as they are.
     h.store.renew_lease(at(NOW), after(20)).await.unwrap();
     assert_eq!(h.place.lines(&row).await, ["2|2"]);

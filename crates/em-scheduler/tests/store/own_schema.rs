@@ -123,19 +123,22 @@ fn tables_that_vanish_are_told_and_made_again() {
     on_postgres(async |h| {
         let settings = std::collections::BTreeMap::from([("timezone".to_owned(), "UTC".to_owned())]);
         h.store.agree_settings(settings.clone()).await.unwrap();
-        assert!(!h.store.restore_tables().await.unwrap());
+        assert!(!h.store.restore_tables(true).await.unwrap());
         h.place.run("DROP SCHEMA em_scheduler CASCADE").await;
         let gone = h.store.paused().await.unwrap_err();
         assert!(
             gone.is_unavailable() && gone.to_string().contains("have vanished"),
             "{gone}"
         );
-        assert!(h.store.restore_tables().await.unwrap());
+        assert!(h.store.restore_tables(true).await.unwrap());
         assert_eq!(h.place.lines(OURS).await, ["em_scheduler|10"]);
         assert_eq!(h.store.settings().await.unwrap(), settings);
+        assert!(h.store.paused().await.unwrap());
+        // What stands in task.next_run was written by us, in our zone.
+        assert_eq!(h.store.earlier_zone().await.unwrap(), None);
         // What is left of some is not thrown away.
         h.place.run("DROP TABLE scheduler_due, scheduler_reported").await;
-        let refused = h.store.restore_tables().await.unwrap_err().to_string();
+        let refused = h.store.restore_tables(true).await.unwrap_err().to_string();
         for part in [
             "scheduler_due, scheduler_reported",
             "DROP SCHEMA em_scheduler CASCADE;",

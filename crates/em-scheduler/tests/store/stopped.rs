@@ -1,5 +1,6 @@
 //! A process that stops in the midst of a transaction: what it holds is free again within seconds (rule S7).
 
+use std::future::Future;
 use std::pin::pin;
 use std::sync::Mutex;
 use std::sync::mpsc::channel;
@@ -75,43 +76,56 @@ fn due_jobs_of_a_process_that_stops_while_it_decides_are_decided_by_another() {
     });
 }
 
+/// A session holds something, and its process reads no more of what it has asked for. `meanwhile` must get through.
+async fn with_a_session_that_is_not_read(h: &Harness, holds: &str, meanwhile: impl Future<Output = ()>) {
+    let Place::Postgres { database, .. } = &h.place else {
+        unreachable!()
+    };
+    let (client, connection) = tokio_postgres::connect(database.url(), NoTls).await.unwrap();
+    let mut connection = Box::pin(connection);
+    let sql = format!(
+        "SET application_name = 'em-scheduler'; BEGIN; {holds};
+         SELECT repeat('x', 100000) FROM generate_series(1, 1000)"
+    );
+    let mut holding = pin!(client.simple_query(&sql));
+    let waits = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
+                 AND application_name = 'em-scheduler' AND state = 'active' AND wait_event = 'ClientWrite'";
+    // Driven until the question has left, and then no more.
+    loop {
+        let polled = std::future::poll_fn(|context| {
+            let answered = holding.as_mut().poll(context).is_ready();
+            Poll::Ready(answered || connection.as_mut().poll(context).is_ready())
+        });
+        assert!(!polled.await);
+        if h.place.lines(waits).await == ["1"] {
+            break;
+        }
+    }
+    tokio::time::timeout(FREE_WITHIN, meanwhile).await.unwrap();
+    assert_eq!(h.place.lines(waits).await, ["0"]);
+}
+
 /// The server has more to say than the sockets can hold, and the client reads nothing: no time-out of the server's ends
 /// such a transaction.
 #[test]
 fn a_session_whose_process_stops_reading_is_ended() {
     on_postgres(async |h| {
         h.due_job(7, "3-7-cron").await;
-        let Place::Postgres { database, .. } = &h.place else {
-            unreachable!()
-        };
-        let (client, connection) = tokio_postgres::connect(database.url(), NoTls).await.unwrap();
-        let mut connection = Box::pin(connection);
-        let mut holding = pin!(client.simple_query(
-            "SET application_name = 'em-scheduler'; BEGIN; UPDATE em_scheduler.scheduler_due SET next_run_at = next_run_at;
-             SELECT repeat('x', 100000) FROM generate_series(1, 1000)"
-        ));
-        let waits = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
-                     AND application_name = 'em-scheduler' AND state = 'active' AND wait_event = 'ClientWrite'";
-        // Driven until the question has left, and then no more.
-        loop {
-            let polled = std::future::poll_fn(|context| {
-                let answered = holding.as_mut().poll(context).is_ready();
-                Poll::Ready(answered || connection.as_mut().poll(context).is_ready())
-            });
-            assert!(!polled.await);
-            if h.place.lines(waits).await == ["1"] {
-                break;
-            }
-        }
-        let decides = async {
+        let rows = "UPDATE em_scheduler.scheduler_due SET next_run_at = next_run_at";
+        with_a_session_that_is_not_read(&h, rows, async {
             loop {
                 let decided = h.decide(at(NOW), |job| Ok(send_then(job, after(60)))).await;
                 if decided.runs.len() == 1 {
                     break;
                 }
             }
-        };
-        tokio::time::timeout(FREE_WITHIN, decides).await.unwrap();
-        assert_eq!(h.place.lines(waits).await, ["0"]);
+        })
+        .await;
+        // The guard of the set of jobs, which needs no row.
+        let guard = format!("SELECT pg_advisory_xact_lock({}, 3)", 0x454d_5331);
+        with_a_session_that_is_not_read(&h, &guard, async {
+            while h.store.remove_all_jobs(at(NOW)).await.is_err() {}
+        })
+        .await;
     });
 }

@@ -34,7 +34,8 @@ fn plan(stored: &SyncTask, now: UtcMicros, rules: &ScheduleRules) -> Result<Sync
         }
         // A task whose jobs were deleted may be about to be disabled (rule S12).
         Ok(task) if task.enabled && triggers.peek().is_none() && stored.deleted_at.is_none() => {
-            plan.add = first_runs(task, now, rules)?;
+            let jobs = first_runs(task, now, rules)?.into_iter();
+            plan.add = jobs.map(|job| job.taken_up(now)).collect();
             plan.publish = !plan.add.is_empty();
         }
         _ => {}

@@ -96,7 +96,8 @@ pub(super) async fn notice(link: &Link, owner: &str, always: bool) -> Result<Opt
 
 pub(super) fn acknowledge(tx: &Tx<'_>, number: i64) {
     tx.later(
-        "UPDATE em_scheduler.scheduler_instance SET acknowledged = $2 WHERE id = $1 AND acknowledged < $2",
+        "UPDATE em_scheduler.scheduler_instance SET acknowledged = $2 WHERE id = $1 AND acknowledged < $2
+           AND notice >= $2",
         vec![Box::new(tx.owner.clone()), Box::new(number)],
     );
 }

@@ -75,6 +75,8 @@ use crate::model::{ScheduleRules, TaskId};
 /// Names in `scheduler_state`.
 const PAUSED: &str = "paused";
 const SYNCED: &str = "synced";
+/// The tables were made again: no other scheduler has served this database meanwhile.
+const RESTORED: &str = "restored";
 
 /// Microseconds by which the clocks may differ before somebody is told.
 const TOLERATED: i64 = 2_000_000;

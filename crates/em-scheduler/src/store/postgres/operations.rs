@@ -10,8 +10,8 @@ use triggers::UtcMicros;
 use super::link::Patience;
 use super::tx::Guard;
 use super::{
-    PAUSED, Portions, PostgresStore, SYNCED, answered, firing, instances, jobs, own, rows, runs, schema,
-    set_state, settings, sync, tasks,
+    PAUSED, Portions, PostgresStore, RESTORED, SYNCED, answered, firing, instances, jobs, own, rows, runs,
+    schema, set_state, settings, sync, tasks,
 };
 use crate::model::{Announced, ListedJob, RunKey, ScheduleRules, SendableRun, Settlement, TaskId, TaskRow};
 use crate::store::{
@@ -37,15 +37,20 @@ impl Store for PostgresStore {
         self.link.sample().await
     }
 
-    async fn restore_tables(&self) -> Result<bool> {
-        let restored = self
-            .write_much(self.now(), |tx| Box::pin(own::restore(tx)))
-            .await?;
-        if restored {
-            let known = self.agreed.lock().unwrap_or_else(PoisonError::into_inner).clone();
-            self.change_settings(known).await?;
-        }
-        Ok(restored)
+    async fn restore_tables(&self, paused: bool) -> Result<bool> {
+        let known = self.agreed.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        self.write_much(self.now(), move |tx| {
+            Box::pin(async move {
+                if !own::restore(tx).await? {
+                    return Ok(false);
+                }
+                settings::change(tx, known);
+                set_state(tx, PAUSED, i64::from(paused));
+                set_state(tx, RESTORED, 1);
+                Ok(true)
+            })
+        })
+        .await
     }
 
     async fn paused(&self) -> Result<bool> {
@@ -202,11 +207,15 @@ impl Store for PostgresStore {
     }
 
     async fn sync_page(&self, now: UtcMicros, range: SyncRange, plan: SyncPlanner) -> Result<SyncedPage> {
-        // Asked for by a call of the API.
-        let _place = match range {
-            SyncRange::InProject(_) => Some(self.callers.place().await?),
-            SyncRange::After(..) | SyncRange::Of(_) => None,
-        };
+        // Asked for by a call of the API, which is not repeated where somebody held the guard.
+        if matches!(range, SyncRange::InProject(_)) {
+            return self
+                .write_when_free((&self.callers, Patience::Long), now, || {
+                    let (range, plan) = (range.clone(), Arc::clone(&plan));
+                    move |tx: &_| Box::pin(async move { sync::sync_page(tx, &range, &plan).await })
+                })
+                .await;
+        }
         self.write_much(now, move |tx| {
             Box::pin(async move { sync::sync_page(tx, &range, &plan).await })
         })
@@ -224,6 +233,10 @@ impl Store for PostgresStore {
     }
 
     async fn earlier_zone(&self) -> Result<Option<String>> {
+        // It was we who wrote them, in our own zone.
+        if self.flag(RESTORED).await? {
+            return Ok(None);
+        }
         let rows = self.link.rows(sync::DEFAULT_ZONE, &[]).await?;
         rows.first().map(|row| Ok(row.try_get(0)?)).transpose()
     }

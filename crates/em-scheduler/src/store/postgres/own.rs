@@ -64,8 +64,23 @@ pub(super) async fn version(tx: &Tx<'_>) -> Result<i32> {
     let Some(versions) = place(tx).await? else {
         return Ok(0);
     };
+    // Asked for before: after a failure the transaction tells nothing more.
+    let user: String = tx
+        .row("SELECT quote_ident(current_user)", &[])
+        .await?
+        .try_get(0)?;
     let newest = format!("SELECT coalesce(max(version), 0) FROM {versions}.scheduler_schema");
-    Ok(tx.row(&newest, &[]).await?.try_get(0)?)
+    match tx.row(&newest, &[]).await {
+        Ok(row) => Ok(row.try_get(0)?),
+        Err(error) => Err(match error::denied(&error) {
+            Some(reason) => StoreError::Unusable(format!(
+                "another role made the scheduler's tables, and this one may not use them: {reason}. As their owner run: \
+                 GRANT USAGE ON SCHEMA {versions} TO {user}; GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA \
+                 {versions} TO {user}; GRANT USAGE ON ALL SEQUENCES IN SCHEMA {versions} TO {user};"
+            )),
+            None => error,
+        }),
+    }
 }
 
 /// What the role must be granted before our tables can be created or changed, as a statement; none where it may.
@@ -150,6 +165,10 @@ async fn grant(tx: &Tx<'_>) -> Result<String> {
 /// The commonest reason to fail gets words of its own.
 fn allowed(outcome: Result<()>, grant: &str) -> Result<()> {
     outcome.map_err(|error| match error::denied(&error) {
+        Some(reason) if reason.contains("must be owner") => StoreError::Unusable(format!(
+            "the scheduler's tables must be changed, and this role may not: {reason}. Run `em-scheduler migrate` once as \
+             the role that owns them"
+        )),
         Some(reason) => StoreError::Unusable(format!(
             "the scheduler must create its tables in a schema of their own (em_scheduler), and may not: {reason}. As the \
              owner of the database run: {grant};"

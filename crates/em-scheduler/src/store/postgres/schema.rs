@@ -51,7 +51,7 @@ pub(super) async fn standing(tx: &Tx<'_>) -> Result<(Standing, Vec<String>, Sequ
     let mut grants: Vec<String> = own::missing_grant(tx).await?.into_iter().collect();
     if known_tables(tx).await?.is_empty() {
         // Without any schema in the search path, that of em_web's usual one.
-        let missing = "SELECT format('GRANT CREATE ON SCHEMA %I TO %I', coalesce(current_schema(), 'public'), current_user)
+        let missing = "SELECT format('GRANT USAGE, CREATE ON SCHEMA %I TO %I', coalesce(current_schema(), 'public'), current_user)
                        WHERE NOT coalesce(has_schema_privilege(current_schema(), 'CREATE'), false)";
         for row in tx.rows(missing, &[]).await? {
             grants.push(row.try_get(0)?);
@@ -112,8 +112,8 @@ async fn create(tx: &Tx<'_>, statement: &str) -> Result<()> {
     let created = tx.batch(statement).await;
     created.map_err(|error| match error::denied(&error) {
         Some(reason) => StoreError::Unusable(format!(
-            "the database is empty, and the scheduler may not create em_web's tables in it: {reason}. Grant its role \
-             CREATE on the schema for the first start"
+            "em_web's tables are not there, or this role may not use their schema, and it may not create them: {reason}. \
+             Where they are there, grant it USAGE on their schema; else USAGE and CREATE for the first start"
         )),
         None => error,
     })

@@ -1,4 +1,4 @@
-//! Sessions of the scheduler that hold rows while their process reads nothing.
+//! Sessions of the scheduler that hold rows or guards while their process reads nothing.
 //!
 //! The server itself ends a transaction whose client is silent between two statements (`connect`). It does not end one
 //! that waits for its client in the midst of a statement: the answer does not fit into the socket's buffers, because the
@@ -12,17 +12,18 @@ use super::connect::APPLICATION;
 use super::link::Link;
 use crate::store::Result;
 
-/// The sessions of our role on this database that hold rows and have waited for their client for so long, if that is
+/// The sessions of our role on this database that hold rows or guards and have waited for their client for so long, if that is
 /// what they wait for just now.
 const FIND: &str = "SELECT pid, (extract(epoch FROM state_change) * 1000000)::bigint FROM pg_stat_activity
     WHERE datname = current_database() AND usename = current_user AND application_name = $1
       AND pid <> pg_backend_pid() AND state = 'active' AND wait_event_type = 'Client'
-      AND backend_xid IS NOT NULL
+      AND (backend_xid IS NOT NULL OR EXISTS (
+        SELECT 1 FROM pg_locks l WHERE l.pid = pg_stat_activity.pid AND l.locktype = 'advisory' AND l.granted))
       AND state_change < clock_timestamp() - $2::float8 * interval '1 second'";
 
 /// Ends those of them that are still there.
 const END: &str = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
-    WHERE pid = ANY($1::int4[]) AND application_name = $2 AND wait_event_type = 'Client' AND backend_xid IS NOT NULL";
+    WHERE pid = ANY($1::int4[]) AND application_name = $2 AND wait_event_type = 'Client'";
 
 /// Looks for them, from time to time.
 pub(super) struct Stuck {
@@ -54,7 +55,7 @@ impl Stuck {
             link.rows(END, &[&stuck, &APPLICATION]).await?;
             tracing::warn!(
                 ended = stuck.len(),
-                "sessions were ended whose process reads nothing: they held rows of the schedule"
+                "sessions were ended whose process reads nothing: they held what others need"
             );
         }
         Ok(())

@@ -10,6 +10,7 @@
 //! cannot have a row of `task` at once goes on without it, unless the operation makes no sense then. What no row
 //! stands for is guarded by advisory locks, each of which ends with its transaction.
 
+use std::collections::HashSet;
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -221,6 +222,8 @@ impl<'c> Tx<'c> {
     /// session holds gets them when that lets go of it (see `deferred`): waiting for it here would hold up everything else.
     pub(super) fn record(&self, events: &[(TaskId, Event)]) {
         for events in events.chunks(EVENTS_AT_ONCE) {
+            let mut seen = HashSet::with_capacity(events.len());
+            let once = events.iter().all(|(task, _)| seen.insert(*task));
             let (mut tasks, mut links) = (Vec::with_capacity(events.len()), Vec::with_capacity(events.len()));
             let (mut messages, mut errors) =
                 (Vec::with_capacity(events.len()), Vec::with_capacity(events.len()));
@@ -232,7 +235,11 @@ impl<'c> Tx<'c> {
                 errors.push(row.error);
             }
             self.later(
-                deferred::RECORD,
+                if once {
+                    deferred::RECORD
+                } else {
+                    deferred::RECORD_SEVERAL
+                },
                 vec![
                     Box::new(tasks),
                     Box::new(links),

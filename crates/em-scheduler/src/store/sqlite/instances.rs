@@ -78,7 +78,7 @@ pub(super) fn notice(connection: &Connection, owner: &str, always: bool) -> Resu
 pub(super) fn acknowledge(connection: &Connection, scope: &Scope, number: i64) -> Result<()> {
     connection
         .prepare_cached(
-            "UPDATE scheduler_instance SET acknowledged = ?2 WHERE id = ?1 AND acknowledged < ?2",
+            "UPDATE scheduler_instance SET acknowledged = ?2 WHERE id = ?1 AND acknowledged < ?2 AND notice >= ?2",
         )?
         .execute((&scope.owner, number))?;
     Ok(())

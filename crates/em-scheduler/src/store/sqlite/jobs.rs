@@ -280,7 +280,10 @@ pub(super) fn page(
 
 /// The tasks of a project, in order of id.
 pub(super) fn of_project(connection: &Connection, project: i32) -> Result<Vec<TaskId>> {
-    let mut statement = connection.prepare_cached("SELECT id FROM task WHERE project_id = ?1 ORDER BY id")?;
+    // Other ids name no task that can have jobs (F12).
+    let mut statement = connection.prepare_cached(
+        "SELECT id FROM task WHERE project_id = ?1 AND id BETWEEN -2147483647 AND 2147483647 ORDER BY id",
+    )?;
     let ids = statement.query_map([project], |row| row.get(0))?;
     Ok(ids.collect::<Result<_, _>>()?)
 }

@@ -43,7 +43,7 @@ impl Store for SqliteStore {
     }
 
     /// The file is ours alone: nothing vanishes from it.
-    async fn restore_tables(&self) -> Result<bool> {
+    async fn restore_tables(&self, _paused: bool) -> Result<bool> {
         Ok(false)
     }
 
