@@ -167,6 +167,21 @@ fn before_the_first_start_nothing_is_made() {
 }
 
 #[test]
+fn a_socket_that_cannot_be_is_warned_of() {
+    let home = Home::new();
+    home.write("file", "no socket");
+    let file = home.path("file");
+    let checked = |socket: &str| {
+        let command = ["check", "--json", "--bind", "none", "--socket", socket];
+        findings(&home.program(&command).run())
+    };
+    let file = checked(file.to_str().expect("text"));
+    has(&file, "warning", "API", "the file is there and no socket");
+    let free = home.path("api.sock");
+    has(&checked(free.to_str().expect("text")), "ok", "API", "unix socket");
+}
+
+#[test]
 fn a_wrong_configuration_is_a_finding_too() {
     let ended = Home::new()
         .program(&["check", "--json", "--retention", "1"])

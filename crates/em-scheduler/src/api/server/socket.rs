@@ -34,21 +34,7 @@ impl Socket {
     /// # Errors
     /// Somebody serves it, it is another kind of file, or it cannot be made.
     pub fn bind(path: &Path) -> io::Result<Self> {
-        match fs::symlink_metadata(path) {
-            Ok(found) if !found.file_type().is_socket() => {
-                return Err(io::Error::new(
-                    io::ErrorKind::AlreadyExists,
-                    "the file is there and no socket",
-                ));
-            }
-            Ok(_) if Knock::connect(path).is_ok() => {
-                return Err(io::Error::new(
-                    io::ErrorKind::AddrInUse,
-                    "another process serves it",
-                ));
-            }
-            _ => {}
-        }
+        Self::is_free(path)?;
         let mut new = path.as_os_str().to_owned();
         new.push(".new");
         let new = PathBuf::from(new);
@@ -70,6 +56,24 @@ impl Socket {
                 node: (found.dev(), found.ino()),
             },
         })
+    }
+
+    /// Looks whether one could listen there. Changes nothing.
+    ///
+    /// # Errors
+    /// Somebody serves it, or it is another kind of file.
+    pub fn is_free(path: &Path) -> io::Result<()> {
+        match fs::symlink_metadata(path) {
+            Ok(found) if !found.file_type().is_socket() => Err(io::Error::new(
+                io::ErrorKind::AlreadyExists,
+                "the file is there and no socket",
+            )),
+            Ok(_) if Knock::connect(path).is_ok() => Err(io::Error::new(
+                io::ErrorKind::AddrInUse,
+                "another process serves it",
+            )),
+            _ => Ok(()),
+        }
     }
 
     /// Its path.

@@ -1,11 +1,13 @@
 //! What `check` finds around the database: the zone, the API's address, the runner.
 
+use std::io::ErrorKind;
 use std::time::Duration;
 
 use http::Uri;
 use tokio::net::TcpStream;
 
 use super::{Finding, Level};
+use crate::api::Socket;
 use crate::config::Config;
 
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -26,6 +28,24 @@ pub(super) fn zone(config: &Config) -> Finding {
 /// Whether the API could listen. `served` says that a scheduler is at work on the database: then its address is taken,
 /// as it should be.
 pub(super) fn address(config: &Config, served: bool) -> Finding {
+    if let Some(path) = &config.exposure.socket
+        && let Err(error) = Socket::is_free(path)
+    {
+        let path = path.display();
+        return if served && error.kind() == ErrorKind::AddrInUse {
+            Finding::new(
+                "API",
+                Level::Ok,
+                format!("{path} is in use while a scheduler runs"),
+            )
+        } else {
+            Finding::new(
+                "API",
+                Level::Warning,
+                format!("the API could not listen on {path}: {error}"),
+            )
+        };
+    }
     let Some(bind) = config.exposure.bind else {
         return Finding::new("API", Level::Ok, "on its unix socket alone");
     };
