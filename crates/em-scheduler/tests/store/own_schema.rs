@@ -6,6 +6,7 @@ use em_scheduler::store::postgres::PostgresStore;
 use test_postgres::Database;
 
 use super::harness::{self, ME, NOW, Place, at, on_postgres, postgres_options, runtime};
+use super::served_before::in_each_zone;
 
 const OURS: &str =
     "SELECT schemaname, count(*) FROM pg_tables WHERE tablename LIKE 'scheduler\\_%' GROUP BY 1";
@@ -34,15 +35,11 @@ async fn as_before(place: &Place) {
 
 #[test]
 fn tables_of_an_earlier_version_are_moved_with_what_they_hold() {
-    on_postgres(async |h| {
+    in_each_zone(async |h, database| {
         h.due_job(7, "3-7-cron").await;
         h.store.set_paused(at(NOW), true).await.unwrap();
-        let harness::Harness { store, place } = h;
-        drop(store);
-        as_before(&place).await;
-        let Place::Postgres { database, .. } = &place else {
-            unreachable!()
-        };
+        let place = &h.place;
+        as_before(place).await;
         // Looking changes nothing.
         let (inspected, standing, grants) = PostgresStore::inspect(postgres_options(database.url(), ME))
             .await
@@ -120,7 +117,7 @@ fn a_role_that_may_not_create_the_schema_is_told_what_to_run() {
 
 #[test]
 fn tables_that_vanish_are_told_and_made_again() {
-    on_postgres(async |h| {
+    in_each_zone(async |h, _| {
         let settings = std::collections::BTreeMap::from([("timezone".to_owned(), "UTC".to_owned())]);
         h.store.agree_settings(settings.clone()).await.unwrap();
         assert!(!h.store.restore_tables(true).await.unwrap());

@@ -115,7 +115,7 @@ async fn next_run(database: &Database, task: i32, seconds: i64) {
 }
 
 /// In each zone a server may be in, on both models.
-fn in_each_zone(test: impl AsyncFn(&Harness, &Database) + Copy) {
+pub(super) fn in_each_zone(test: impl AsyncFn(&Harness, &Database) + Copy) {
     for zone in ["UTC", "America/Chicago", "Asia/Kolkata"] {
         for migrated in [false, true] {
             on_postgres(async |h| {
