@@ -19,8 +19,9 @@ pub struct Punctual {
     pub latest: i64,
 }
 
-/// What is due so shortly before a pause, in microseconds, may wait for its end.
-const BEFORE: i64 = 1_000_000;
+/// What is due so shortly before a pause, in microseconds, may wait for its end: a process that stopped may hold it for two
+/// seconds.
+const BEFORE: i64 = 3_000_000;
 
 impl Punctual {
     /// All the time from one moment to another, but for what was paused, or may have been. `running` are times at which

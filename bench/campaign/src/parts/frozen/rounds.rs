@@ -138,7 +138,12 @@ impl Frozen<'_> {
         }
         self.led.wait_quiet();
         if switching {
-            // What was under way when it was caught may have paused.
+            // What was under way when it was caught may have paused. It reads calls that nobody waits for any more when it
+            // goes on; one that it is asked for now comes after them.
+            self.pair
+                .site
+                .ledger
+                .ask(self.pair.address(victim), (Verb::Resume, 0));
             asking.change((Verb::Resume, 0), (&mut Tally::default(), violations));
         }
         Ok(())

@@ -273,6 +273,7 @@ impl PostgresStore {
     {
         let waiting = Stopwatch::start();
         let mut pause = ROW_LOOKS.0;
+        let mut now = now;
         loop {
             let place = places.place().await?;
             let outcome = self.write_within(patience, now, operation()).await;
@@ -283,6 +284,8 @@ impl PostgresStore {
             }
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(ROW_LOOKS.1);
+            // What it ends meanwhile may have been decided after the call came.
+            now = now.max(self.now());
         }
     }
 
