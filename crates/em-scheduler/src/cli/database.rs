@@ -32,7 +32,8 @@ pub(super) async fn open(config: &Config) -> anyhow::Result<Opened> {
         DatabaseUrl::Sqlite(path) => {
             prepare_folder(path, config.database_is_default)?;
             let options = SqliteOptions {
-                path: path.clone(),
+                // The lock goes by the name: by whatever link the file is named, there is one.
+                path: path.canonicalize().unwrap_or_else(|_| path.clone()),
                 zone: config.zone.clone(),
                 clock: Arc::new(SystemClock),
                 instance: instance.clone(),

@@ -4,6 +4,9 @@ use std::net::TcpListener;
 
 use crate::process::{Ended, Home, database_with};
 
+/// The usual port may be taken by a test beside.
+const BIND: (&str, &str) = ("EM_SCHEDULER_BIND", "127.0.0.1:0");
+
 /// The last line, for the log may come before it.
 fn told<'a>(ended: &'a Ended, parts: &[&str]) -> &'a str {
     assert_eq!(ended.code, 1, "{ended:?}");
@@ -54,6 +57,7 @@ fn a_database_file_that_cannot_be_is_named() {
         for command in ["serve", "migrate"] {
             let ended = home
                 .program(&[command, "--database-url", &home.sqlite(path)])
+                .env(BIND.0, BIND.1)
                 .run();
             told(&ended, &[&shown, part]);
         }
@@ -71,6 +75,7 @@ fn a_database_file_that_cannot_be_is_named() {
     // Proc takes no new files, not even from root.
     let ended = home
         .program(&["serve", "--database-url", "sqlite:///proc/em.db"])
+        .env(BIND.0, BIND.1)
         .run();
     told(&ended, &["/proc/em.db"]);
 }
@@ -81,6 +86,7 @@ fn a_folder_that_cannot_be_made_for_the_default_file_is_named() {
     let file = home.write("file", "");
     let ended = home
         .program(&["serve"])
+        .env(BIND.0, BIND.1)
         .env("XDG_DATA_HOME", file.to_str().unwrap())
         .run();
     told(&ended, &["/file/em-scheduler", "cannot be made"]);
@@ -111,7 +117,11 @@ fn postgresql_that_does_not_answer_is_named_with_host_and_port() {
     let home = Home::new();
     // Nobody listens on the port for multiplexing TCP services.
     let url = "postgresql+psycopg2://me:s3cret@127.0.0.1:1/em";
-    let ended = home.program(&["serve"]).env("DATABASE_URL", url).run();
+    let ended = home
+        .program(&["serve"])
+        .env(BIND.0, BIND.1)
+        .env("DATABASE_URL", url)
+        .run();
     let line = told(&ended, &["127.0.0.1", "port 1", "refused"]);
     assert!(!line.contains("s3cret"));
 }

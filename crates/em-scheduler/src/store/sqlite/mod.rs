@@ -106,11 +106,6 @@ impl SqliteStore {
     /// # Errors
     /// As for [`open`](Self::open).
     pub fn open_with(options: SqliteOptions, limits: LogLimits) -> Result<Self> {
-        let mut options = options;
-        // By whatever link it is named, there is one lock.
-        if let Ok(path) = options.path.canonicalize() {
-            options.path = path;
-        }
         let lock = InstanceLock::take(&options.path)?;
         let (mut connection, reader, sequences) = match Self::prepared(&options) {
             Ok(connections) => connections,
