@@ -7,7 +7,7 @@ use std::io::IsTerminal;
 use tracing::field::Field;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::field::MakeExt;
-use tracing_subscriber::filter;
+use tracing_subscriber::filter::{self, LevelFilter};
 use tracing_subscriber::fmt::SubscriberBuilder;
 use tracing_subscriber::fmt::format::{self, Writer};
 
@@ -50,8 +50,21 @@ pub fn check_filter(text: &str) -> Result<(), String> {
         .map_err(|error| error.to_string())
 }
 
-/// For a library, unless the filter names it.
+/// For a library that tells the server's notices about what we do on purpose as its own information, with the places of its
+/// source. Not where the filter names it, or lets no information through anyway: this must never show more.
 const QUIET: &str = "tokio_postgres=warn";
+
+fn chosen(text: &str) -> EnvFilter {
+    let filter = filters().parse_lossy(text);
+    let lets_through = filter
+        .max_level_hint()
+        .is_none_or(|level| level > LevelFilter::WARN);
+    if lets_through && !text.contains("tokio_postgres") {
+        filter.add_directive(QUIET.parse().expect("a directive"))
+    } else {
+        filter
+    }
+}
 
 /// How filters are read. The values of fields in them are texts: as patterns, which they are by default, a short one can
 /// take minutes and all the memory to be made ready.
@@ -61,11 +74,7 @@ fn filters() -> filter::Builder {
 
 /// Starts logging, for the rest of the process. A panic is logged like everything else. A second call does nothing.
 pub fn start(settings: &LogSettings) {
-    let mut filter = filters().parse_lossy(&settings.filter);
-    // It repeats the server's warnings about what we do on purpose, with the places of its source.
-    if !settings.filter.contains("tokio_postgres") {
-        filter = filter.add_directive(QUIET.parse().expect("a directive"));
-    }
+    let filter = chosen(&settings.filter);
     let builder = subscriber().with_env_filter(filter).with_writer(std::io::stderr);
     let started = match settings.format {
         LogFormat::Json => builder.json().flatten_event(true).try_init().is_ok(),
@@ -168,6 +177,18 @@ mod tests {
             line.contains("task evil\\n2026 ERROR forged \\u{1b}[31mred\\u{202e} name=evil\\n"),
             "{line}"
         );
+    }
+
+    #[test]
+    fn a_library_is_made_quiet_and_never_louder() {
+        for (text, expected) in [
+            ("info", "tokio_postgres=warn,info"),
+            ("error", "error"),
+            ("warn", "warn"),
+            ("info,tokio_postgres=debug", "tokio_postgres=debug,info"),
+        ] {
+            assert_eq!(chosen(text).to_string(), expected);
+        }
     }
 
     #[test]

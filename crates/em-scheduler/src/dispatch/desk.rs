@@ -296,7 +296,7 @@ impl Desk {
         self.pauses
     }
 
-    /// Resumes unless somebody has paused since `pauses` was read. Answers whether it was paused.
+    /// Resumes unless there was a pause since `pauses` was read. Answers whether it was paused.
     pub(super) fn resume_if(&mut self, pauses: u64) -> bool {
         self.pauses == pauses && self.resume()
     }

@@ -111,7 +111,7 @@ impl Engine {
     }
 
     /// Makes tables again that have vanished, and begins as at a start: what the tasks ask for is there again then.
-    /// Whoever made them may be stopped, so each process that misses them begins. Returns whether it was this one.
+    /// The process that made them may be stopped, so each process that misses them begins. Returns whether it was this one.
     async fn restore(&self, chores: &mut Chores) -> Result<bool, StoreError> {
         let made = self.store.restore_tables(self.dispatcher.is_paused()).await?;
         if made {

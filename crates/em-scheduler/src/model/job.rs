@@ -84,7 +84,7 @@ impl NewJob {
         }
     }
 
-    /// The job as it is stored for a task that has become the first of a sequence: whoever was first until now may have had
+    /// The job as it is stored for a task that has become the first of a sequence: the task that was first until now may have had
     /// the run of a one-off that is past (rule F11).
     #[must_use]
     pub fn taken_up(self, now: UtcMicros) -> Self {

@@ -99,7 +99,7 @@ fn a_role_that_may_not_create_the_schema_is_told_what_to_run() {
             inspected.map(|(_, standing, grants)| (standing, grants)).unwrap()
         };
         assert_eq!(inspected().await, (Standing::WithoutOurs, vec![grant.clone()]));
-        // A schema that is there already, of somebody else.
+        // A schema that is there already, of another role.
         place.batch_execute("CREATE SCHEMA em_scheduler").await.unwrap();
         let on_schema = format!("GRANT USAGE, CREATE ON SCHEMA em_scheduler TO {role}");
         assert_eq!(inspected().await.1, std::slice::from_ref(&on_schema));

@@ -138,7 +138,7 @@ impl Frozen<'_> {
         }
         self.led.wait_quiet();
         if switching {
-            // What was under way when it was caught may have paused. It reads calls that nobody waits for any more when it
+            // What was under way when it was caught may have paused. It reads abandoned calls when it
             // goes on; one that it is asked for now comes after them.
             self.pair
                 .site

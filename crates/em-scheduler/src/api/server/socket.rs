@@ -61,7 +61,7 @@ impl Socket {
     /// Looks whether one could listen there. Changes nothing.
     ///
     /// # Errors
-    /// Somebody serves it, or it is another kind of file.
+    /// Another process serves it, or it is another kind of file.
     pub fn is_free(path: &Path) -> io::Result<()> {
         match fs::symlink_metadata(path) {
             Ok(found) if !found.file_type().is_socket() => Err(io::Error::new(

@@ -207,7 +207,7 @@ impl Store for PostgresStore {
     }
 
     async fn sync_page(&self, now: UtcMicros, range: SyncRange, plan: SyncPlanner) -> Result<SyncedPage> {
-        // Asked for by a call of the API, which is not repeated where somebody held the guard.
+        // Asked for by a call of the API, which is not repeated where another process held the guard.
         if matches!(range, SyncRange::InProject(_)) {
             return self
                 .write_when_free((&self.callers, Patience::Long), now, || {

@@ -26,8 +26,8 @@ pub(super) struct Made(PathBuf);
 /// Creates the file, empty, where there is none. The caller holds the lock.
 pub(super) fn make(path: &Path) -> io::Result<Option<Made>> {
     if path.exists() {
-        // SQLite would open it to read, and leave files beside it with the mode of this one, which stay in the way of whoever
-        // may write it later.
+        // SQLite would open it to read, and leave files beside it with the mode of this one, which stay in the way of a user
+        // who may write it later.
         return match OpenOptions::new().write(true).open(path) {
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Err(io::Error::new(
                 error.kind(),
