@@ -9,16 +9,16 @@ use triggers::{Context, Definition, Kind, Trigger, UtcMicros, Zone};
 use super::Engine;
 use super::earlier::Earlier;
 use super::notices;
-use super::plan::is_late;
 use super::publish::Publisher;
 use super::sync::Pass;
 use super::syncing::Syncing;
 use crate::clock::Stopwatch;
 use crate::dispatch::LeaseStart;
+use crate::model::life::{TakeOver, is_late};
 use crate::model::{Delivery, JobKind, OpenRun, SendableRun, Settled, TaskId};
 use crate::peers::{self, LeaseTimes};
 use crate::repeated::Repeated;
-use crate::store::{Instance, Result, StoreError, TakeOver};
+use crate::store::{Instance, Result, StoreError};
 
 /// Microseconds per second.
 const SECOND: i64 = 1_000_000;

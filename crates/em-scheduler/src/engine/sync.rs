@@ -4,7 +4,7 @@
 use triggers::UtcMicros;
 
 use super::earlier::Earlier;
-use super::plan::is_late;
+use crate::model::life::is_late;
 use crate::model::{InvalidSchedule, JobKind, NewJob, ScheduleRules, StoredJob, TaskRow, WantedJob, jobs_of};
 use crate::store::{SyncPlan, SyncTask};
 

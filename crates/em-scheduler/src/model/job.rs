@@ -150,6 +150,8 @@ pub struct DueJob {
     pub next_run_at: UtcMicros,
     /// The job's runs that are not final.
     pub instances: u32,
+    /// Of a one-off: whether its run was decided before.
+    pub has_run: bool,
     /// `task.enabled = 1`; none where the task no longer exists.
     pub task_enabled: Option<bool>,
 }

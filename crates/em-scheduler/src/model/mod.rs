@@ -4,6 +4,7 @@
 mod dialect;
 mod event;
 mod job;
+pub mod life;
 mod run;
 mod schedule;
 mod task;

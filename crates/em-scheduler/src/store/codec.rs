@@ -3,7 +3,7 @@
 use triggers::{UtcMicros, WallMicros, Zone};
 
 use super::{StoreError, passed_over};
-use crate::model::{Event, JobKind, Outcome, RunIdColumn, RunState, Settled, TaskId};
+use crate::model::{Event, JobKind, RunIdColumn, TaskId};
 
 /// The states of a run that is not final, as SQL writes them.
 pub(super) const OPEN_STATES: &str = "('queued', 'claimed', 'sending')";
@@ -154,63 +154,6 @@ impl EventRow {
             error: event.error(),
         }
     }
-}
-
-/// What a verdict becomes in `scheduler_run`: its state and reason, and the event that tells of it.
-pub(super) fn decided(
-    outcome: &Outcome,
-    scheduled_for: UtcMicros,
-    sending: bool,
-) -> (RunState, Option<String>, Event) {
-    match outcome {
-        Outcome::Send if sending => (RunState::Sending, None, Event::RunSubmitted),
-        Outcome::Send => (RunState::Queued, None, Event::RunSubmitted),
-        Outcome::Missed { late } => (
-            RunState::Missed,
-            Some(late_reason(*late)),
-            Event::RunMissed(scheduled_for, *late),
-        ),
-        Outcome::Skipped(reason) => (
-            RunState::Skipped,
-            Some(reason.to_string()),
-            Event::RunSkipped(scheduled_for, *reason),
-        ),
-    }
-}
-
-/// What a settlement becomes: the final state, its reason and event; none where the run goes back to `queued`.
-pub(super) fn settled(
-    outcome: &Settled,
-    scheduled_for: UtcMicros,
-) -> Option<(RunState, Option<String>, Event)> {
-    Some(match outcome {
-        Settled::Delivered { took } => (RunState::Delivered, None, Event::RunDelivered(*took)),
-        Settled::Failed { reason } => (
-            RunState::Failed,
-            Some(reason.clone()),
-            Event::RunFailed(scheduled_for, reason.clone()),
-        ),
-        Settled::Unknown { reason } => (
-            RunState::Unknown,
-            Some(reason.clone()),
-            Event::RunUnknown(scheduled_for, reason.clone()),
-        ),
-        Settled::Missed { late } => (
-            RunState::Missed,
-            Some(late_reason(*late)),
-            Event::RunMissed(scheduled_for, *late),
-        ),
-        Settled::Skipped(reason) => (
-            RunState::Skipped,
-            Some(reason.to_string()),
-            Event::RunSkipped(scheduled_for, *reason),
-        ),
-        Settled::Requeued { .. } | Settled::Repeat { .. } => return None,
-    })
-}
-
-fn late_reason(late: i64) -> String {
-    format!("late by {}.{:06} s", late / 1_000_000, late % 1_000_000)
 }
 
 #[cfg(test)]

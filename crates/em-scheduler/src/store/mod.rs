@@ -29,6 +29,7 @@ pub use migrations::Standing;
 pub use pages::{ListLimits, Pages};
 pub use sequences::Sequences;
 
+use crate::model::life::TakeOver;
 use crate::model::{
     Announced, DueJob, ListedJob, NewJob, OpenRun, Plan, RunKey, ScheduleRules, SendableRun, Settlement,
     StoredJob, TaskId, TaskRow,
@@ -190,17 +191,6 @@ pub struct Notice {
     pub paused: bool,
     /// The runs of this process that are not final and whose jobs were removed: they must not begin.
     pub withdrawn: Vec<RunKey>,
-}
-
-/// What becomes of a run whose owner is gone.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum TakeOver {
-    /// Leave it as it is.
-    Leave,
-    /// Nothing was sent: it is ours now, and `queued`.
-    Adopt,
-    /// It ends here.
-    Settle(crate::model::Settled),
 }
 
 /// Thinks inside the transaction that takes over runs.

@@ -327,6 +327,7 @@ fn due_jobs(connection: &Connection, now: UtcMicros, limit: usize) -> Vec<(i64, 
             created_at: UtcMicros::new(row.get(5)?),
             next_run_at: UtcMicros::new(row.get(6)?),
             instances: row.get(8)?,
+            has_run: false,
             task_enabled: row.get::<_, Option<i64>>(7)?.map(|enabled| enabled == 1),
         };
         Ok((row.get(0)?, job))

@@ -11,7 +11,8 @@ use super::deferred;
 use super::rows;
 use super::tasks;
 use super::tx::{GUARD, Guard, HOLD, SHARE, TASK_GUARD, Tx, storable};
-use crate::model::{Event, JobKind, ListedJob, NewJob, RunKey, SendableRun, SkipReason, TaskId, TaskRow};
+use crate::model::life::{self, Removal};
+use crate::model::{Event, JobKind, ListedJob, NewJob, RunKey, RunState, SendableRun, TaskId, TaskRow};
 use crate::store::codec::OPEN_STATES;
 use crate::store::em_web::STATUS_SCHEDULER;
 use crate::store::{JobNamer, JobPlanner, NextRun, Replaced, Result};
@@ -219,44 +220,48 @@ async fn withdraw(tx: &Tx<'_>, whose: Whose<'_>, mute: bool) -> Result<Vec<RunKe
     let (condition, tasks) = whose.condition();
     let [due, jobs] = removing(whose);
     let lock = format!(
-        "SELECT key FROM em_scheduler.scheduler_run WHERE {condition} AND state IN {OPEN_STATES} ORDER BY key FOR NO KEY UPDATE"
+        "SELECT key, task_id, scheduled_for, state FROM em_scheduler.scheduler_run
+         WHERE {condition} AND state IN {OPEN_STATES} ORDER BY key FOR NO KEY UPDATE"
     );
-    // One statement for what waits and what is in flight: a run may pass from one to the other at any moment.
-    let update = format!(
-        "UPDATE em_scheduler.scheduler_run SET
-           state = CASE WHEN state = 'sending' THEN state ELSE 'skipped' END,
-           reason = CASE WHEN state = 'sending' THEN reason ELSE $2::text END,
-           finished_at = CASE WHEN state = 'sending' THEN finished_at ELSE $3::int8 END,
-           withdrawn = 1,
-           muted = CASE WHEN state = 'sending' AND $4::bool THEN 1 ELSE muted END
-         WHERE {condition} AND state IN {OPEN_STATES} RETURNING task_id, scheduled_for, state, key"
-    );
-    let reason = SkipReason::Deleted;
     // A decider that holds these jobs is waited for by the first statement. So the runs it decided are seen below.
-    let [_, removed, _, withdrawn] = tx
-        .together([
-            (&due, &[&tasks]),
-            (&jobs, &[&tasks]),
-            (&lock, &[&tasks]),
-            (&update, &[&tasks, &reason.to_string(), &tx.now.get(), &mute]),
-        ])
+    let [_, removed, open] = tx
+        .together([(&due, &[&tasks]), (&jobs, &[&tasks]), (&lock, &[&tasks])])
         .await?;
     let mut events = EventsByTask::new();
     tell_removed(&removed, &mut events)?;
-    let (mut skipped, mut in_flight) = (Vec::<(i64, TaskId)>::new(), Vec::new());
-    for row in withdrawn {
-        if row.try_get::<_, &str>(2)? == "skipped" {
-            skipped.push((row.try_get(1)?, row.try_get(0)?));
-        } else {
-            in_flight.push(row.try_get(3)?);
+    let (mut skipped, mut in_flight) = (Vec::new(), Vec::<RunKey>::new());
+    for row in open {
+        let at = UtcMicros::new(row.try_get(2)?);
+        let state = RunState::from_text(row.try_get(3)?);
+        match state.and_then(|state| life::remove(state, at)) {
+            Some(Removal::Withdraws) => in_flight.push(row.try_get(0)?),
+            Some(Removal::Skips(reason, event)) => {
+                let (key, task): (RunKey, TaskId) = (row.try_get(0)?, row.try_get(1)?);
+                skipped.push((at, task, (key, reason, event)));
+            }
+            None => {}
         }
     }
-    skipped.sort_unstable();
-    for (at, task) in skipped {
-        events
-            .entry(task)
-            .or_default()
-            .push(Event::RunSkipped(UtcMicros::new(at), reason));
+    skipped.sort_by_key(|(at, task, _)| (*at, *task));
+    let (mut keys, mut reasons) = (Vec::<RunKey>::new(), Vec::new());
+    for (_, task, (key, reason, event)) in skipped {
+        keys.push(key);
+        reasons.push(reason.to_string());
+        events.entry(task).or_default().push(event);
+    }
+    if !keys.is_empty() {
+        tx.later(
+            "UPDATE em_scheduler.scheduler_run r SET state = 'skipped', reason = n.reason, finished_at = $3::int8, withdrawn = 1
+             FROM unnest($1::int8[], $2::text[]) AS n (key, reason) WHERE r.key = n.key",
+            vec![Box::new(keys), Box::new(reasons), Box::new(tx.now.get())],
+        );
+    }
+    if !in_flight.is_empty() {
+        tx.later(
+            "UPDATE em_scheduler.scheduler_run SET withdrawn = 1, muted = CASE WHEN $2::bool THEN 1 ELSE muted END
+             WHERE key = ANY($1::int8[])",
+            vec![Box::new(in_flight.clone()), Box::new(mute)],
+        );
     }
     record_by_task(tx, events);
     Ok(in_flight)

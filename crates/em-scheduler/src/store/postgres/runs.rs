@@ -11,13 +11,14 @@ use triggers::UtcMicros;
 use super::cells::Cells;
 use super::tasks;
 use super::tx::{Tx, storable};
-use crate::model::{Event, OpenRun, RunKey, RunState, SendableRun, Settled, Settlement, SkipReason, TaskId};
+use crate::model::life::{self, Held, Settling, Taken};
+use crate::model::{Event, OpenRun, RunKey, RunState, SendableRun, Settlement, TaskId};
 use crate::store::codec::{self, OPEN_STATES};
-use crate::store::{Result, TakeOver, TakeOverJudge};
+use crate::store::{Result, TakeOverJudge};
 
 /// The columns of a run in the order [`run_row`] reads them; `r` is the table.
 const RUN_COLUMNS: &str = "r.key, r.job_id, r.task_id, r.kind, r.scheduled_for, r.fence, r.attempt, r.not_before, \
-     r.state = 'sending', r.owner";
+     r.state = 'sending', r.owner, r.withdrawn = 1";
 
 fn run_row(row: &Row) -> Result<OpenRun> {
     let cells = Cells::new(row, "scheduler_run", 1);
@@ -34,23 +35,16 @@ fn run_row(row: &Row) -> Result<OpenRun> {
             sending: row.try_get(8)?,
         },
         owner: row.try_get(9)?,
+        withdrawn: row.try_get(10)?,
     })
-}
-
-/// What must be known of a run to settle it, once it is locked.
-struct Held {
-    fence: i64,
-    state: String,
-    withdrawn: bool,
-    muted: bool,
 }
 
 /// Locks runs and reads how they stand.
 async fn hold(tx: &Tx<'_>, keys: &[RunKey]) -> Result<HashMap<RunKey, Held>> {
     let locked = tx
         .rows(
-            "SELECT key, fence, state, withdrawn = 1, muted = 1 FROM em_scheduler.scheduler_run WHERE key = ANY($1::int8[])
-             ORDER BY key FOR NO KEY UPDATE",
+            "SELECT key, fence, state, attempt::int8, withdrawn = 1, muted = 1 FROM em_scheduler.scheduler_run
+             WHERE key = ANY($1::int8[]) ORDER BY key FOR NO KEY UPDATE",
             &[&keys],
         )
         .await?;
@@ -58,9 +52,10 @@ async fn hold(tx: &Tx<'_>, keys: &[RunKey]) -> Result<HashMap<RunKey, Held>> {
     for row in locked {
         let run = Held {
             fence: row.try_get(1)?,
-            state: row.try_get(2)?,
-            withdrawn: row.try_get(3)?,
-            muted: row.try_get(4)?,
+            state: RunState::from_text(row.try_get(2)?),
+            attempt: row.try_get(3)?,
+            withdrawn: row.try_get(4)?,
+            muted: row.try_get(5)?,
         };
         held.insert(row.try_get(0)?, run);
     }
@@ -72,12 +67,12 @@ pub(super) async fn begin_sends(tx: &Tx<'_>, runs: &[(RunKey, i64)]) -> Result<V
     // By key alone, and what is not ours is left out here. Were the state a condition, the planner would take the index
     // of open runs for the shorter way, and walk through every run that has ended since the last vacuum: 120 µs a run.
     let lock = format!(
-        "SELECT {RUN_COLUMNS}, r.state = 'queued' FROM em_scheduler.scheduler_run r WHERE r.key = ANY($1::int8[])
+        "SELECT {RUN_COLUMNS}, r.state FROM em_scheduler.scheduler_run r WHERE r.key = ANY($1::int8[])
          ORDER BY r.key FOR NO KEY UPDATE OF r"
     );
     let (mut held, mut told) = (HashMap::with_capacity(runs.len()), Vec::new());
     for row in tx.rows(&lock, &[&keys]).await? {
-        if row.try_get::<_, bool>(10)?
+        if life::is_waiting(RunState::from_text(row.try_get(11)?))
             && let Some(found) = codec::readable_run(run_row(&row), row.try_get(2)?, &mut told)?
         {
             held.insert(found.run.key, found.run);
@@ -86,14 +81,7 @@ pub(super) async fn begin_sends(tx: &Tx<'_>, runs: &[(RunKey, i64)]) -> Result<V
     tx.record(&told);
     let begun: Vec<SendableRun> = runs
         .iter()
-        .filter_map(|(key, fence)| held.remove(key).filter(|run| run.fence == *fence))
-        .map(|run| SendableRun {
-            fence: run.fence + 1,
-            attempt: run.attempt + 1,
-            not_before: None,
-            sending: true,
-            ..run
-        })
+        .filter_map(|(key, fence)| held.remove(key).and_then(|run| life::begin(run, *fence)))
         .collect();
     if !begun.is_empty() {
         let keys: Vec<RunKey> = begun.iter().map(|run| run.key).collect();
@@ -115,61 +103,31 @@ struct Batch {
     reasons: Vec<Option<String>>,
     requeued: Vec<RunKey>,
     not_before: Vec<i64>,
-    /// What is added to the count of attempts.
-    uncounted: Vec<i32>,
+    attempts: Vec<i64>,
     failed: Vec<TaskId>,
     events: Vec<(TaskId, Event)>,
 }
 
 impl Batch {
-    fn add(&mut self, settlement: &Settlement, run: &Held) {
-        let at = settlement.scheduled_for;
-        match (&settlement.outcome, codec::settled(&settlement.outcome, at)) {
-            (_, Some(end)) => self.end(settlement, run, end),
-            (Settled::Requeued { .. } | Settled::Repeat { .. }, _) if run.withdrawn => {
-                // Its job was deleted meanwhile.
-                let reason = SkipReason::Deleted;
-                let end = (
-                    RunState::Skipped,
-                    Some(reason.to_string()),
-                    Event::RunSkipped(at, reason),
-                );
-                self.end(settlement, run, end);
+    fn add(&mut self, settlement: &Settlement, settling: Settling) {
+        match settling {
+            Settling::Nothing => {}
+            Settling::Ends(ending) => {
+                self.ended.push(settlement.key);
+                self.states.push(ending.state.as_str());
+                self.reasons.push(ending.reason.map(storable));
+                if ending.marks_task {
+                    self.failed.push(settlement.task_id);
+                }
+                self.events
+                    .extend(ending.event.map(|event| (settlement.task_id, event)));
             }
-            // Requeued before, by a commit whose answer got lost.
-            (Settled::Requeued { .. } | Settled::Repeat { .. }, _) if run.state != "sending" => {}
-            (
-                Settled::Requeued {
-                    not_before,
-                    attempted,
-                },
-                _,
-            ) => {
-                self.requeue(settlement.key, *not_before, i32::from(!attempted));
+            Settling::Requeues { not_before, attempt } => {
+                self.requeued.push(settlement.key);
+                self.not_before.push(not_before.get());
+                self.attempts.push(attempt);
             }
-            (Settled::Repeat { not_before }, _) => self.requeue(settlement.key, *not_before, 0),
-            _ => {}
         }
-    }
-
-    fn end(&mut self, settlement: &Settlement, run: &Held, end: (RunState, Option<String>, Event)) {
-        let (state, reason, event) = end;
-        self.ended.push(settlement.key);
-        self.states.push(state.as_str());
-        self.reasons.push(reason.map(storable));
-        if run.muted {
-            return;
-        }
-        if state == RunState::Failed {
-            self.failed.push(settlement.task_id);
-        }
-        self.events.push((settlement.task_id, event));
-    }
-
-    fn requeue(&mut self, key: RunKey, not_before: UtcMicros, uncounted: i32) {
-        self.requeued.push(key);
-        self.not_before.push(not_before.get());
-        self.uncounted.push(uncounted);
     }
 }
 
@@ -179,12 +137,8 @@ pub(super) async fn settle(tx: &Tx<'_>, settlements: &[Settlement]) -> Result<()
     let mut batch = Batch::default();
     for settlement in settlements {
         // Taken out: of two settlements of one run in a batch, the first counts.
-        let Some(run) = held.remove(&settlement.key) else {
-            continue;
-        };
-        let open = matches!(run.state.as_str(), "queued" | "claimed" | "sending");
-        if open && run.fence == settlement.fence {
-            batch.add(settlement, &run);
+        if let Some(run) = held.remove(&settlement.key) {
+            batch.add(settlement, life::settle(settlement, &run));
         }
     }
     if !batch.ended.is_empty() {
@@ -202,12 +156,12 @@ pub(super) async fn settle(tx: &Tx<'_>, settlements: &[Settlement]) -> Result<()
     if !batch.requeued.is_empty() {
         tx.later(
             "UPDATE em_scheduler.scheduler_run r SET state = 'queued', not_before = n.not_before, sent_at = NULL,
-                                        attempt = greatest(r.attempt, 1) - n.uncounted
-             FROM unnest($1::int8[], $2::int8[], $3::int4[]) AS n (key, not_before, uncounted) WHERE r.key = n.key",
+                                        attempt = n.attempt::int4
+             FROM unnest($1::int8[], $2::int8[], $3::int8[]) AS n (key, not_before, attempt) WHERE r.key = n.key",
             vec![
                 Box::new(batch.requeued),
                 Box::new(batch.not_before),
-                Box::new(batch.uncounted),
+                Box::new(batch.attempts),
             ],
         );
     }
@@ -222,7 +176,7 @@ pub(super) async fn take_over(
     judge: &TakeOverJudge,
 ) -> Result<Vec<SendableRun>> {
     let query = format!(
-        "SELECT {RUN_COLUMNS}, r.withdrawn = 1 FROM em_scheduler.scheduler_run r
+        "SELECT {RUN_COLUMNS} FROM em_scheduler.scheduler_run r
          WHERE r.state IN {OPEN_STATES} AND (r.owner = ANY($1::text[])
             OR ($2::bool AND r.owner <> $3::text
                 AND NOT EXISTS (SELECT 1 FROM em_scheduler.scheduler_instance i WHERE i.id = r.owner)))
@@ -232,40 +186,20 @@ pub(super) async fn take_over(
     let (mut open, mut told) = (Vec::new(), Vec::new());
     for row in tx.rows(&query, &[&owners, &strangers, &tx.owner]).await? {
         if let Some(run) = codec::readable_run(run_row(&row), row.try_get(2)?, &mut told)? {
-            open.push((run, row.try_get::<_, bool>(10)?));
+            open.push(run);
         }
     }
     tx.record(&told);
-    open.sort_by(|(one, _), (other, _)| {
+    open.sort_by(|one, other| {
         (one.run.scheduled_for, &one.run.job_id).cmp(&(other.run.scheduled_for, &other.run.job_id))
     });
     let (mut adopted, mut settlements) = (Vec::new(), Vec::new());
-    for (found, withdrawn) in open {
-        let verdict = judge(&found);
-        let run = found.run;
-        let outcome = match verdict {
-            TakeOver::Leave => continue,
-            TakeOver::Adopt if !withdrawn => {
-                adopted.push(SendableRun {
-                    fence: run.fence + 1,
-                    sending: false,
-                    ..run
-                });
-                continue;
-            }
-            // Its job was deleted: nothing more is sent for it.
-            TakeOver::Adopt => Settled::Skipped(SkipReason::Deleted),
-            TakeOver::Settle(outcome) => outcome,
-        };
-        let (key, fence) = (run.key, run.fence);
-        let (task_id, scheduled_for) = (run.task_id, run.scheduled_for);
-        settlements.push(Settlement {
-            key,
-            fence,
-            task_id,
-            scheduled_for,
-            outcome,
-        });
+    for found in open {
+        match life::take_over(judge(&found), found) {
+            Taken::Left => {}
+            Taken::Adopted(run) => adopted.push(run),
+            Taken::Settled(settlement) => settlements.push(settlement),
+        }
     }
     let keys: Vec<RunKey> = adopted.iter().map(|run| run.key).collect();
     if !keys.is_empty() {

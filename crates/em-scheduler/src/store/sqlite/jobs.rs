@@ -10,8 +10,9 @@ use triggers::UtcMicros;
 use super::cells::{self, Cells};
 use super::rows;
 use super::{OPEN, Scope, record, schema};
+use crate::model::life::{self, Removal};
 use crate::model::{
-    Announced, Event, JobKind, ListedJob, NewJob, RunKey, SendableRun, SkipReason, StoredJob, TaskId,
+    Announced, Event, JobKind, ListedJob, NewJob, RunKey, RunState, SendableRun, StoredJob, TaskId,
 };
 use crate::store::codec;
 use crate::store::pages::PageWriter;
@@ -141,13 +142,10 @@ pub(super) fn add(
 }
 
 pub(super) fn remove(connection: &Connection, scope: &Scope, task: TaskId) -> Result<Vec<RunKey>> {
-    let in_flight = withdraw(connection, scope, &[task.into()])?;
+    let in_flight = withdraw(connection, scope, &[task.into()], true)?;
     connection
         .prepare_cached("INSERT OR REPLACE INTO scheduler_deleted (task_id, deleted_at) VALUES (?1, ?2)")?
         .execute((task, scope.now.get()))?;
-    connection
-        .prepare_cached("UPDATE scheduler_run SET muted = 1 WHERE task_id = ?1 AND state = 'sending'")?
-        .execute([task])?;
     clear_next_run(connection, task)?;
     Ok(in_flight)
 }
@@ -157,7 +155,7 @@ pub(super) fn remove_everything(connection: &Connection, scope: &Scope) -> Resul
         connection,
         &format!("SELECT task_id FROM scheduler_job UNION SELECT task_id FROM scheduler_run WHERE {OPEN}"),
     )?;
-    withdraw(connection, scope, &tasks)
+    withdraw(connection, scope, &tasks, false)
 }
 
 pub(super) fn remove_orphans(connection: &Connection, scope: &Scope) -> Result<Vec<RunKey>> {
@@ -165,24 +163,57 @@ pub(super) fn remove_orphans(connection: &Connection, scope: &Scope) -> Result<V
         connection,
         "SELECT DISTINCT task_id FROM scheduler_job j WHERE NOT EXISTS (SELECT 1 FROM task t WHERE t.id = j.task_id)",
     )?;
-    withdraw(connection, scope, &tasks)
+    withdraw(connection, scope, &tasks, false)
 }
 
 /// The id of a task as stored with its jobs and runs. Rows under an id that is none of em_web's must be removable, too.
 type StoredId = i64;
 
-/// Removes the tasks' jobs, skips what waits, and lets what is in flight end without being sent again. Answers the
-/// runs in flight.
-fn withdraw(connection: &Connection, scope: &Scope, tasks: &[StoredId]) -> Result<Vec<RunKey>> {
+/// Removes the tasks' jobs, skips what waits, and lets what is in flight end without being sent again, or (`mute`) without
+/// a word even. Returns the runs in flight.
+fn withdraw(connection: &Connection, scope: &Scope, tasks: &[StoredId], mute: bool) -> Result<Vec<RunKey>> {
     let mut in_flight = Vec::new();
-    let mut mark = connection.prepare_cached(
-        "UPDATE scheduler_run SET withdrawn = 1 WHERE task_id = ?1 AND state = 'sending' RETURNING key",
-    )?;
     for task in tasks {
         remove_jobs_of(connection, scope, *task)?;
-        skip_queued(connection, scope, *task)?;
-        for key in mark.query_map([task], |row| row.get(0))? {
-            in_flight.push(key?);
+        in_flight.extend(remove_runs_of(connection, scope, *task, mute)?);
+    }
+    Ok(in_flight)
+}
+
+fn remove_runs_of(connection: &Connection, scope: &Scope, task: StoredId, mute: bool) -> Result<Vec<RunKey>> {
+    let mut open = connection.prepare_cached(&format!(
+        "SELECT key, scheduled_for, state FROM scheduler_run WHERE task_id = ?1 AND {OPEN}
+         ORDER BY scheduled_for, key"
+    ))?;
+    let mut skip = connection.prepare_cached(
+        "UPDATE scheduler_run SET state = 'skipped', reason = ?2, finished_at = ?3, withdrawn = 1 WHERE key = ?1",
+    )?;
+    let mut withdraw = connection
+        .prepare_cached("UPDATE scheduler_run SET withdrawn = 1, muted = muted OR ?2 WHERE key = ?1")?;
+    let mut rows = open.query([task])?;
+    let (mut removals, mut in_flight) = (Vec::new(), Vec::new());
+    while let Some(row) = rows.next()? {
+        let state = row.get_ref(2)?.as_str().ok().and_then(RunState::from_text);
+        // A time that is none is told in no log (F12).
+        let at = row.get_ref(1)?.as_i64().ok();
+        let time = UtcMicros::new(at.unwrap_or_default());
+        if let Some(removal) = state.and_then(|state| life::remove(state, time)) {
+            let task = TaskId::try_from(task).ok().filter(|_| at.is_some());
+            removals.push((row.get(0)?, task, removal));
+        }
+    }
+    for (key, task, removal) in removals {
+        match removal {
+            Removal::Withdraws => {
+                withdraw.execute((key, mute))?;
+                in_flight.push(key);
+            }
+            Removal::Skips(reason, event) => {
+                skip.execute((key, reason.to_string(), scope.now.get()))?;
+                if let Some(task) = task {
+                    record(connection, scope, task, &event)?;
+                }
+            }
         }
     }
     Ok(in_flight)
@@ -552,31 +583,6 @@ fn remove_by_key(connection: &Connection, scope: &Scope, (task, key): (StoredId,
     // A tombstone was never listed, so its removal is not told; and a task with an id beyond those of em_web has no log.
     if let (1, Ok(task)) = (listed, TaskId::try_from(task)) {
         record(connection, scope, task, &Event::JobRemoved)?;
-    }
-    Ok(())
-}
-
-fn skip_queued(connection: &Connection, scope: &Scope, task: StoredId) -> Result<()> {
-    // `OPEN` although it follows from the rest: by it SQLite knows that its index will do.
-    let mut statement = connection.prepare_cached(&format!(
-        "UPDATE scheduler_run SET state = 'skipped', reason = ?2, finished_at = ?3, withdrawn = 1
-         WHERE task_id = ?1 AND {OPEN} AND state <> 'sending' RETURNING scheduled_for"
-    ))?;
-    let reason = SkipReason::Deleted;
-    let mut times = statement
-        .query_map((task, reason.to_string(), scope.now.get()), |row| row.get(0))?
-        .collect::<Result<Vec<i64>, _>>()?;
-    times.sort_unstable();
-    let Ok(task) = TaskId::try_from(task) else {
-        return Ok(());
-    };
-    for time in times {
-        record(
-            connection,
-            scope,
-            task,
-            &Event::RunSkipped(UtcMicros::new(time), reason),
-        )?;
     }
     Ok(())
 }

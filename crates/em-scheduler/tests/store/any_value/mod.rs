@@ -9,12 +9,11 @@ use em_scheduler::engine::FiringRules;
 use em_scheduler::engine::earlier::Earlier;
 use em_scheduler::engine::plan::plan;
 use em_scheduler::engine::sync::Pass;
+use em_scheduler::model::life::TakeOver;
 use em_scheduler::model::{
     DueJob, JobKind, ListedJob, NewJob, OpenRun, Plan, ScheduleRules, Settled, TaskRow, jobs_of,
 };
-use em_scheduler::store::{
-    Decided, JobPlanner, Replaced, Result, Store, StoreError, SyncRange, SyncTask, TakeOver,
-};
+use em_scheduler::store::{Decided, JobPlanner, Replaced, Result, Store, StoreError, SyncRange, SyncTask};
 use triggers::{Context, Definition, DstPolicy, UtcMicros, Zone};
 
 mod columns;
