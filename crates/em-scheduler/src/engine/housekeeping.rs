@@ -7,13 +7,12 @@ use std::sync::Arc;
 use triggers::{Context, Definition, Kind, Trigger, UtcMicros, Zone};
 
 use super::Engine;
-use super::earlier::Earlier;
 use super::notices;
 use super::publish::Publisher;
-use super::sync::Pass;
 use super::syncing::Syncing;
 use crate::clock::Stopwatch;
 use crate::dispatch::LeaseStart;
+use crate::em_web::{Earlier, Pass};
 use crate::model::life::{TakeOver, is_late};
 use crate::model::{Delivery, JobKind, OpenRun, SendableRun, Settled, TaskId};
 use crate::peers::{self, LeaseTimes};

@@ -1,18 +1,15 @@
 //! The engine: decides what is due, and nothing else. One loop on a thread of its own.
 //!
 //! [`plan`] is the firing rule, pure; `tick` is one round (decide, commit, hand over); `run` is the loop; `housekeeping`
-//! are the chores in its pauses, of which `sync` says what `job_sync` changes and `syncing` goes through the tasks step
-//! by step; `publish` and `notices` work beside the loop. It never sends a request itself (dispatch does) and never meets the API: both
+//! are the chores in its pauses, of which `syncing` goes through the tasks step by step (what `job_sync` changes is said in `em_web::compare`); `publish` and `notices` work beside the loop. It never sends a request itself (dispatch does) and never meets the API: both
 //! work on the store, and the bell tells the loop to look.
 
 mod compiled;
-pub mod earlier;
 mod housekeeping;
 mod notices;
 pub mod plan;
 mod publish;
 mod run;
-pub mod sync;
 mod syncing;
 mod tick;
 

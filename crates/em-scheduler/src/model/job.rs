@@ -1,6 +1,6 @@
 //! Jobs: what fires next, and what the firing rule says of one that is due.
 
-use triggers::{Hazard, UtcMicros};
+use triggers::{Hazard, TriggerError, UtcMicros};
 
 use super::TaskId;
 
@@ -95,6 +95,17 @@ impl NewJob {
             self
         }
     }
+}
+
+/// Why the trigger of a stored job cannot be read (F10).
+#[derive(Debug, thiserror::Error)]
+pub enum UnreadableTrigger {
+    /// The text is no definition.
+    #[error(transparent)]
+    Text(#[from] serde_json::Error),
+    /// The definition makes no trigger.
+    #[error(transparent)]
+    Definition(#[from] TriggerError),
 }
 
 /// A job as `job_sync` sees it in the store.

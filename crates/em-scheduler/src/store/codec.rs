@@ -1,9 +1,9 @@
 //! Between the rows of both engines and the model: the forms in which times and states are stored.
 
-use triggers::{UtcMicros, WallMicros, Zone};
+use triggers::{UtcMicros, WallMicros};
 
 use super::{StoreError, passed_over};
-use crate::model::{Event, JobKind, RunIdColumn, TaskId};
+use crate::model::{Corrupt, Event, JobKind, TaskId};
 
 /// The states of a run that is not final, as SQL writes them.
 pub(super) const OPEN_STATES: &str = "('queued', 'claimed', 'sending')";
@@ -78,12 +78,12 @@ pub(super) fn corrupt(
     row: String,
     found: impl Into<String>,
 ) -> StoreError {
-    StoreError::Corrupt {
+    StoreError::Corrupt(Corrupt {
         table,
         row,
         column,
         found: found.into(),
-    }
+    })
 }
 
 /// A due time that belongs to no job.
@@ -110,7 +110,7 @@ const SHOWN: usize = 100;
 pub(super) fn readable<T>(row: Result<T, StoreError>) -> Result<Option<T>, StoreError> {
     match row {
         Ok(row) => Ok(Some(row)),
-        Err(error @ StoreError::Corrupt { .. }) => {
+        Err(error @ StoreError::Corrupt(_)) => {
             passed_over::tell(&error);
             Ok(None)
         }
@@ -125,34 +125,13 @@ pub(super) fn readable_run<T>(
     told: &mut Vec<(TaskId, Event)>,
 ) -> Result<Option<T>, StoreError> {
     match run {
-        Err(error @ StoreError::Corrupt { .. }) => {
+        Err(error @ StoreError::Corrupt(_)) => {
             let new = passed_over::tell(&error);
             let task = task.filter(|_| new);
             told.extend(task.map(|task| (task, Event::RunUnreadable(error.to_string()))));
             Ok(None)
         }
         run => run.map(Some),
-    }
-}
-
-/// One row of `task_log`, but for its id.
-#[derive(Debug)]
-pub(super) struct EventRow {
-    pub(super) task_id: i32,
-    /// Whether `job_id` is `coalesce(task.last_run_job_id, '')` instead of null.
-    pub(super) links_run: bool,
-    pub(super) message: String,
-    pub(super) error: Option<i32>,
-}
-
-impl EventRow {
-    pub(super) fn new(task_id: i32, event: &Event, zone: &Zone) -> Self {
-        Self {
-            task_id,
-            links_run: event.run_id() == RunIdColumn::LastRun,
-            message: event.message(zone),
-            error: event.error(),
-        }
     }
 }
 

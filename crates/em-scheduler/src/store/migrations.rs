@@ -1,8 +1,8 @@
 //! Our own tables (`scheduler_*`), by version. Each migration runs once, in the transaction that notes its version;
 //! the engines see to it that two processes started together do not both run it.
 
-use super::em_web::Dialect;
 use super::{Result, StoreError};
+use crate::em_web::schema::Dialect;
 
 /// The statements of each version, the first being version 1.
 const SQLITE: [&str; 3] = [

@@ -9,13 +9,11 @@
 //! knows nothing of HTTP.
 
 mod codec;
-mod em_web;
 mod error;
 mod migrations;
 mod pages;
 mod passed_over;
 pub mod postgres;
-mod sequences;
 pub mod sqlite;
 
 use std::collections::BTreeMap;
@@ -27,12 +25,12 @@ use triggers::UtcMicros;
 pub use error::{Result, StoreError};
 pub use migrations::Standing;
 pub use pages::{ListLimits, Pages};
-pub use sequences::Sequences;
 
+use crate::em_web::{Announced, InvalidSchedule, Sequences, SyncPlanner, TaskRow};
 use crate::model::life::TakeOver;
 use crate::model::{
-    Announced, DueJob, ListedJob, NewJob, OpenRun, Plan, RunKey, ScheduleRules, SendableRun, Settlement,
-    StoredJob, TaskId, TaskRow,
+    DueJob, ListedJob, NewJob, OpenRun, Plan, RunKey, ScheduleRules, SendableRun, Settlement, TaskId,
+    UnreadableTrigger,
 };
 
 /// Thinks inside the transaction that decides.
@@ -41,7 +39,7 @@ pub trait Decider: Send + Sync {
     ///
     /// # Errors
     /// Why the stored trigger cannot be read; only this job then stands still.
-    fn plan(&self, job: &DueJob) -> Result<Plan, String>;
+    fn plan(&self, job: &DueJob) -> Result<Plan, UnreadableTrigger>;
 
     /// Whether the run decided for this task may be sent at once: the caller then holds a permit for it, and the
     /// row is written as `sending`.
@@ -71,69 +69,14 @@ pub enum Replaced {
     /// No such task: nothing changed.
     UnknownTask,
     /// The schedule is invalid, for this reason: nothing changed but one row in the task's log.
-    Refused(String),
+    Refused(InvalidSchedule),
 }
 
 /// Thinks inside the transaction that replaces a task's jobs: the jobs wanted, or why they cannot be had.
-pub type JobPlanner = Arc<dyn Fn(&TaskRow) -> Result<Vec<NewJob>, String> + Send + Sync>;
+pub type JobPlanner = Arc<dyn Fn(&TaskRow) -> Result<Vec<NewJob>, InvalidSchedule> + Send + Sync>;
 
 /// Names a job of the task as it is stored.
 pub type JobNamer = Arc<dyn Fn(&TaskRow) -> String + Send + Sync>;
-
-/// A task with what the store holds for it, as `job_sync` compares them.
-#[derive(Debug, Clone)]
-pub struct SyncTask {
-    /// The task and its project. An unreadable row is an error that concerns this task alone.
-    pub task: Result<TaskRow, String>,
-    /// The task's id.
-    pub task_id: TaskId,
-    /// The jobs stored for it, tombstones included.
-    pub jobs: Vec<StoredJob>,
-    /// The definition whose error has been reported already.
-    pub reported: Option<String>,
-    /// When its jobs were deleted, if they have not been added since.
-    pub deleted_at: Option<UtcMicros>,
-}
-
-impl SyncTask {
-    /// Adds a job stored for the task. One that cannot be read makes the whole task unreadable: to compare only the
-    /// others would be to store it a second time.
-    fn take(&mut self, job: Result<StoredJob>) -> Result<()> {
-        match job {
-            Ok(job) => self.jobs.push(job),
-            Err(error) => self.task = Err(error.unreadable()?),
-        }
-        Ok(())
-    }
-}
-
-/// What `job_sync` changes for one task. The default changes nothing.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct SyncPlan {
-    /// Jobs to remove, by id.
-    pub remove: Vec<String>,
-    /// Jobs to store; one of the same id is removed first by naming it in `remove`.
-    pub add: Vec<NewJob>,
-    /// New display names, by job id.
-    pub rename: Vec<(String, String)>,
-    /// Set `task.next_run` to the earliest next run of the task's jobs.
-    pub publish: bool,
-    /// Set `task.next_run` to null.
-    pub clear_next_run: bool,
-    /// Set `task.est_duration` to null.
-    pub clear_estimate: bool,
-    /// Report that this definition is invalid, for this reason, once.
-    pub report: Option<(String, String)>,
-    /// Forget the definition reported: the task is well again.
-    pub forget_report: bool,
-}
-
-impl SyncPlan {
-    /// Whether nothing is to be written.
-    pub fn is_empty(&self) -> bool {
-        *self == Self::default()
-    }
-}
 
 /// When a job fires next, and by which trigger.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -143,9 +86,6 @@ pub struct NextRun {
     /// The time.
     pub at: UtcMicros,
 }
-
-/// Thinks inside the transaction that synchronises one page of tasks.
-pub type SyncPlanner = Arc<dyn Fn(&SyncTask) -> SyncPlan + Send + Sync>;
 
 /// The tasks of one page of `job_sync`.
 #[derive(Debug, Clone, PartialEq, Eq)]

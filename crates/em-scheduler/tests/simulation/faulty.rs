@@ -9,12 +9,11 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use em_scheduler::model::{
-    Announced, ListedJob, RunKey, ScheduleRules, SendableRun, Settlement, TaskId, TaskRow,
-};
+use em_scheduler::em_web::{Announced, Sequences, SyncPlan, SyncPlanner, SyncTask, TaskRow};
+use em_scheduler::model::{ListedJob, RunKey, ScheduleRules, SendableRun, Settlement, TaskId};
 use em_scheduler::store::{
-    Decided, Decider, Instance, JobNamer, JobPlanner, NextRun, Notice, Pages, Replaced, Result, Sequences,
-    Store, StoreError, SyncPlan, SyncPlanner, SyncRange, SyncTask, SyncedPage, TakeOverJudge,
+    Decided, Decider, Instance, JobNamer, JobPlanner, NextRun, Notice, Pages, Replaced, Result, Store,
+    StoreError, SyncRange, SyncedPage, TakeOverJudge,
 };
 use triggers::UtcMicros;
 

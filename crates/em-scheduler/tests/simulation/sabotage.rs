@@ -5,8 +5,9 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use em_scheduler::em_web::TaskRow;
 use em_scheduler::model::{
-    DueJob, JobKind, Next, Outcome, Plan, RunKey, SendableRun, Settled, Settlement, TaskId, TaskRow,
+    DueJob, JobKind, Next, Outcome, Plan, RunKey, SendableRun, Settled, Settlement, TaskId,
 };
 use em_scheduler::store::{Decided, Decider, JobPlanner, Notice, Replaced, Result};
 use rusqlite::{Connection, Row, Transaction};

@@ -15,10 +15,11 @@ use super::{Finding, Level};
 use crate::chance;
 use crate::cli::database::{self, Opened};
 use crate::config::{Config, DatabaseUrl, Sources};
-use crate::model::{InvalidSchedule, ScheduleRules, TaskRow, jobs_of};
+use crate::em_web::{InvalidSchedule, SyncPlan, SyncTask, TaskRow, jobs_of};
+use crate::model::ScheduleRules;
 use crate::store::postgres::PostgresStore;
 use crate::store::sqlite::{Copying, SqliteStore, open_to_others};
-use crate::store::{Standing, Store, StoreError, SyncPlan, SyncRange, SyncTask};
+use crate::store::{Standing, Store, StoreError, SyncRange};
 
 const SUBJECT: &str = "database";
 /// A larger file is not copied.
@@ -168,7 +169,7 @@ async fn postgres(
             match store.task(id).await {
                 Ok(Some(task)) => seen.take(&task, (&rules, store.now())),
                 Ok(None) => {}
-                Err(error @ StoreError::Corrupt { .. }) => seen.invalid.push(format!("task {id}: {error}")),
+                Err(error @ StoreError::Corrupt(_)) => seen.invalid.push(format!("task {id}: {error}")),
                 Err(error) => return Err(error.into()),
             }
         }

@@ -164,8 +164,11 @@ fn forget(tx: &Tx<'_>, keys: Vec<i64>) {
 fn judge_one(row: &Row, decider: &dyn Decider) -> Result<Judged> {
     let (id, task): (String, TaskId) = (row.try_get(2)?, row.try_get(3)?);
     let plan = match due_job(row) {
-        Ok(job) => decider.plan(&job).map(|plan| (job, plan)),
-        Err(error) => Err(error.unreadable()?),
+        Ok(job) => match decider.plan(&job) {
+            Ok(plan) => Ok((job, plan)),
+            Err(unreadable) => Err(unreadable.to_string()),
+        },
+        Err(error) => Err(error.unreadable()?.to_string()),
     };
     Ok(Judged {
         key: row.try_get(0)?,

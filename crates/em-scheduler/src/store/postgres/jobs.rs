@@ -11,10 +11,11 @@ use super::deferred;
 use super::rows;
 use super::tasks;
 use super::tx::{GUARD, Guard, HOLD, SHARE, TASK_GUARD, Tx, storable};
+use crate::em_web::TaskRow;
+use crate::em_web::schema::STATUS_SCHEDULER;
 use crate::model::life::{self, Removal};
-use crate::model::{Event, JobKind, ListedJob, NewJob, RunKey, RunState, SendableRun, TaskId, TaskRow};
+use crate::model::{Event, JobKind, ListedJob, NewJob, RunKey, RunState, SendableRun, TaskId};
 use crate::store::codec::OPEN_STATES;
-use crate::store::em_web::STATUS_SCHEDULER;
 use crate::store::{JobNamer, JobPlanner, NextRun, Replaced, Result};
 
 /// Whose jobs or runs an operation is about.
@@ -112,12 +113,12 @@ pub(super) async fn replace(tx: &Tx<'_>, id: TaskId, plan: &JobPlanner) -> Resul
     let planned = match hold_task(tx, id).await {
         Ok(None) => return Ok(Replaced::UnknownTask),
         Ok(Some(row)) => plan(&row),
-        Err(error) => Err(error.unreadable()?),
+        Err(error) => Err(error.unreadable()?.into()),
     };
     let jobs = match planned {
         Ok(jobs) => jobs,
         Err(reason) => {
-            tx.record(&[(id, Event::Refused(reason.clone()))]);
+            tx.record(&[(id, Event::Refused(reason.to_string()))]);
             return Ok(Replaced::Refused(reason));
         }
     };
@@ -146,7 +147,7 @@ pub(super) async fn add(tx: &Tx<'_>, id: TaskId, plan: &JobPlanner) -> Result<Re
     let planned = match guard_task(tx, id).await {
         Ok(None) => return Ok(Replaced::UnknownTask),
         Ok(Some(row)) => plan(&row),
-        Err(error) => Err(error.unreadable()?),
+        Err(error) => Err(error.unreadable()?.into()),
     };
     match planned {
         Ok(jobs) => {

@@ -68,8 +68,9 @@ use self::places::Places;
 use self::rows::Reading;
 use self::tx::{Scope, Tx};
 use self::url::Target;
-use super::{ListLimits, Pages, Result, Sequences, Standing, Store, StoreError, pages};
+use super::{ListLimits, Pages, Result, Standing, Store, StoreError, pages};
 use crate::clock::{Clock, Stopwatch};
+use crate::em_web::Sequences;
 use crate::model::{ScheduleRules, TaskId};
 
 /// Names in `scheduler_state`.

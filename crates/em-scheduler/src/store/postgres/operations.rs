@@ -13,10 +13,11 @@ use super::{
     PAUSED, Portions, PostgresStore, RESTORED, SYNCED, answered, firing, instances, jobs, own, rows, runs,
     schema, set_state, settings, sync, tasks,
 };
-use crate::model::{Announced, ListedJob, RunKey, ScheduleRules, SendableRun, Settlement, TaskId, TaskRow};
+use crate::em_web::{Announced, Sequences, SyncPlanner, TaskRow};
+use crate::model::{ListedJob, RunKey, ScheduleRules, SendableRun, Settlement, TaskId};
 use crate::store::{
-    Decided, Decider, Instance, JobNamer, JobPlanner, NextRun, Notice, Pages, Replaced, Result, Sequences,
-    Store, SyncPlanner, SyncRange, SyncedPage, TakeOverJudge, codec,
+    Decided, Decider, Instance, JobNamer, JobPlanner, NextRun, Notice, Pages, Replaced, Result, Store,
+    SyncRange, SyncedPage, TakeOverJudge, codec,
 };
 
 #[async_trait]

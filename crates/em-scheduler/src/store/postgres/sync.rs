@@ -10,8 +10,10 @@ use super::schema;
 use super::tasks;
 use super::tx::{GUARD, Guard, HOLD, Params, Tx, storable};
 use super::wall::Wall;
-use crate::model::{Announced, Event, NewJob, StoredJob, TaskId};
-use crate::store::{Result, SyncPlan, SyncPlanner, SyncRange, SyncTask, SyncedPage, passed_over};
+use crate::em_web::{Announced, SyncPlan, SyncPlanner, SyncTask};
+use crate::model::{Event, NewJob, StoredJob, TaskId};
+use crate::store::error::corrupt;
+use crate::store::{Result, SyncRange, SyncedPage, passed_over};
 use tokio_postgres::Row;
 use triggers::UtcMicros;
 
@@ -244,13 +246,10 @@ async fn sync_tasks(tx: &Tx<'_>, chosen: &str, params: Params<'_>) -> Result<Vec
     let page = format!("{}{chosen}", tx.reading.tasks);
     let mut tasks = Vec::new();
     for row in tx.rows(&page, params).await? {
-        tasks.push(SyncTask {
-            task_id: rows::task_id(&row)?,
-            task: rows::task_row(&row).map_err(|error| error.to_string()),
-            jobs: Vec::new(),
-            reported: None,
-            deleted_at: None,
-        });
+        tasks.push(SyncTask::new(
+            rows::task_id(&row)?,
+            corrupt(rows::task_row(&row))?,
+        ));
     }
     if tasks.is_empty() {
         return Ok(tasks);
@@ -278,7 +277,7 @@ async fn sync_tasks(tx: &Tx<'_>, chosen: &str, params: Params<'_>) -> Result<Vec
         .await?;
     for row in stored {
         if let Some(place) = place(&tasks, row.try_get(0)?) {
-            tasks[place].take(stored_job(&row))?;
+            tasks[place].take(corrupt(stored_job(&row))?);
         }
     }
     for row in reported {

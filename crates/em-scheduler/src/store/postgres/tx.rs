@@ -26,10 +26,10 @@ use super::debts::Debts;
 use super::deferred;
 use super::rows::Reading;
 use super::wall::Wall;
+use crate::em_web::LogRow;
+use crate::em_web::schema::STATUS_SCHEDULER;
 use crate::model::{Event, TaskId};
 use crate::store::Result;
-use crate::store::codec::EventRow;
-use crate::store::em_web::STATUS_SCHEDULER;
 
 /// Parameters of a statement.
 pub(super) type Params<'a> = &'a [&'a (dyn ToSql + Sync)];
@@ -228,7 +228,7 @@ impl<'c> Tx<'c> {
             let (mut messages, mut errors) =
                 (Vec::with_capacity(events.len()), Vec::with_capacity(events.len()));
             for (task, event) in events {
-                let row = EventRow::new(*task, event, &self.zone);
+                let row = LogRow::new(*task, event, &self.zone);
                 tasks.push(row.task_id);
                 links.push(row.links_run);
                 messages.push(storable(row.message));

@@ -6,13 +6,13 @@ use triggers::UtcMicros;
 
 use super::cells::{Cells, lossy};
 use super::{OPEN, Scope, record, record_of};
+use crate::em_web::LogRow;
 use crate::model::life::{self, Ending, Held, JobAfter, NewRun, Settling, Taken};
 use crate::model::{
     DueJob, Event, OpenRun, Plan, RunKey, RunState, SendableRun, Settlement, TaskId, Verdict,
 };
-use crate::store::codec::{self, EventRow};
-use crate::store::passed_over;
-use crate::store::{Decided, Decider, Result, TakeOverJudge};
+use crate::store::codec::{self};
+use crate::store::{Decided, Decider, Result, TakeOverJudge, passed_over};
 
 /// A due job, if its row can be read, with what it takes to say that it cannot.
 struct DueRow {
@@ -78,8 +78,11 @@ fn judged(due: DueRow, decider: &dyn Decider) -> Result<Result<(i64, DueJob, Pla
         ..
     } = due;
     let planned = match job {
-        Ok(job) => decider.plan(&job).map(|plan| (key, job, plan)),
-        Err(error) => Err(error.unreadable()?),
+        Ok(job) => match decider.plan(&job) {
+            Ok(plan) => Ok((key, job, plan)),
+            Err(unreadable) => Err(unreadable.to_string()),
+        },
+        Err(error) => Err(error.unreadable()?.to_string()),
     };
     Ok(planned.map_err(|reason| (key, task_id, id, reason)))
 }
@@ -173,7 +176,7 @@ fn apply(
         };
         if job.task_enabled.is_some() {
             // The task was there when the job was read, in this transaction.
-            let event = EventRow::new(job.task_id, &new.event, &scope.zone);
+            let event = LogRow::new(job.task_id, &new.event, &scope.zone);
             record_of(connection, scope, event, None)?;
         }
         runs.extend(new.sendable(key, job, at));
@@ -358,7 +361,7 @@ fn end(connection: &Connection, scope: &Scope, settlement: &Settlement, ending: 
     if ending.marks_task {
         connection
             .prepare_cached("UPDATE task SET status_id = ?2 WHERE id = ?1")?
-            .execute((settlement.task_id, crate::store::em_web::STATUS_ERRORED))?;
+            .execute((settlement.task_id, crate::em_web::schema::STATUS_ERRORED))?;
     }
     match &ending.event {
         Some(event) => record(connection, scope, settlement.task_id, event),

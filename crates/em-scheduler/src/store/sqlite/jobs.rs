@@ -10,16 +10,12 @@ use triggers::UtcMicros;
 use super::cells::{self, Cells};
 use super::rows;
 use super::{OPEN, Scope, record, schema};
+use crate::em_web::{Announced, Sequences, SyncPlan, SyncPlanner, SyncTask};
 use crate::model::life::{self, Removal};
-use crate::model::{
-    Announced, Event, JobKind, ListedJob, NewJob, RunKey, RunState, SendableRun, StoredJob, TaskId,
-};
-use crate::store::codec;
+use crate::model::{Event, JobKind, ListedJob, NewJob, RunKey, RunState, SendableRun, StoredJob, TaskId};
+use crate::store::error::corrupt;
 use crate::store::pages::PageWriter;
-use crate::store::passed_over;
-use crate::store::{
-    JobNamer, JobPlanner, NextRun, Replaced, Result, Sequences, SyncPlan, SyncPlanner, SyncRange, SyncTask,
-};
+use crate::store::{JobNamer, JobPlanner, NextRun, Replaced, Result, SyncRange, codec, passed_over};
 
 /// Those with a next run and those without are asked for apart: the index has the first in their order, but for ties.
 pub(super) fn list(
@@ -99,12 +95,12 @@ pub(super) fn replace(
     let planned = match rows::task(connection, scope.sequences, task) {
         Ok(None) => return Ok(Replaced::UnknownTask),
         Ok(Some(row)) => plan(&row),
-        Err(error) => Err(error.unreadable()?),
+        Err(error) => Err(error.unreadable()?.into()),
     };
     let jobs = match planned {
         Ok(jobs) => jobs,
         Err(reason) => {
-            record(connection, scope, task, &Event::Refused(reason.clone()))?;
+            record(connection, scope, task, &Event::Refused(reason.to_string()))?;
             return Ok(Replaced::Refused(reason));
         }
     };
@@ -129,7 +125,7 @@ pub(super) fn add(
     let planned = match rows::task(connection, scope.sequences, task) {
         Ok(None) => return Ok(Replaced::UnknownTask),
         Ok(Some(row)) => plan(&row),
-        Err(error) => Err(error.unreadable()?),
+        Err(error) => Err(error.unreadable()?.into()),
     };
     match planned {
         Ok(jobs) => {
@@ -452,16 +448,10 @@ fn sync_tasks(
     let mut tasks = Vec::new();
     while let Some(row) = rows.next()? {
         // In the range it is one of em_web's.
-        let Some(task_id) = codec::readable(Cells::of_task(row, "task", 0).task_id(0, "id"))? else {
+        let Some(task_id) = codec::readable(rows::task_id(row))? else {
             continue;
         };
-        tasks.push(SyncTask {
-            task_id,
-            task: rows::task_row(row).map_err(|error| error.to_string()),
-            jobs: Vec::new(),
-            reported: None,
-            deleted_at: None,
-        });
+        tasks.push(SyncTask::new(task_id, corrupt(rows::task_row(row))?));
     }
     let place =
         |tasks: &[SyncTask], task: TaskId| tasks.binary_search_by_key(&task, |entry| entry.task_id).ok();
@@ -474,7 +464,7 @@ fn sync_tasks(
     let mut rows = statement.query(range)?;
     while let Some(row) = rows.next()? {
         if let Some(place) = place(&tasks, row.get(0)?) {
-            tasks[place].take(stored_job(row))?;
+            tasks[place].take(corrupt(stored_job(row))?);
         }
     }
     let mut statement = connection.prepare_cached(

@@ -37,11 +37,12 @@ use self::lock::InstanceLock;
 use self::log::Log;
 use self::readers::Readers;
 use self::writer::Writer;
-use super::codec::{self, EventRow};
-use super::em_web::STATUS_SCHEDULER;
+use super::codec;
 use super::pages::{self, PageWriter};
-use super::{ListLimits, Pages, Result, Sequences, Standing, StoreError, SyncPlanner};
+use super::{ListLimits, Pages, Result, Standing, StoreError};
 use crate::clock::Clock;
+use crate::em_web::schema::STATUS_SCHEDULER;
+use crate::em_web::{LogRow, Sequences, SyncPlanner};
 use crate::model::{Event, TaskId};
 
 /// Tasks brought in line in one transaction.
@@ -260,7 +261,7 @@ fn record(connection: &Connection, scope: &Scope, task: TaskId, event: &Event) -
     let mut find = connection.prepare_cached("SELECT last_run_job_id FROM task WHERE id = ?1")?;
     let mut found = find.query([task])?;
     let Some(row) = found.next()? else { return Ok(()) };
-    let event = EventRow::new(task, event, &scope.zone);
+    let event = LogRow::new(task, event, &scope.zone);
     let run_id = match row.get_ref(0)? {
         _ if !event.links_run => None,
         ValueRef::Text(text) => Some(String::from_utf8_lossy(text).into_owned()),
@@ -270,7 +271,7 @@ fn record(connection: &Connection, scope: &Scope, task: TaskId, event: &Event) -
 }
 
 /// The same for a task that is known to be there, with what stands in `job_id`.
-fn record_of(connection: &Connection, scope: &Scope, event: EventRow, run_id: Option<String>) -> Result<()> {
+fn record_of(connection: &Connection, scope: &Scope, event: LogRow, run_id: Option<String>) -> Result<()> {
     connection
         .prepare_cached(
             "INSERT INTO task_log (task_id, status_id, job_id, message, status_date, error)

@@ -12,10 +12,11 @@ use super::{
     PAUSED, SYNCED, SYNCED_AT_ONCE, Scope, SqliteStore, answered, close, firing, instances, jobs, rows,
     schema, set_state, settings, state,
 };
-use crate::model::{Announced, ListedJob, RunKey, ScheduleRules, SendableRun, Settlement, TaskId, TaskRow};
+use crate::em_web::{Announced, Sequences, SyncPlanner, TaskRow};
+use crate::model::{ListedJob, RunKey, ScheduleRules, SendableRun, Settlement, TaskId};
 use crate::store::{
-    Decided, Decider, Instance, JobNamer, JobPlanner, NextRun, Notice, Pages, Replaced, Result, Sequences,
-    Store, SyncPlanner, SyncRange, SyncedPage, TakeOverJudge,
+    Decided, Decider, Instance, JobNamer, JobPlanner, NextRun, Notice, Pages, Replaced, Result, Store,
+    SyncRange, SyncedPage, TakeOverJudge,
 };
 
 #[async_trait]

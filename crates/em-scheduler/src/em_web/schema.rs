@@ -4,6 +4,9 @@
 //! says which columns the scheduler itself uses.
 
 use std::fmt::Write as _;
+use std::sync::LazyLock;
+
+use super::columns::Field;
 
 /// The tables and columns of em_web.
 const MODEL: &str = include_str!("em_model.csv");
@@ -11,23 +14,23 @@ const MODEL: &str = include_str!("em_model.csv");
 const LOOKUPS: &str = include_str!("em_lookups.csv");
 
 /// The rows of `task_status` the scheduler writes into other tables.
-pub(super) const STATUS_ERRORED: i32 = 2;
+pub(crate) const STATUS_ERRORED: i32 = 2;
 /// The status of the scheduler's own rows in `task_log`.
-pub(super) const STATUS_SCHEDULER: i32 = 6;
+pub(crate) const STATUS_SCHEDULER: i32 = 6;
 
 /// Both.
-pub(super) const STATUSES: [i32; 2] = [STATUS_ERRORED, STATUS_SCHEDULER];
+pub(crate) const STATUSES: [i32; 2] = [STATUS_ERRORED, STATUS_SCHEDULER];
 
 /// The SQL dialect a statement is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Dialect {
+pub(crate) enum Dialect {
     Sqlite,
     Postgres,
 }
 
 /// What a column must be able to hold to be usable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Family {
+pub(crate) enum Family {
     Integer,
     Text,
     /// A date and time without zone.
@@ -36,7 +39,7 @@ pub(super) enum Family {
 
 impl Family {
     /// In words, for errors.
-    pub(super) fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Integer => "an integer",
             Self::Text => "a text",
@@ -45,7 +48,7 @@ impl Family {
     }
 
     /// Whether a PostgreSQL `data_type` belongs to the family.
-    pub(super) fn accepts(self, data_type: &str) -> bool {
+    pub(crate) fn accepts(self, data_type: &str) -> bool {
         match self {
             Self::Integer => matches!(data_type, "integer" | "bigint" | "smallint"),
             Self::Text => matches!(data_type, "character varying" | "text"),
@@ -54,76 +57,44 @@ impl Family {
     }
 }
 
-/// The columns the scheduler reads or writes, in the order of the tables.
-pub(super) fn used_columns() -> Vec<(&'static str, &'static str, Family)> {
-    let used: [(&str, &[&str]); 4] = [
-        (
-            "project",
-            &[
-                "id",
-                "name",
-                "cron",
-                "cron_year",
-                "cron_month",
-                "cron_week",
-                "cron_day",
-                "cron_week_day",
-                "cron_hour",
-                "cron_min",
-                "cron_sec",
-                "cron_start_date",
-                "cron_end_date",
-                "intv",
-                "intv_type",
-                "intv_value",
-                "intv_start_date",
-                "intv_end_date",
-                "ooff",
-                "ooff_date",
-            ],
-        ),
-        (
-            "task",
-            &[
-                "id",
-                "name",
-                "project_id",
-                "status_id",
-                "enabled",
-                "next_run",
-                "last_run_job_id",
-                "est_duration",
-            ],
-        ),
-        (
-            "task_log",
-            &[
-                "id",
-                "task_id",
-                "status_id",
-                "job_id",
-                "message",
-                "error",
-                "status_date",
-            ],
-        ),
-        ("task_status", &["id"]),
-    ];
-    let columns = columns();
-    used.iter()
-        .flat_map(|(table, names)| names.iter().map(move |name| (*table, *name)))
-        .map(|(table, name)| {
-            let family = columns
-                .iter()
-                .find(|column| column.table == table && column.name == name)
-                .map_or(Family::Text, Column::family);
-            (table, name, family)
-        })
+/// The columns that are written, or that only statements name, beside those that are read as rows ([`Field`]).
+const WRITTEN: [(&str, &[&str]); 3] = [
+    ("task", &["project_id", "status_id", "last_run_job_id"]),
+    (
+        "task_log",
+        &[
+            "id",
+            "task_id",
+            "status_id",
+            "job_id",
+            "message",
+            "error",
+            "status_date",
+        ],
+    ),
+    ("task_status", &["id"]),
+];
+
+/// The columns the scheduler reads or writes.
+pub(crate) fn used_columns() -> Vec<(&'static str, &'static str, Family)> {
+    let read = Field::ALL.iter().filter(|field| field.is_in_all_models());
+    let read = read.map(|field| (field.table(), field.name()));
+    let written = WRITTEN.iter();
+    let written = written.flat_map(|(table, names)| names.iter().map(move |name| (*table, *name)));
+    let used = read.chain(written);
+    used.map(|(table, name)| (table, name, family(table, name)))
         .collect()
 }
 
+/// What a column of the model holds.
+pub(super) fn family(table: &str, name: &str) -> Family {
+    let columns = columns().iter();
+    let mut named = columns.filter(|column| column.table == table && column.name == name);
+    named.next().map_or(Family::Text, Column::family)
+}
+
 /// The tables of the model, in an order that respects their references.
-pub(super) fn tables() -> Vec<&'static str> {
+pub(crate) fn tables() -> Vec<&'static str> {
     let mut tables: Vec<&str> = Vec::new();
     for column in columns() {
         if !tables.contains(&column.table) {
@@ -134,7 +105,7 @@ pub(super) fn tables() -> Vec<&'static str> {
 }
 
 /// The statements that create the whole model on an empty database, lookup rows included.
-pub(super) fn create_statements(dialect: Dialect) -> Vec<String> {
+pub(crate) fn create_statements(dialect: Dialect) -> Vec<String> {
     let columns = columns();
     let mut statements = Vec::new();
     for table in tables() {
@@ -245,7 +216,12 @@ impl Column {
     }
 }
 
-fn columns() -> Vec<Column> {
+fn columns() -> &'static [Column] {
+    static COLUMNS: LazyLock<Vec<Column>> = LazyLock::new(parsed);
+    &COLUMNS
+}
+
+fn parsed() -> Vec<Column> {
     let mut lines = MODEL.lines();
     let header: Vec<&str> = lines.next().unwrap_or("").split(',').collect();
     lines
