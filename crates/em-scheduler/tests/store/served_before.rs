@@ -201,7 +201,7 @@ fn a_log_that_may_not_be_read_stops_nothing_postgres() {
             .await
             .unwrap();
         let range = SyncRange::After(None, 100);
-        let announced = em_scheduler::store::Store::announced(&store, &range)
+        let announced = em_scheduler::store::EmWeb::announced(&store, &range)
             .await
             .unwrap();
         assert_eq!(announced, BTreeMap::new());

@@ -1,20 +1,50 @@
 //! Deciding on PostgreSQL. Any number of processes decide at once: each locks the due jobs it can have and leaves the
 //! others' alone (`SKIP LOCKED`, which is only speed; the conditional advance and the unique key are the safety).
 
+use super::cells::Cells;
+use super::link::Patience;
+use super::tx::{GUARD, Guard, SHARE, Step, Tx};
+use super::{PAUSED, PostgresStore, set_state};
+use crate::model::life::{self, JobAfter, NewRun};
+use crate::model::{DueJob, Event, Plan, RunKey, SendableRun, TaskId, Verdict};
+use crate::store::codec::{self, OPEN_STATES};
+use crate::store::{Decided, Decider, Firing, Result, StoreError, passed_over};
+use async_trait::async_trait;
 use std::collections::{HashMap, HashSet};
-use std::sync::LazyLock;
-
+use std::sync::{Arc, LazyLock};
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 use triggers::UtcMicros;
 
-use super::PAUSED;
-use super::cells::Cells;
-use super::tx::{GUARD, Guard, SHARE, Step, Tx};
-use crate::model::life::{self, JobAfter, NewRun};
-use crate::model::{DueJob, Event, Plan, RunKey, SendableRun, TaskId, Verdict};
-use crate::store::codec::{self, OPEN_STATES};
-use crate::store::{Decided, Decider, Result, StoreError, passed_over};
+#[async_trait]
+impl Firing for PostgresStore {
+    async fn paused(&self) -> Result<bool> {
+        self.flag(PAUSED).await
+    }
+
+    async fn set_paused(&self, now: UtcMicros, paused: bool) -> Result<()> {
+        self.write_when_free((&self.switches, Patience::Usual), now, || {
+            move |tx: &_| {
+                Box::pin(async move {
+                    tx.hold(Guard::Paused).await?;
+                    set_state(tx, PAUSED, i64::from(paused));
+                    Ok(())
+                })
+            }
+        })
+        .await
+    }
+
+    async fn decide(&self, now: UtcMicros, limit: usize, decider: Arc<dyn Decider>) -> Result<Decided> {
+        let decided = self
+            .write(now, move |tx| {
+                Box::pin(async move { decide(tx, limit, &*decider).await })
+            })
+            .await?;
+        self.link.wear(decided.jobs);
+        Ok(decided)
+    }
+}
 
 /// A due job, locked, and what is to become of it.
 struct Judged {
@@ -122,6 +152,7 @@ static DUE_FIRST: LazyLock<String> = LazyLock::new(|| {
         "(SELECT job_key, next_run_at FROM em_scheduler.scheduler_due WHERE next_run_at <= $1 ORDER BY next_run_at, job_key LIMIT $2)",
     )
 });
+
 static DUE_BY_KEY: LazyLock<String> = LazyLock::new(|| {
     due("(SELECT job_key, next_run_at FROM em_scheduler.scheduler_due WHERE job_key = ANY($1::int8[]))")
 });

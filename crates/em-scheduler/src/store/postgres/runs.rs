@@ -1,20 +1,114 @@
-//! The life of a run on PostgreSQL, once it is decided: begun, settled, taken over, forgotten.
+//! The runs that were decided, on PostgreSQL: begun, settled, taken over, forgotten.
 //!
 //! Runs are locked in the order of their keys before they are changed, so that batches that meet wait for one another
 //! and never in a circle.
 
+use super::cells::Cells;
+use super::link::{Link, Patience};
+use super::tx::{Tx, storable};
+use super::{PostgresStore, rows, tasks};
+use crate::em_web::TaskRow;
+use crate::model::life::{self, Held, Settling, Taken};
+use crate::model::{Event, JobKind, OpenRun, RunKey, RunState, SendableRun, Settlement, TaskId};
+use crate::store::codec::{self, OPEN_STATES};
+use crate::store::{JobNamer, Result, Runs, TakeOverJudge};
+use async_trait::async_trait;
 use std::collections::HashMap;
-
+use std::sync::Arc;
 use tokio_postgres::Row;
 use triggers::UtcMicros;
 
-use super::cells::Cells;
-use super::tasks;
-use super::tx::{Tx, storable};
-use crate::model::life::{self, Held, Settling, Taken};
-use crate::model::{Event, OpenRun, RunKey, RunState, SendableRun, Settlement, TaskId};
-use crate::store::codec::{self, OPEN_STATES};
-use crate::store::{Result, TakeOverJudge};
+#[async_trait]
+impl Runs for PostgresStore {
+    async fn begin_manual_run(
+        &self,
+        now: UtcMicros,
+        task: TaskId,
+        job_id: JobNamer,
+    ) -> Result<Option<SendableRun>> {
+        self.write_when_free((&self.callers, Patience::Usual), now, || {
+            let job_id = Arc::clone(&job_id);
+            move |tx: &_| Box::pin(async move { begin_manual_run(tx, task, &job_id).await })
+        })
+        .await
+    }
+
+    async fn begin_sends(&self, now: UtcMicros, runs: Vec<(RunKey, i64)>) -> Result<Vec<SendableRun>> {
+        self.write(now, move |tx| {
+            Box::pin(async move { begin_sends(tx, &runs).await })
+        })
+        .await
+    }
+
+    async fn settle(&self, now: UtcMicros, settlements: Vec<Settlement>) -> Result<()> {
+        self.write(now, move |tx| {
+            Box::pin(async move { settle(tx, &settlements).await })
+        })
+        .await
+    }
+
+    async fn release_queued(&self, now: UtcMicros) -> Result<usize> {
+        self.write(now, |tx| Box::pin(release_queued(tx))).await
+    }
+
+    async fn take_over(
+        &self,
+        now: UtcMicros,
+        owners: Vec<String>,
+        strangers: bool,
+        judge: TakeOverJudge,
+    ) -> Result<Vec<SendableRun>> {
+        self.write(now, move |tx| {
+            Box::pin(async move { take_over(tx, (&owners, strangers), &judge).await })
+        })
+        .await
+    }
+
+    async fn answered_tasks(&self, newest: usize, within: i64) -> Result<Vec<TaskId>> {
+        answered(&self.link, (newest, within)).await
+    }
+
+    async fn delete_old_runs(&self, before: UtcMicros, limit: usize) -> Result<usize> {
+        self.write(before, move |tx| Box::pin(delete_old_runs(tx, before, limit)))
+            .await
+    }
+}
+
+async fn task(tx: &Tx<'_>, id: TaskId) -> Result<Option<TaskRow>> {
+    let rows = tx.rows(&tx.reading.one_task, &[&id]).await?;
+    rows.first().map(rows::task_row).transpose()
+}
+
+pub(super) async fn begin_manual_run(
+    tx: &Tx<'_>,
+    id: TaskId,
+    name: &JobNamer,
+) -> Result<Option<SendableRun>> {
+    let Some(row) = task(tx, id).await? else {
+        return Ok(None);
+    };
+    let job_id = name(&row);
+    let inserted = tx
+        .row(
+            "INSERT INTO em_scheduler.scheduler_run
+               (job_id, task_id, kind, scheduled_for, state, decided_at, attempt, owner, fence, sent_at)
+             VALUES ($1, $2, 'manual', $3, 'sending', $3, 1, $4, 1, $3) RETURNING key",
+            &[&job_id, &id, &tx.now.get(), &tx.owner],
+        )
+        .await?;
+    tx.record(&[(id, Event::RunSubmitted)]);
+    Ok(Some(SendableRun {
+        key: inserted.try_get(0)?,
+        job_id,
+        task_id: id,
+        kind: JobKind::Manual,
+        scheduled_for: tx.now,
+        fence: 1,
+        attempt: 1,
+        not_before: None,
+        sending: true,
+    }))
+}
 
 /// The columns of a run in the order [`run_row`] reads them; `r` is the table.
 const RUN_COLUMNS: &str = "r.key, r.job_id, r.task_id, r.kind, r.scheduled_for, r.fence, r.attempt, r.not_before, \
@@ -230,4 +324,30 @@ pub(super) async fn delete_old_runs(tx: &Tx<'_>, before: UtcMicros, limit: usize
         )
         .await?;
     Ok(usize::try_from(deleted).unwrap_or(usize::MAX))
+}
+
+/// The rows belong to no process afterwards: who looks for runs that have no living owner finds them.
+pub(super) async fn release_queued(tx: &Tx<'_>) -> Result<usize> {
+    let released = tx
+        .run(
+            "UPDATE em_scheduler.scheduler_run SET owner = '', fence = fence + 1 WHERE key IN (
+               SELECT key FROM em_scheduler.scheduler_run WHERE owner = $1 AND state = 'queued' ORDER BY key FOR NO KEY UPDATE)",
+            &[&tx.owner],
+        )
+        .await?;
+    Ok(usize::try_from(released).unwrap_or(usize::MAX))
+}
+
+pub(super) async fn answered(link: &Link, (newest, within): (usize, i64)) -> Result<Vec<TaskId>> {
+    // The limit is no parameter: the planner must see that it is few rows from the end of an index, and not sort them all.
+    // As floats, for the difference of what cannot be the times of a run must not fail the others.
+    let last = format!(
+        "SELECT task_id FROM (
+           SELECT DISTINCT ON (task_id) task_id, state, finished_at::float8 - sent_at::float8 AS took FROM (
+             SELECT key, task_id, state, sent_at, finished_at FROM em_scheduler.scheduler_run ORDER BY key DESC LIMIT {newest}) newest
+           WHERE state IN ('delivered', 'unknown') ORDER BY task_id, key DESC) last
+         WHERE state = 'delivered' AND took BETWEEN 0 AND $1::int8"
+    );
+    let rows = link.rows(&last, &[&within]).await?;
+    rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
 }

@@ -5,12 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::error;
 use super::own;
-use super::rows;
 use super::tx::{Guard, Tx};
 use crate::em_web::Sequences;
 use crate::em_web::schema::{self as em_schema, Dialect, Family};
-use crate::model::TaskId;
-use crate::store::{Result, Standing, StoreError, codec};
+use crate::store::{Result, Standing, StoreError};
 
 /// Finds a table as a statement naming it would, along the search path.
 const FIND: &str = "to_regclass(quote_ident(n.name))";
@@ -90,15 +88,6 @@ async fn sequences(tx: &Tx<'_>) -> Result<Sequences> {
         found.contains("sequence_tasks"),
         found.contains("order"),
     ))
-}
-
-/// The ids of the enabled tasks, where our own tables may not be there yet. Those that no job can be stored for are left out.
-pub(super) async fn enabled_tasks(tx: &Tx<'_>) -> Result<Vec<TaskId>> {
-    let found = tx
-        .rows("SELECT id::int8 FROM task WHERE enabled = 1 ORDER BY id", &[])
-        .await?;
-    let readable = found.iter().map(|row| codec::readable(rows::task_id(row)));
-    readable.filter_map(Result::transpose).collect()
 }
 
 /// Which of em_web's tables there are.

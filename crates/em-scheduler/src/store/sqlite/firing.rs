@@ -1,18 +1,40 @@
-//! The operations of the engine on SQLite: decide, begin, settle, take over.
-
-use rusqlite::types::ValueRef;
-use rusqlite::{Connection, OptionalExtension, Row};
-use triggers::UtcMicros;
+//! Deciding on SQLite.
 
 use super::cells::{Cells, lossy};
-use super::{OPEN, Scope, record, record_of};
+use super::events::{record, record_of};
+use super::{OPEN, PAUSED, Scope, SqliteStore, set_state, state};
 use crate::em_web::LogRow;
-use crate::model::life::{self, Ending, Held, JobAfter, NewRun, Settling, Taken};
-use crate::model::{
-    DueJob, Event, OpenRun, Plan, RunKey, RunState, SendableRun, Settlement, TaskId, Verdict,
-};
-use crate::store::codec::{self};
-use crate::store::{Decided, Decider, Result, TakeOverJudge, passed_over};
+use crate::model::life::{self, JobAfter, NewRun};
+use crate::model::{DueJob, Event, Plan, RunKey, SendableRun, TaskId, Verdict};
+use crate::store::{Decided, Decider, Firing, Result, codec, passed_over};
+use async_trait::async_trait;
+use rusqlite::types::ValueRef;
+use rusqlite::{Connection, Row};
+use std::sync::Arc;
+use triggers::UtcMicros;
+
+#[async_trait]
+impl Firing for SqliteStore {
+    async fn paused(&self) -> Result<bool> {
+        self.readers
+            .read(|connection| Ok(state(connection, PAUSED)? != 0))
+            .await
+    }
+
+    async fn set_paused(&self, now: UtcMicros, paused: bool) -> Result<()> {
+        self.write(now, move |transaction, _| {
+            set_state(transaction, PAUSED, i64::from(paused))
+        })
+        .await
+    }
+
+    async fn decide(&self, now: UtcMicros, limit: usize, decider: Arc<dyn Decider>) -> Result<Decided> {
+        self.write(now, move |transaction, scope| {
+            decide(transaction, scope, limit, &*decider)
+        })
+        .await
+    }
+}
 
 /// A due job, if its row can be read, with what it takes to say that it cannot.
 struct DueRow {
@@ -241,187 +263,4 @@ fn insert_run(
             new.reason,
         ])?;
     Ok((inserted == 1).then(|| connection.last_insert_rowid()))
-}
-
-/// The columns of a run in the order [`run_row`] reads them.
-const RUN_COLUMNS: &str = "key, job_id, task_id, kind, scheduled_for, fence, attempt, not_before, state = 'sending', owner, \
-     withdrawn";
-
-fn run_row(row: &Row<'_>) -> Result<OpenRun> {
-    let cells = Cells::new(row, "scheduler_run", 1);
-    Ok(OpenRun {
-        run: SendableRun {
-            key: row.get(0)?,
-            kind: cells.job_kind(3)?,
-            job_id: cells.job_id(1, "job_id")?.to_owned(),
-            task_id: cells.task_id(2, "task_id")?,
-            scheduled_for: cells.instant(4, "scheduled_for")?,
-            fence: cells.fence(5)?,
-            attempt: cells.attempt(6)?,
-            not_before: cells.instant_or_null(7, "not_before")?,
-            sending: row.get(8)?,
-        },
-        owner: lossy(row.get_ref(9)?),
-        withdrawn: integer(row, 10)? == 1,
-    })
-}
-
-/// The task of such a row, if there can be one.
-fn task_of(row: &Row<'_>) -> Result<Option<TaskId>> {
-    Ok(TaskId::try_from(row.get::<_, i64>(2)?).ok())
-}
-
-pub(super) fn begin_sends(
-    connection: &Connection,
-    scope: &Scope,
-    runs: &[(RunKey, i64)],
-) -> Result<Vec<SendableRun>> {
-    let mut read = connection.prepare_cached(&format!(
-        "SELECT {RUN_COLUMNS}, state FROM scheduler_run WHERE key = ?1"
-    ))?;
-    let mut update = connection.prepare_cached(
-        "UPDATE scheduler_run SET state = 'sending', fence = ?2, attempt = ?3, not_before = NULL, sent_at = ?4
-         WHERE key = ?1",
-    )?;
-    let (mut begun, mut told) = (Vec::with_capacity(runs.len()), Vec::new());
-    for (key, fence) in runs {
-        let found = read
-            .query_row([key], |row| {
-                Ok((stored_state(row, 11)?, run_row(row), task_of(row)))
-            })
-            .optional()?;
-        let Some((state, run, task)) = found else { continue };
-        if !life::is_waiting(state) {
-            continue;
-        }
-        let run = codec::readable_run(run, task?, &mut told)?;
-        if let Some(run) = run.and_then(|OpenRun { run, .. }| life::begin(run, *fence)) {
-            update.execute((key, run.fence, run.attempt, scope.now.get()))?;
-            begun.push(run);
-        }
-    }
-    for (task, event) in told {
-        record(connection, scope, task, &event)?;
-    }
-    Ok(begun)
-}
-
-/// A number as it is stored; what is none is -1, which is no fence and no flag of ours (F12).
-fn integer(row: &Row<'_>, place: usize) -> rusqlite::Result<i64> {
-    Ok(row.get_ref(place)?.as_i64().unwrap_or(-1))
-}
-
-/// The state as it is stored; none for a text that is none.
-fn stored_state(row: &Row<'_>, place: usize) -> rusqlite::Result<Option<RunState>> {
-    let text = row.get_ref(place)?.as_str();
-    Ok(text.ok().and_then(RunState::from_text))
-}
-
-pub(super) fn settle(connection: &Connection, scope: &Scope, settlements: &[Settlement]) -> Result<()> {
-    let mut read = connection
-        .prepare_cached("SELECT state, fence, attempt, withdrawn, muted FROM scheduler_run WHERE key = ?1")?;
-    for settlement in settlements {
-        let held = read
-            .query_row([settlement.key], |row| {
-                Ok(Held {
-                    state: stored_state(row, 0)?,
-                    fence: integer(row, 1)?,
-                    attempt: integer(row, 2)?,
-                    withdrawn: integer(row, 3)? == 1,
-                    muted: integer(row, 4)? == 1,
-                })
-            })
-            .optional()?;
-        let Some(held) = held else { continue };
-        match life::settle(settlement, &held) {
-            Settling::Nothing => {}
-            Settling::Ends(ending) => end(connection, scope, settlement, &ending)?,
-            Settling::Requeues { not_before, attempt } => {
-                connection
-                    .prepare_cached(
-                        "UPDATE scheduler_run SET state = 'queued', not_before = ?2, attempt = ?3, sent_at = NULL
-                         WHERE key = ?1",
-                    )?
-                    .execute((settlement.key, not_before.get(), attempt))?;
-            }
-        }
-    }
-    Ok(())
-}
-
-fn end(connection: &Connection, scope: &Scope, settlement: &Settlement, ending: &Ending) -> Result<()> {
-    connection
-        .prepare_cached("UPDATE scheduler_run SET state = ?2, reason = ?3, finished_at = ?4 WHERE key = ?1")?
-        .execute((
-            settlement.key,
-            ending.state.as_str(),
-            &ending.reason,
-            scope.now.get(),
-        ))?;
-    if ending.marks_task {
-        connection
-            .prepare_cached("UPDATE task SET status_id = ?2 WHERE id = ?1")?
-            .execute((settlement.task_id, crate::em_web::schema::STATUS_ERRORED))?;
-    }
-    match &ending.event {
-        Some(event) => record(connection, scope, settlement.task_id, event),
-        None => Ok(()),
-    }
-}
-
-pub(super) fn take_over(
-    connection: &Connection,
-    scope: &Scope,
-    (owners, strangers): (&[String], bool),
-    judge: &TakeOverJudge,
-) -> Result<Vec<SendableRun>> {
-    // The plus keeps SQLite from going through all runs in the order wanted, instead of the few open ones.
-    let mut statement = connection.prepare_cached(&format!(
-        "SELECT {RUN_COLUMNS}, owner <> ?1 AND NOT EXISTS (SELECT 1 FROM scheduler_instance i WHERE i.id = owner)
-         FROM scheduler_run WHERE {OPEN} ORDER BY +scheduled_for, job_id"
-    ))?;
-    let mut rows = statement.query([&scope.owner])?;
-    let (mut open, mut told) = (Vec::new(), Vec::new());
-    while let Some(row) = rows.next()? {
-        let Some(run) = codec::readable_run(run_row(row), task_of(row)?, &mut told)? else {
-            continue;
-        };
-        if owners.contains(&run.owner) || (strangers && row.get(11)?) {
-            open.push(run);
-        }
-    }
-    for (task, event) in told {
-        record(connection, scope, task, &event)?;
-    }
-    let mut adopt = connection
-        .prepare_cached("UPDATE scheduler_run SET state = 'queued', owner = ?2, fence = ?3 WHERE key = ?1")?;
-    let (mut adopted, mut settlements) = (Vec::new(), Vec::new());
-    for found in open {
-        match life::take_over(judge(&found), found) {
-            Taken::Left => {}
-            Taken::Adopted(run) => {
-                adopt.execute((run.key, &scope.owner, run.fence))?;
-                adopted.push(run);
-            }
-            Taken::Settled(settlement) => settlements.push(settlement),
-        }
-    }
-    settle(connection, scope, &settlements)?;
-    Ok(adopted)
-}
-
-pub(super) fn delete_old_runs(connection: &Connection, before: UtcMicros, limit: usize) -> Result<usize> {
-    // Keys grow with time: the oldest rows come first, and no index on the time of decision is needed. The last row stays, or SQLite
-    // would give its key to the next run.
-    connection
-        .prepare_cached("DELETE FROM scheduler_deleted WHERE deleted_at < ?1")?
-        .execute([before.get()])?;
-    let deleted = connection
-        .prepare_cached(&format!(
-            "DELETE FROM scheduler_run WHERE key IN (
-               SELECT key FROM (SELECT key, decided_at, state FROM scheduler_run ORDER BY key LIMIT ?2)
-               WHERE decided_at < ?1 AND NOT {OPEN}) AND key < (SELECT max(key) FROM scheduler_run)"
-        ))?
-        .execute((before.get(), i64::try_from(limit).unwrap_or(i64::MAX)))?;
-    Ok(deleted)
 }

@@ -1,22 +1,73 @@
-//! The operations of the API on PostgreSQL: jobs listed, stored, replaced, removed. `job_sync` builds on the same
-//! pieces.
-
-use std::collections::BTreeMap;
-
-use tokio_postgres::Row;
-use triggers::UtcMicros;
+//! Jobs on PostgreSQL: listed, stored, replaced, removed. `job_sync` builds on the same pieces.
 
 use super::cells::Cells;
-use super::deferred;
-use super::rows;
-use super::tasks;
+use super::link::Patience;
 use super::tx::{GUARD, Guard, HOLD, SHARE, TASK_GUARD, Tx, storable};
+use super::{PostgresStore, deferred, rows, tasks};
 use crate::em_web::TaskRow;
 use crate::em_web::schema::STATUS_SCHEDULER;
 use crate::model::life::{self, Removal};
-use crate::model::{Event, JobKind, ListedJob, NewJob, RunKey, RunState, SendableRun, TaskId};
-use crate::store::codec::OPEN_STATES;
-use crate::store::{JobNamer, JobPlanner, NextRun, Replaced, Result};
+use crate::model::{Event, ListedJob, NewJob, RunKey, RunState, TaskId};
+use crate::store::codec::{self, OPEN_STATES};
+use crate::store::{JobPlanner, NextRun, Pages, Replaced, Result, Schedules};
+use async_trait::async_trait;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use tokio_postgres::Row;
+use triggers::UtcMicros;
+
+#[async_trait]
+impl Schedules for PostgresStore {
+    fn job_pages(&self, with_definitions: bool) -> Pages<ListedJob> {
+        self.list(list(with_definitions), |row| codec::readable(listed_job(row)))
+    }
+
+    fn next_runs(&self) -> Pages<NextRun> {
+        self.list(NEXT_RUNS.into(), |row| codec::readable(next_run(row)))
+    }
+
+    async fn listed_jobs(&self, task: TaskId) -> Result<Option<usize>> {
+        let _place = self.switches.place().await?;
+        listed(&self.link.rows(LISTED, &[&task]).await?)
+    }
+
+    async fn replace_jobs(&self, now: UtcMicros, task: TaskId, plan: JobPlanner) -> Result<Replaced> {
+        self.write_when_free((&self.callers, Patience::Usual), now, || {
+            let plan = Arc::clone(&plan);
+            move |tx: &_| Box::pin(async move { replace(tx, task, &plan).await })
+        })
+        .await
+    }
+
+    async fn add_jobs(&self, now: UtcMicros, task: TaskId, plan: JobPlanner) -> Result<Replaced> {
+        self.write_when_free((&self.callers, Patience::Usual), now, || {
+            let plan = Arc::clone(&plan);
+            move |tx: &_| Box::pin(async move { add(tx, task, &plan).await })
+        })
+        .await
+    }
+
+    async fn remove_jobs(&self, now: UtcMicros, task: TaskId) -> Result<Vec<RunKey>> {
+        self.write_when_free((&self.switches, Patience::Usual), now, || {
+            move |tx: &_| Box::pin(remove(tx, task))
+        })
+        .await
+    }
+
+    async fn remove_all_jobs(&self, now: UtcMicros) -> Result<Vec<RunKey>> {
+        self.write_when_free((&self.switches, Patience::Long), now, || {
+            move |tx: &_| Box::pin(remove_everything(tx))
+        })
+        .await
+    }
+
+    async fn remove_orphans(&self, now: UtcMicros) -> Result<Vec<RunKey>> {
+        self.write_when_free((&self.switches, Patience::Long), now, || {
+            move |tx: &_| Box::pin(remove_orphans(tx))
+        })
+        .await
+    }
+}
 
 /// Whose jobs or runs an operation is about.
 #[derive(Debug, Clone, Copy)]
@@ -74,11 +125,6 @@ pub(super) fn next_run(row: &Row) -> Result<NextRun> {
         definition: definition.into(),
         at: Cells::new(row, "scheduler_due", 2).instant(1, "next_run_at")?,
     })
-}
-
-async fn task(tx: &Tx<'_>, id: TaskId) -> Result<Option<TaskRow>> {
-    let rows = tx.rows(&tx.reading.one_task, &[&id]).await?;
-    rows.first().map(rows::task_row).transpose()
 }
 
 /// Guards the jobs of one task, so that nobody else changes them and nobody changes those of many.
@@ -352,35 +398,4 @@ fn record_by_task(tx: &Tx<'_>, events: EventsByTask) {
         .flat_map(|(task, events)| events.into_iter().map(move |event| (task, event)))
         .collect();
     tx.record(&events);
-}
-
-pub(super) async fn begin_manual_run(
-    tx: &Tx<'_>,
-    id: TaskId,
-    name: &JobNamer,
-) -> Result<Option<SendableRun>> {
-    let Some(row) = task(tx, id).await? else {
-        return Ok(None);
-    };
-    let job_id = name(&row);
-    let inserted = tx
-        .row(
-            "INSERT INTO em_scheduler.scheduler_run
-               (job_id, task_id, kind, scheduled_for, state, decided_at, attempt, owner, fence, sent_at)
-             VALUES ($1, $2, 'manual', $3, 'sending', $3, 1, $4, 1, $3) RETURNING key",
-            &[&job_id, &id, &tx.now.get(), &tx.owner],
-        )
-        .await?;
-    tx.record(&[(id, Event::RunSubmitted)]);
-    Ok(Some(SendableRun {
-        key: inserted.try_get(0)?,
-        job_id,
-        task_id: id,
-        kind: JobKind::Manual,
-        scheduled_for: tx.now,
-        fence: 1,
-        attempt: 1,
-        not_before: None,
-        sending: true,
-    }))
 }
