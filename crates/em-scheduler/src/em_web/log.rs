@@ -34,22 +34,26 @@ impl LogRow {
 
 fn error(event: &Event) -> Option<i32> {
     match event {
-        Event::JobAdded(Some(_), _) => Some(0),
-        Event::JobRemoved | Event::RunSubmitted | Event::RunDelivered(_) | Event::AlreadyDecided(_) => None,
-        Event::JobAdded(None, _)
+        Event::JobAdded { next: Some(_), .. } => Some(0),
+        Event::JobRemoved(_)
+        | Event::JobEnded
+        | Event::RunSubmitted
+        | Event::RunDelivered(_)
+        | Event::AlreadyDecided(..) => None,
+        Event::JobAdded { next: None, .. }
         | Event::RunFailed(..)
         | Event::RunUnknown(..)
         | Event::RunMissed(..)
         | Event::RunSkipped(..)
         | Event::Refused(_)
-        | Event::RunUnreadable(_)
+        | Event::RunUnreadable(..)
         | Event::Unreadable(..) => Some(1),
     }
 }
 
 fn message(event: &Event, zone: &Zone) -> String {
     match event {
-        Event::JobAdded(next, hazards) => {
+        Event::JobAdded { next, hazards, .. } => {
             let added = match next {
                 Some(at) => format!("Job added. Scheduled for: {}", local(zone, *at)),
                 None => {
@@ -61,7 +65,7 @@ fn message(event: &Event, zone: &Zone) -> String {
                 .iter()
                 .fold(added, |message, hazard| format!("{message}. Note: {hazard}"))
         }
-        Event::JobRemoved => "Job removed.".into(),
+        Event::JobRemoved(_) | Event::JobEnded => "Job removed.".into(),
         Event::RunSubmitted => "Job submitted.".into(),
         Event::RunDelivered(took) => format!("Job executed in {}.", span(*took)),
         Event::RunFailed(at, reason) => {
@@ -85,14 +89,14 @@ fn message(event: &Event, zone: &Zone) -> String {
                 local(zone, *at)
             )
         }
-        Event::AlreadyDecided(at) => {
+        Event::AlreadyDecided(_, at) => {
             format!(
                 "Job not sent again: its run of {} was decided before.",
                 local(zone, *at)
             )
         }
         Event::Refused(reason) => format!("Job could not be scheduled: {reason}"),
-        Event::RunUnreadable(reason) => {
+        Event::RunUnreadable(_, reason) => {
             format!("A run is passed over, for its row cannot be read: {reason}")
         }
         Event::Unreadable(job, reason) => {

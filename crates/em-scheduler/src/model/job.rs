@@ -2,7 +2,7 @@
 
 use triggers::{Hazard, TriggerError, UtcMicros};
 
-use super::TaskId;
+use super::{Event, TaskId};
 
 /// Where a job comes from; it also decides who may remove it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -74,6 +74,15 @@ pub struct NewJob {
 }
 
 impl NewJob {
+    /// Tells that it was stored.
+    pub fn added(&self) -> Event {
+        Event::JobAdded {
+            job: self.id.clone(),
+            next: self.next_run_at,
+            hazards: self.hazards.clone(),
+        }
+    }
+
     /// The same as a tombstone: it has had its turn.
     #[must_use]
     pub fn over(self) -> Self {

@@ -12,7 +12,7 @@ mod task;
 
 pub use corrupt::Corrupt;
 pub use dialect::WireDialect;
-pub use event::Event;
+pub use event::{Event, EventRecord};
 pub use job::{
     DueJob, JobKind, ListedJob, NewJob, Next, Outcome, Plan, SkipReason, StoredJob, UnreadableTrigger,
     Verdict,

@@ -3,7 +3,7 @@
 use triggers::{UtcMicros, WallMicros};
 
 use super::{StoreError, passed_over};
-use crate::model::{Corrupt, Event, JobKind, TaskId};
+use crate::model::{Corrupt, Event, JobKind, RunKey, TaskId};
 
 /// The states of a run that is not final, as SQL writes them.
 pub(super) const OPEN_STATES: &str = "('queued', 'claimed', 'sending')";
@@ -121,14 +121,14 @@ pub(super) fn readable<T>(row: Result<T, StoreError>) -> Result<Option<T>, Store
 /// The same for a run of this task, whose log tells of it once.
 pub(super) fn readable_run<T>(
     run: Result<T, StoreError>,
-    task: Option<TaskId>,
+    (task, key): (Option<TaskId>, RunKey),
     told: &mut Vec<(TaskId, Event)>,
 ) -> Result<Option<T>, StoreError> {
     match run {
         Err(error @ StoreError::Corrupt(_)) => {
             let new = passed_over::tell(&error);
             let task = task.filter(|_| new);
-            told.extend(task.map(|task| (task, Event::RunUnreadable(error.to_string()))));
+            told.extend(task.map(|task| (task, Event::RunUnreadable(Some(key), error.to_string()))));
             Ok(None)
         }
         run => run.map(Some),

@@ -50,7 +50,7 @@ pub trait Runs: Send + Sync {
     /// many of them. A run of which it is not known whether it arrived counts as one that was not answered.
     async fn answered_tasks(&self, newest: usize, within: i64) -> Result<Vec<TaskId>>;
 
-    /// Removes at most `limit` final runs decided before `before`, and what is remembered of deletions before then.
-    /// Returns how many runs.
+    /// Removes at most `limit` final runs decided before `before`, as many events of before then, and what is remembered of
+    /// deletions. Returns how many runs and events.
     async fn delete_old_runs(&self, before: UtcMicros, limit: usize) -> Result<usize>;
 }

@@ -69,8 +69,8 @@ pub fn decided(job: &DueJob, verdict: &Verdict, admit: impl FnOnce() -> bool) ->
 }
 
 /// Told where [`decided`] returns none, or where a row with the key (job, run time) exists (F1).
-pub fn decided_before(scheduled_for: UtcMicros) -> Event {
-    Event::AlreadyDecided(scheduled_for)
+pub fn decided_before(job: &DueJob, scheduled_for: UtcMicros) -> Event {
+    Event::AlreadyDecided(job.id.clone(), scheduled_for)
 }
 
 /// What becomes of a job whose due time was decided.
@@ -89,7 +89,7 @@ impl JobAfter {
     pub fn event(self) -> Option<Event> {
         match self {
             Self::Due(_) => None,
-            Self::Tombstone | Self::Gone => Some(Event::JobRemoved),
+            Self::Tombstone | Self::Gone => Some(Event::JobEnded),
         }
     }
 }

@@ -160,7 +160,8 @@ fn what_a_decision_writes() {
             assert!(decided(&job(kind, true), &verdict, || false).is_some());
         }
     }
-    assert_eq!(decided_before(AT), Event::AlreadyDecided(AT));
+    let before = decided_before(&job(JobKind::Cron, false), AT);
+    assert_eq!(before, Event::AlreadyDecided("3-7-x".into(), AT));
 }
 
 #[test]
@@ -173,7 +174,7 @@ fn what_becomes_of_a_job() {
     assert_eq!(job_after(Next::Finished, JobKind::Delayed), JobAfter::Gone);
     assert_eq!(JobAfter::Due(LATER).event(), None);
     for end in [JobAfter::Tombstone, JobAfter::Gone] {
-        assert_eq!(end.event(), Some(Event::JobRemoved));
+        assert_eq!(end.event(), Some(Event::JobEnded));
     }
 }
 

@@ -226,7 +226,7 @@ async fn apply(tx: &Tx<'_>, plans: &[(TaskId, SyncPlan)]) -> Result<()> {
             .remove
             .iter()
             .filter(|id| removed.contains(&(*task, id.as_str().to_owned())));
-        events.extend(went.map(|_| (*task, Event::JobRemoved)));
+        events.extend(went.map(|id| (*task, Event::JobRemoved(id.clone()))));
         events.extend(added(&plan.add));
         events.extend(
             plan.report

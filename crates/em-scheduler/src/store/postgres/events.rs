@@ -13,10 +13,12 @@ use crate::model::{Event, TaskId};
 const EVENTS_AT_ONCE: usize = 20_000;
 
 impl Tx<'_> {
-    /// Leaves events to be written later, in the order given. A task that has vanished gets none. One whose row another
-    /// session holds gets them when that lets go of it (see `deferred`): waiting for it here would hold up everything else.
+    /// Leaves events to be written later, in the order given: as rows of ours, unless the row of the run says the same, and into the
+    /// tasks' logs. A task that has vanished has no log. Into that of one whose row another session holds they come when that
+    /// lets go of it (see `deferred`): waiting for it here would hold up everything else.
     pub(super) fn record(&self, events: &[(TaskId, Event)]) {
         for events in events.chunks(EVENTS_AT_ONCE) {
+            self.keep(events);
             let mut seen = HashSet::with_capacity(events.len());
             let once = events.iter().all(|(task, _)| seen.insert(*task));
             let (mut tasks, mut links) = (Vec::with_capacity(events.len()), Vec::with_capacity(events.len()));
@@ -45,5 +47,35 @@ impl Tx<'_> {
                 ],
             );
         }
+    }
+
+    fn keep(&self, events: &[(TaskId, Event)]) {
+        let (mut tasks, mut jobs, mut runs) = (Vec::<i64>::new(), Vec::new(), Vec::new());
+        let (mut kinds, mut details) = (Vec::new(), Vec::new());
+        for (task, event) in events {
+            let Some(told) = event.record() else { continue };
+            tasks.push((*task).into());
+            jobs.push(told.job.map(str::to_owned));
+            runs.push(told.run);
+            kinds.push(told.kind);
+            details.push((!told.detail.is_null()).then(|| storable(told.detail.to_string())));
+        }
+        if tasks.is_empty() {
+            return;
+        }
+        self.later(
+            "INSERT INTO em_scheduler.scheduler_event (at, task_id, job_id, run_key, kind, detail)
+             SELECT $6::int8, n.task_id, n.job_id, n.run_key, n.kind, n.detail
+             FROM unnest($1::int8[], $2::text[], $3::int8[], $4::text[], $5::text[])
+                  WITH ORDINALITY AS n (task_id, job_id, run_key, kind, detail, place) ORDER BY n.place",
+            vec![
+                Box::new(tasks),
+                Box::new(jobs),
+                Box::new(runs),
+                Box::new(kinds),
+                Box::new(details),
+                Box::new(self.now.get()),
+            ],
+        );
     }
 }

@@ -359,7 +359,7 @@ fn tell(
                     runs.extend(new.sendable(key, job, at));
                     events.push((job.task_id, new.event));
                 }
-                None => events.push((job.task_id, life::decided_before(at))),
+                None => events.push((job.task_id, life::decided_before(job, at))),
             }
         }
         let ended = judged.after().and_then(JobAfter::event);

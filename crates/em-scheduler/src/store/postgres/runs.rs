@@ -167,7 +167,8 @@ pub(super) async fn begin_sends(tx: &Tx<'_>, runs: &[(RunKey, i64)]) -> Result<V
     let (mut held, mut told) = (HashMap::with_capacity(runs.len()), Vec::new());
     for row in tx.rows(&lock, &[&keys]).await? {
         if life::is_waiting(RunState::from_text(row.try_get(11)?))
-            && let Some(found) = codec::readable_run(run_row(&row), row.try_get(2)?, &mut told)?
+            && let Some(found) =
+                codec::readable_run(run_row(&row), (row.try_get(2)?, row.try_get(0)?), &mut told)?
         {
             held.insert(found.run.key, found.run);
         }
@@ -279,7 +280,8 @@ pub(super) async fn take_over(
     // A row that is locked is somebody's work, or that of a connection given up: the next look finds it.
     let (mut open, mut told) = (Vec::new(), Vec::new());
     for row in tx.rows(&query, &[&owners, &strangers, &tx.owner]).await? {
-        if let Some(run) = codec::readable_run(run_row(&row), row.try_get(2)?, &mut told)? {
+        if let Some(run) = codec::readable_run(run_row(&row), (row.try_get(2)?, row.try_get(0)?), &mut told)?
+        {
             open.push(run);
         }
     }
@@ -317,12 +319,10 @@ pub(super) async fn delete_old_runs(tx: &Tx<'_>, before: UtcMicros, limit: usize
            SELECT o.key FROM (SELECT key, decided_at, state FROM em_scheduler.scheduler_run ORDER BY key LIMIT $2) AS o
            WHERE o.decided_at < $1 AND o.state NOT IN {OPEN_STATES})"
     );
-    let deleted = tx
-        .run(
-            &delete,
-            &[&before.get(), &i64::try_from(limit).unwrap_or(i64::MAX)],
-        )
-        .await?;
+    let events = "DELETE FROM em_scheduler.scheduler_event WHERE key IN (
+           SELECT o.key FROM (SELECT key, at FROM em_scheduler.scheduler_event ORDER BY key LIMIT $2) AS o WHERE o.at < $1)";
+    let (before, limit) = (before.get(), i64::try_from(limit).unwrap_or(i64::MAX));
+    let deleted = tx.run(&delete, &[&before, &limit]).await? + tx.run(events, &[&before, &limit]).await?;
     Ok(usize::try_from(deleted).unwrap_or(usize::MAX))
 }
 

@@ -322,7 +322,7 @@ fn removing(whose: Whose<'_>) -> [String; 2] {
         format!(
             "DELETE FROM em_scheduler.scheduler_due WHERE job_key IN (SELECT key FROM em_scheduler.scheduler_job WHERE {condition})"
         ),
-        format!("DELETE FROM em_scheduler.scheduler_job WHERE {condition} RETURNING task_id, listed = 1"),
+        format!("DELETE FROM em_scheduler.scheduler_job WHERE {condition} RETURNING task_id, listed = 1, id"),
     ]
 }
 
@@ -331,7 +331,8 @@ fn tell_removed(removed: &[Row], events: &mut EventsByTask) -> Result<()> {
     for row in removed {
         // Nobody ever saw a tombstone, so nobody is told that it went.
         if row.try_get(1)? {
-            events.entry(row.try_get(0)?).or_default().push(Event::JobRemoved);
+            let removed = Event::JobRemoved(row.try_get(2)?);
+            events.entry(row.try_get(0)?).or_default().push(removed);
         }
     }
     Ok(())
@@ -389,7 +390,7 @@ pub(super) fn insert_all(tx: &Tx<'_>, jobs: &[NewJob]) {
 pub(super) fn added(jobs: &[NewJob]) -> impl Iterator<Item = (TaskId, Event)> {
     jobs.iter()
         .filter(|job| job.listed)
-        .map(|job| (job.task_id, Event::JobAdded(job.next_run_at, job.hazards.clone())))
+        .map(|job| (job.task_id, job.added()))
 }
 
 fn record_by_task(tx: &Tx<'_>, events: EventsByTask) {

@@ -8,11 +8,20 @@ use crate::store::Result;
 use rusqlite::Connection;
 use rusqlite::types::ValueRef;
 
-/// Writes an event into the task's log, in the transaction of what it tells of. A task that has vanished gets none.
+/// Writes an event: as a row of ours, unless the row of its run says the same, and into the task's log. A task that has vanished
+/// has no log.
 ///
 /// Two statements rather than one: a plain insert of one row needs no journal of its own, and this is the statement
 /// that runs most.
 pub(super) fn record(connection: &Connection, scope: &Scope, task: TaskId, event: &Event) -> Result<()> {
+    if let Some(told) = event.record() {
+        let detail = (!told.detail.is_null()).then(|| told.detail.to_string());
+        connection
+            .prepare_cached(
+                "INSERT INTO scheduler_event (at, task_id, job_id, run_key, kind, detail) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            )?
+            .execute((scope.now.get(), task, told.job, told.run, told.kind, detail))?;
+    }
     let mut find = connection.prepare_cached("SELECT last_run_job_id FROM task WHERE id = ?1")?;
     let mut found = find.query([task])?;
     let Some(row) = found.next()? else { return Ok(()) };

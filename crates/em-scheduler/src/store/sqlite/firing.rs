@@ -193,7 +193,7 @@ fn apply(
             None => None,
         };
         let Some((key, new)) = written else {
-            record(connection, scope, job.task_id, &life::decided_before(at))?;
+            record(connection, scope, job.task_id, &life::decided_before(job, at))?;
             continue;
         };
         if job.task_enabled.is_some() {

@@ -155,7 +155,7 @@ pub(super) fn begin_sends(
         if !life::is_waiting(state) {
             continue;
         }
-        let run = codec::readable_run(run, task?, &mut told)?;
+        let run = codec::readable_run(run, (task?, *key), &mut told)?;
         if let Some(run) = run.and_then(|OpenRun { run, .. }| life::begin(run, *fence)) {
             update.execute((key, run.fence, run.attempt, scope.now.get()))?;
             begun.push(run);
@@ -244,7 +244,7 @@ pub(super) fn take_over(
     let mut rows = statement.query([&scope.owner])?;
     let (mut open, mut told) = (Vec::new(), Vec::new());
     while let Some(row) = rows.next()? {
-        let Some(run) = codec::readable_run(run_row(row), task_of(row)?, &mut told)? else {
+        let Some(run) = codec::readable_run(run_row(row), (task_of(row)?, row.get(0)?), &mut told)? else {
             continue;
         };
         if owners.contains(&run.owner) || (strangers && row.get(11)?) {
@@ -273,18 +273,26 @@ pub(super) fn take_over(
 
 pub(super) fn delete_old_runs(connection: &Connection, before: UtcMicros, limit: usize) -> Result<usize> {
     // Keys grow with time: the oldest rows come first, and no index on the time of decision is needed. The last row stays, or SQLite
-    // would give its key to the next run.
+    // would give its key to the next one.
     connection
         .prepare_cached("DELETE FROM scheduler_deleted WHERE deleted_at < ?1")?
         .execute([before.get()])?;
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let events = connection
+        .prepare_cached(
+            "DELETE FROM scheduler_event WHERE key IN (
+               SELECT key FROM (SELECT key, at FROM scheduler_event ORDER BY key LIMIT ?2) WHERE at < ?1)
+               AND key < (SELECT max(key) FROM scheduler_event)",
+        )?
+        .execute((before.get(), limit))?;
     let deleted = connection
         .prepare_cached(&format!(
             "DELETE FROM scheduler_run WHERE key IN (
                SELECT key FROM (SELECT key, decided_at, state FROM scheduler_run ORDER BY key LIMIT ?2)
                WHERE decided_at < ?1 AND NOT {OPEN}) AND key < (SELECT max(key) FROM scheduler_run)"
         ))?
-        .execute((before.get(), i64::try_from(limit).unwrap_or(i64::MAX)))?;
-    Ok(deleted)
+        .execute((before.get(), limit))?;
+    Ok(deleted + events)
 }
 
 pub(super) fn remove_runs_of(

@@ -1,6 +1,6 @@
 //! Jobs on SQLite: listed, stored, replaced, removed.
 
-use super::cells::Cells;
+use super::cells::{Cells, lossy};
 use super::events::record;
 use super::runs::remove_runs_of;
 use super::tasks::{clear_next_run, publish};
@@ -261,8 +261,7 @@ pub(super) fn insert_all(connection: &Connection, scope: &Scope, jobs: &[NewJob]
             insert_due.execute((key, at.get()))?;
         }
         if job.listed {
-            let added = Event::JobAdded(job.next_run_at, job.hazards.clone());
-            record(connection, scope, job.task_id, &added)?;
+            record(connection, scope, job.task_id, &job.added())?;
         }
     }
     Ok(())
@@ -295,12 +294,12 @@ fn remove_by_key(connection: &Connection, scope: &Scope, (task, key): (StoredId,
     connection
         .prepare_cached("DELETE FROM scheduler_due WHERE job_key = ?1")?
         .execute([key])?;
-    let listed: i64 = connection
-        .prepare_cached("DELETE FROM scheduler_job WHERE key = ?1 RETURNING listed")?
-        .query_row([key], |row| row.get(0))?;
+    let (listed, id): (i64, String) = connection
+        .prepare_cached("DELETE FROM scheduler_job WHERE key = ?1 RETURNING listed, id")?
+        .query_row([key], |row| Ok((row.get(0)?, lossy(row.get_ref(1)?))))?;
     // A tombstone was never listed, so its removal is not told; and a task with an id beyond those of em_web has no log.
     if let (1, Ok(task)) = (listed, TaskId::try_from(task)) {
-        record(connection, scope, task, &Event::JobRemoved)?;
+        record(connection, scope, task, &Event::JobRemoved(id))?;
     }
     Ok(())
 }
