@@ -109,7 +109,7 @@ mod tests {
     use crate::clock::SystemClock;
     use crate::control::Control;
     use crate::dispatch::{Dispatcher, Policy, RunnerClient, RunnerTimeouts};
-    use crate::model::{Delivery, ScheduleRules};
+    use crate::model::{Delivery, ScheduleRules, WireDialect};
     use crate::store::Store;
     use crate::store::sqlite::{SqliteOptions, SqliteStore};
     use crate::wakeup::Bell;
@@ -139,7 +139,6 @@ mod tests {
             delivery: Delivery::AtMostOnce,
             grace: 0,
             attempts: 1,
-            retry_statuses: Vec::new(),
         };
         let runtime = tokio::runtime::Handle::current();
         let api = Api {
@@ -151,6 +150,7 @@ mod tests {
                 zone: Zone::utc(),
                 dst: DstPolicy::Once,
             },
+            dialect: WireDialect::Em2,
             peers: None,
         };
         Entrance {

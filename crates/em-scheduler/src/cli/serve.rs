@@ -21,7 +21,7 @@ use crate::control::Control;
 use crate::dispatch::{DispatchThread, Dispatcher, Policy, RunnerClient, RunnerTimeouts};
 use crate::engine::{Engine, EngineHandle, EngineSettings, FiringRules};
 use crate::lifecycle::{self, Signals, State};
-use crate::model::ScheduleRules;
+use crate::model::{ScheduleRules, WireDialect};
 use crate::peers::LeaseTimes;
 use crate::store::Store;
 
@@ -78,6 +78,7 @@ pub(super) async fn run(config: Config, sources: &Sources) -> anyhow::Result<()>
 /// The service, running.
 pub struct Running {
     config: Config,
+    dialect: WireDialect,
     address: Option<SocketAddr>,
     store: Arc<dyn Store>,
     dispatcher: Dispatcher,
@@ -102,7 +103,8 @@ impl Running {
         let doors = Doors::open(&config.exposure).await?;
         let address = doors.address()?;
         let (config, opened) = database::open_agreed(config, sources).await?;
-        let client = client.speaking(database::dialect(&config, &opened).await?);
+        let dialect = database::dialect(&config, &opened).await?;
+        let client = client.speaking(dialect).retrying(config.retry_statuses.clone());
         let Opened {
             store,
             instance,
@@ -114,7 +116,6 @@ impl Running {
             delivery: config.delivery,
             grace: i64::from(config.misfire_grace) * SECOND,
             attempts: config.attempts,
-            retry_statuses: config.retry_statuses.clone(),
         };
         let dispatching = DispatchThread::start().context("the thread of dispatch cannot be started")?;
         let dispatcher = Dispatcher::start(Arc::clone(&store), client, policy, dispatching.handle());
@@ -145,12 +146,14 @@ impl Running {
             bell,
             control: control.clone(),
             rules,
+            dialect,
             peers: (!alone).then(|| LeaseTimes::of(firing.grace)),
         });
         let (end_api, end) = watch::channel(());
         let api = tokio::spawn(doors.serve(router, end));
         Ok(Self {
             config,
+            dialect,
             address,
             store,
             dispatcher,
@@ -200,7 +203,7 @@ impl Running {
             runner = %config.runner,
             zone = config.zone.name(),
             dst = %config.dst,
-            dialect = %self.dispatcher.dialect(),
+            dialect = %self.dialect,
             tz_data = %triggers::tzdb_release(),
             "em-scheduler is ready"
         );

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use triggers::UtcMicros;
 
-use super::gate::Verdict;
+use super::gate::GateAnswer;
 use super::lines::Lines;
 use super::permits::Permits;
 use super::standing::Standing;
@@ -254,13 +254,13 @@ impl Desk {
     // ---- the gate -----------------------------------------------------------------------------------------
 
     /// Asked right before the first byte of a run is written.
-    pub(super) fn begin(&self, key: RunKey) -> Verdict {
+    pub(super) fn begin(&self, key: RunKey) -> GateAnswer {
         if self.withdrawn.contains(&key) {
-            Verdict::Withdrawn
+            GateAnswer::Withdrawn
         } else if self.closed() {
-            Verdict::Hold
+            GateAnswer::Hold
         } else {
-            Verdict::Go
+            GateAnswer::Go
         }
     }
 
@@ -398,7 +398,7 @@ pub(super) mod tests {
         desk.push(run(900_000, 8));
         desk.pause();
         assert!(desk.take_ready(NOW, 100).is_empty());
-        assert_eq!(desk.begin(1), Verdict::Hold);
+        assert_eq!(desk.begin(1), GateAnswer::Hold);
         assert!(desk.resume());
         desk.judge_again();
         assert_eq!(keys(&desk.overdue(NOW, 500_000, |_| false)), [1]);
@@ -414,8 +414,8 @@ pub(super) mod tests {
         let mut desk = Desk::new(10);
         desk.withdraw(&[5]);
         desk.know(&run(5, 7));
-        assert_eq!(desk.begin(5), Verdict::Withdrawn);
-        assert_eq!(desk.begin(6), Verdict::Go);
+        assert_eq!(desk.begin(5), GateAnswer::Withdrawn);
+        assert_eq!(desk.begin(6), GateAnswer::Go);
     }
 
     #[test]
@@ -424,7 +424,7 @@ pub(super) mod tests {
         desk.know(&run(5, 7));
         desk.withdraw(&[5, 6]);
         desk.forget_strangers();
-        assert_eq!(desk.begin(5), Verdict::Withdrawn);
+        assert_eq!(desk.begin(5), GateAnswer::Withdrawn);
         assert_eq!(desk.remembered(), 2);
         desk.forget(&run(5, 7));
         assert_eq!(desk.remembered(), 0);

@@ -1,7 +1,7 @@
-//! Dispatch: decided runs go to the runner over HTTP, many in flight, and their outcomes go back to the store.
+//! Dispatch: decided runs go to their target, many in flight, and their outcomes go back to the store.
 //!
 //! ```text
-//!  accept ─▶ desk (waiting, fair) ─▶ begin_sends (durable) ─▶ gate ─▶ runner ─▶ settle (batched) ─▶ permit free
+//!  accept ─▶ desk (waiting, fair) ─▶ begin_sends (durable) ─▶ gate ─▶ target ─▶ settle (batched) ─▶ permit free
 //!             ▲                                                 │ closed or withdrawn: back, nothing has left
 //!             └──────────────── retry, later ◀──────────────────┘
 //! ```
@@ -18,10 +18,9 @@ mod outcome;
 mod permits;
 mod pump;
 mod recall;
-mod report;
-mod runner;
 mod settler;
 mod standing;
+mod target;
 mod thread;
 
 use std::collections::HashMap;
@@ -32,22 +31,24 @@ use tokio::runtime::Handle;
 use tokio::sync::{Notify, mpsc, oneshot};
 use triggers::UtcMicros;
 
+pub use self::gate::{Gate, GateAnswer};
 pub use self::lease::{Era, LeaseStart};
 pub use self::outcome::Policy;
-pub use self::runner::{Answer, Connection, Dial, RunnerAddress, RunnerClient, RunnerTimeouts};
+pub use self::target::classic::{Connection, Dial, RunnerAddress, RunnerClient, RunnerTimeouts};
+pub use self::target::{Deliver, Delivered, Refusal};
 pub use self::thread::DispatchThread;
 
 use self::desk::Desk;
 use self::gate::AlwaysOpen;
 use self::lease::Lease;
 use self::settler::Settled;
-use crate::model::{RunKey, SendableRun, TaskId, WireDialect};
+use crate::model::{RunKey, SendableRun, TaskId};
 use crate::store::{Store, StoreError};
 
 /// Whoever asked for a run waits no longer for its outcome to be written down.
 const WRITTEN_WITHIN: Duration = Duration::from_secs(10);
 
-/// Hands runs to the runner. Cheap to clone: all clones are one dispatcher.
+/// Hands runs to their target. Cheap to clone: all clones are one dispatcher.
 #[derive(Clone)]
 pub struct Dispatcher(Arc<Shared>);
 
@@ -64,7 +65,7 @@ struct Shared {
     broken: Arc<Notify>,
     /// The engine should look for runs that memory and table disagree about.
     astray: Mutex<bool>,
-    client: RunnerClient,
+    target: Arc<dyn Deliver>,
     policy: Policy,
     store: Arc<dyn Store>,
     settled: mpsc::UnboundedSender<Settled>,
@@ -74,7 +75,12 @@ struct Shared {
 impl Dispatcher {
     /// Starts its two loops on `runtime`: one lets runs leave, one writes down how they ended. Beside them it looks once which tasks
     /// were answered before.
-    pub fn start(store: Arc<dyn Store>, client: RunnerClient, policy: Policy, runtime: &Handle) -> Self {
+    pub fn start(
+        store: Arc<dyn Store>,
+        target: impl Deliver + 'static,
+        policy: Policy,
+        runtime: &Handle,
+    ) -> Self {
         let (settled, to_settle) = mpsc::unbounded_channel();
         let shared = Arc::new(Shared {
             desk: Mutex::new(Desk::new(policy.concurrency)),
@@ -84,7 +90,7 @@ impl Dispatcher {
             ended: Notify::new(),
             broken: Arc::default(),
             astray: Mutex::new(false),
-            client,
+            target: Arc::new(target),
             policy,
             store,
             settled,
@@ -95,11 +101,6 @@ impl Dispatcher {
         runtime.spawn(alarm().watch(pump::run(Arc::clone(&shared))));
         runtime.spawn(alarm().watch(settler::run(Arc::downgrade(&shared), to_settle)));
         Self(shared)
-    }
-
-    /// Whose runner the requests go to, and so whose clients are spoken with.
-    pub fn dialect(&self) -> WireDialect {
-        self.0.client.dialect()
     }
 
     /// Waits until one of the loops has failed: nothing is sent, or nothing written down, any more.
@@ -162,11 +163,11 @@ impl Dispatcher {
     /// # Errors
     /// The outcome could not be written down within the time a caller waits. It will be, as long as the process
     /// lives.
-    pub async fn send_now(&self, run: &SendableRun) -> Result<Answer, StoreError> {
+    pub async fn send_now(&self, run: &SendableRun) -> Result<Delivered, StoreError> {
         self.0.desk().begin_outside(run);
-        let answer = self.0.client.send(run, Arc::new(AlwaysOpen)).await;
+        let delivered = self.0.target.deliver(run, Arc::new(AlwaysOpen)).await;
         let (written, told) = oneshot::channel();
-        let settlement = run.settlement(outcome::manual(&answer));
+        let settlement = run.settlement(outcome::manual(&delivered));
         let settled = Settled {
             settlement,
             run: run.clone(),
@@ -176,7 +177,7 @@ impl Dispatcher {
         let late = || StoreError::Unavailable("the outcome of the run is not written down yet".into());
         self.0.settled.send(settled).map_err(|_| late())?;
         match tokio::time::timeout(WRITTEN_WITHIN, told).await {
-            Ok(Ok(())) => Ok(answer),
+            Ok(Ok(())) => Ok(delivered),
             _ => Err(late()),
         }
     }

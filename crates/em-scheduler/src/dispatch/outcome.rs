@@ -1,8 +1,8 @@
-//! What an answer means for a run: the rules D3 to D6 and D11, as a pure function.
+//! What the result of a delivery means for a run: the rules D3 to D6, as a pure function.
 
 use triggers::UtcMicros;
 
-use super::runner::Answer;
+use super::target::Delivered;
 use crate::chance;
 use crate::model::{Delivery, JobKind, SendableRun, Settled, SkipReason};
 
@@ -17,8 +17,6 @@ pub struct Policy {
     pub grace: i64,
     /// Requests per run at most, in the delivery mode at least once.
     pub attempts: u32,
-    /// Statuses that say the runner did not take the run: tried again like a refused connection.
-    pub retry_statuses: Vec<u16>,
 }
 
 impl Policy {
@@ -34,69 +32,54 @@ const FIRST_RETRY: i64 = 1_000_000;
 /// No retry waits longer than this, in microseconds.
 const LONGEST_RETRY: i64 = 60_000_000;
 
-pub(super) fn settle(run: &SendableRun, answer: &Answer, policy: &Policy, now: UtcMicros) -> Settled {
+pub(super) fn settle(run: &SendableRun, delivered: &Delivered, policy: &Policy, now: UtcMicros) -> Settled {
     let again = policy.delivery == Delivery::AtLeastOnce && run.kind != JobKind::Manual;
     // Asked only where there is a retry: a random number is a call of the system.
     let not_before = || now.saturating_add(retry_delay(run.attempt));
     let attempts_left = run.attempt < policy.attempts;
-    match answer {
-        Answer::Status(status, took) if (200..300).contains(status) => Settled::Delivered { took: *took },
-        Answer::Status(status, _) if policy.retry_statuses.contains(status) => retry_within_grace(
-            run,
-            policy,
-            not_before(),
-            &format!("the runner answered {status}"),
-        ),
-        Answer::Status(_, _) if again && attempts_left => Settled::Repeat {
+    match delivered {
+        Delivered::Accepted { took } => Settled::Delivered { took: *took },
+        Delivered::Refused(refusal) if refusal.temporary => {
+            retry_within_grace(run, policy, not_before(), &refusal.reason)
+        }
+        Delivered::Refused(_) if again && attempts_left => Settled::Repeat {
             not_before: not_before(),
         },
-        Answer::Status(status, _) => Settled::Failed {
-            reason: format!("the runner answered {status}"),
+        Delivered::Refused(refusal) => Settled::Failed {
+            reason: refusal.reason.clone(),
         },
-        Answer::Declined(_) if again && attempts_left => Settled::Repeat {
+        Delivered::NotSent(reason) => retry_within_grace(run, policy, not_before(), reason),
+        Delivered::Ambiguous(_) if again && attempts_left => Settled::Repeat {
             not_before: not_before(),
         },
-        Answer::Declined(error) => declined(error),
-        Answer::NotSent(reason) => retry_within_grace(run, policy, not_before(), reason),
-        Answer::Ambiguous(_) if again && attempts_left => Settled::Repeat {
-            not_before: not_before(),
-        },
-        Answer::Ambiguous(reason) if again => Settled::Failed {
+        Delivered::Ambiguous(reason) if again => Settled::Failed {
             reason: format!("{reason} (attempt {} of {})", run.attempt, policy.attempts),
         },
-        Answer::Ambiguous(reason) => Settled::Unknown {
+        Delivered::Ambiguous(reason) => Settled::Unknown {
             reason: reason.clone(),
         },
-        Answer::Held => Settled::Requeued {
+        Delivered::Held => Settled::Requeued {
             not_before: now,
             attempted: false,
         },
-        Answer::Withdrawn => Settled::Skipped(SkipReason::Deleted),
+        Delivered::Withdrawn => Settled::Skipped(SkipReason::Deleted),
     }
 }
 
 /// A manual run is never retried: somebody waits for the answer.
-pub(super) fn manual(answer: &Answer) -> Settled {
-    match answer {
-        Answer::Status(status, took) if (200..300).contains(status) => Settled::Delivered { took: *took },
-        Answer::Status(status, _) => Settled::Failed {
-            reason: format!("the runner answered {status}"),
+pub(super) fn manual(delivered: &Delivered) -> Settled {
+    match delivered {
+        Delivered::Accepted { took } => Settled::Delivered { took: *took },
+        Delivered::Refused(refusal) => Settled::Failed {
+            reason: refusal.reason.clone(),
         },
-        Answer::Declined(error) => declined(error),
-        Answer::NotSent(reason) => Settled::Failed {
+        Delivered::NotSent(reason) => Settled::Failed {
             reason: reason.clone(),
         },
-        Answer::Ambiguous(reason) => Settled::Unknown {
+        Delivered::Ambiguous(reason) => Settled::Unknown {
             reason: reason.clone(),
         },
-        Answer::Held | Answer::Withdrawn => Settled::Skipped(SkipReason::Deleted),
-    }
-}
-
-/// The runner took the request and said that it did not take the run.
-fn declined(error: &str) -> Settled {
-    Settled::Failed {
-        reason: format!("the runner reported an error: {error}"),
+        Delivered::Held | Delivered::Withdrawn => Settled::Skipped(SkipReason::Deleted),
     }
 }
 
@@ -126,6 +109,7 @@ fn retry_delay(attempt: u32) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dispatch::target::Refusal;
 
     fn policy(delivery: Delivery) -> Policy {
         Policy {
@@ -133,7 +117,6 @@ mod tests {
             delivery,
             grace: 30_000_000,
             attempts: 3,
-            retry_statuses: vec![503],
         }
     }
 
@@ -163,44 +146,48 @@ mod tests {
         }
     }
 
-    /// Rules D3 to D6 as a table: answer, attempt, seconds after the run time; at most once, at least once.
+    /// Rules D3 to D6 as a table: result, attempt, seconds after the run time; at most once, at least once.
     #[test]
     fn the_table_of_outcomes() {
-        let refused = || Answer::NotSent("refused".into());
-        let declined = || Answer::Declined("no such task".into());
-        let cut = || Answer::Ambiguous("reset".into());
+        let accepted = || Delivered::Accepted { took: 5 };
+        let refused = |temporary| {
+            Delivered::Refused(Refusal {
+                reason: "the runner answered 500".into(),
+                message: String::new(),
+                temporary,
+            })
+        };
+        let unsent = || Delivered::NotSent("refused".into());
+        let cut = || Delivered::Ambiguous("reset".into());
         let table = [
-            (Answer::Status(200, 5), 1, 0, "delivered", "delivered"),
-            (Answer::Status(204, 5), 1, 0, "delivered", "delivered"),
-            (Answer::Status(302, 5), 1, 0, "failed", "repeat"),
-            (Answer::Status(500, 5), 1, 0, "failed", "repeat"),
-            (Answer::Status(500, 5), 3, 0, "failed", "failed"),
-            (Answer::Status(503, 5), 1, 0, "requeued", "requeued"),
-            (declined(), 1, 0, "failed", "repeat"),
-            (declined(), 3, 0, "failed", "failed"),
-            (refused(), 1, 0, "requeued", "requeued"),
-            (refused(), 2, 20, "requeued", "requeued"),
-            (refused(), 3, 3, "requeued", "failed"),
-            (refused(), 1, 29, "failed", "failed"),
+            (accepted(), 1, 0, "delivered", "delivered"),
+            (refused(false), 1, 0, "failed", "repeat"),
+            (refused(false), 3, 0, "failed", "failed"),
+            (refused(true), 1, 0, "requeued", "requeued"),
+            (refused(true), 3, 0, "requeued", "failed"),
+            (unsent(), 1, 0, "requeued", "requeued"),
+            (unsent(), 2, 20, "requeued", "requeued"),
+            (unsent(), 3, 3, "requeued", "failed"),
+            (unsent(), 1, 29, "failed", "failed"),
             (cut(), 1, 0, "unknown", "repeat"),
             (cut(), 3, 0, "unknown", "failed"),
-            (Answer::Held, 1, 0, "requeued", "requeued"),
-            (Answer::Withdrawn, 1, 0, "skipped", "skipped"),
+            (Delivered::Held, 1, 0, "requeued", "requeued"),
+            (Delivered::Withdrawn, 1, 0, "skipped", "skipped"),
         ];
-        for (answer, attempt, late, once, least) in table {
+        for (delivered, attempt, late, once, least) in table {
             let now = UtcMicros::new(late * 1_000_000 + 500_000);
             let run = run(attempt);
-            let at_most = settle(&run, &answer, &policy(Delivery::AtMostOnce), now);
+            let at_most = settle(&run, &delivered, &policy(Delivery::AtMostOnce), now);
             assert_eq!(
                 name(&at_most),
                 once,
-                "at most once: {answer:?}, attempt {attempt}, {late} s late"
+                "at most once: {delivered:?}, attempt {attempt}, {late} s late"
             );
-            let at_least = settle(&run, &answer, &policy(Delivery::AtLeastOnce), now);
+            let at_least = settle(&run, &delivered, &policy(Delivery::AtLeastOnce), now);
             assert_eq!(
                 name(&at_least),
                 least,
-                "at least once: {answer:?}, attempt {attempt}, {late} s late"
+                "at least once: {delivered:?}, attempt {attempt}, {late} s late"
             );
         }
     }

@@ -4,10 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Shared;
-use super::gate::{Gate, Verdict};
+use super::gate::{Gate, GateAnswer};
 use super::lease::Era;
 use super::outcome;
-use super::runner::Answer;
 use super::settler::Settled;
 use crate::model::{self, RunKey, SendableRun};
 use crate::repeated::Repeated;
@@ -114,11 +113,10 @@ pub(super) fn launch(shared: &Arc<Shared>, run: SendableRun, era: Era) {
             run: run.key,
             era,
         };
-        let answer = shared.client.send(&run, Arc::new(gate)).await;
+        let delivered = shared.target.deliver(&run, Arc::new(gate)).await;
         crate::crash::point("dispatch.answered");
-        let answered = matches!(answer, Answer::Status(..) | Answer::Declined(_));
-        shared.desk().answer(&run, answered);
-        let outcome = outcome::settle(&run, &answer, &shared.policy, shared.now());
+        shared.desk().answer(&run, delivered.is_answer());
+        let outcome = outcome::settle(&run, &delivered, &shared.policy, shared.now());
         submit(&shared, &run, outcome, true);
     });
 }
@@ -131,19 +129,19 @@ struct RunGate {
 }
 
 impl Gate for RunGate {
-    fn pass(&self, write: &mut dyn FnMut()) -> Verdict {
+    fn pass(&self, write: &mut dyn FnMut()) -> GateAnswer {
         crate::crash::point("dispatch.gate");
         let _passing = self.shared.passing();
         self.shared.check_lease();
         if self.shared.lease.era() != self.era {
             // Given up and taken over meanwhile: by whom, and whether it was deleted since, only its row knows.
-            return Verdict::Hold;
+            return GateAnswer::Hold;
         }
-        let verdict = self.shared.desk().begin(self.run);
-        if verdict == Verdict::Go {
+        let said = self.shared.desk().begin(self.run);
+        if said == GateAnswer::Go {
             write();
         }
-        verdict
+        said
     }
 }
 

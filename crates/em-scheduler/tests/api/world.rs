@@ -83,11 +83,11 @@ impl World {
 
     /// The same served by a process that is told this dialect.
     pub async fn speaking(mut self, dialect: WireDialect) -> Self {
-        let api = api_of(
-            &self.store,
-            &self.zone,
-            client_of(&self.runner.url()).speaking(dialect),
-        );
+        let client = client_of(&self.runner.url()).speaking(dialect);
+        let api = Api {
+            dialect,
+            ..api_of(&self.store, &self.zone, client)
+        };
         let server = Server::guarded(api).await;
         std::mem::replace(&mut self.server, server).stop().await;
         self
@@ -261,7 +261,6 @@ pub fn api_of(store: &Arc<dyn Store>, zone: &Zone, client: RunnerClient) -> Api 
         delivery: Delivery::AtMostOnce,
         grace: 30 * SECOND,
         attempts: 3,
-        retry_statuses: Vec::new(),
     };
     let runtime = tokio::runtime::Handle::current();
     Api {
@@ -273,6 +272,7 @@ pub fn api_of(store: &Arc<dyn Store>, zone: &Zone, client: RunnerClient) -> Api 
             zone: zone.clone(),
             dst: DstPolicy::Once,
         },
+        dialect: WireDialect::Em2,
         peers: None,
     }
 }

@@ -187,7 +187,6 @@ impl World {
             delivery: settings.delivery,
             grace: settings.firing.grace,
             attempts: 3,
-            retry_statuses: Vec::new(),
         };
         let runtime = tokio::runtime::Handle::current();
         let dispatcher = Dispatcher::start(Arc::clone(&store), client, policy, &runtime);

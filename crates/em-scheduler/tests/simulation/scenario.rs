@@ -69,7 +69,6 @@ impl Scenario {
             delivery: self.delivery,
             grace: self.firing.grace,
             attempts: 3,
-            retry_statuses: self.retry_statuses.clone(),
         }
     }
 
