@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::Shared;
-use super::gate::{Gate, GateAnswer};
+use triggers::UtcMicros;
+
 use super::lease::Era;
-use super::outcome;
-use super::settler::Settled;
-use crate::model::{self, RunKey, SendableRun};
+use super::send;
+use super::shared::Shared;
+use crate::model::{SendableRun, Settled};
 use crate::repeated::Repeated;
 
 /// Runs that become `sending` in one transaction, at most.
@@ -21,15 +21,16 @@ const BACK_OFF: Duration = Duration::from_millis(250);
 /// Runs until the dispatcher is stopped.
 pub(super) async fn run(shared: Arc<Shared>) {
     let mut failing = Repeated::default();
-    while !shared.desk().is_stopped() {
+    while !shared.runs().switch.is_stopped() {
         let now = shared.now();
         drop_overdue(&shared, now);
-        shared.check_lease();
-        let ready = shared.desk().take_ready(now, BATCH);
+        let era = shared.check_lease();
+        let ready = shared.runs().take_ready(now, BATCH);
         if ready.is_empty() {
             let until_retry = shared
-                .desk()
-                .next_retry()
+                .runs()
+                .retries
+                .next()
                 .map(|at| at.since(now).max(1_000).unsigned_abs());
             let sleep = until_retry.map_or(LONGEST_SLEEP, |micros| {
                 Duration::from_micros(micros).min(LONGEST_SLEEP)
@@ -38,7 +39,6 @@ pub(super) async fn run(shared: Arc<Shared>) {
             let _ = tokio::time::timeout(sleep, shared.changed.notified()).await;
             continue;
         }
-        let era = shared.lease.era();
         let wanted = ready.iter().map(|run| (run.key, run.fence)).collect();
         match shared.store.begin_sends(shared.now(), wanted).await {
             Ok(begun) => {
@@ -68,12 +68,12 @@ fn leave(shared: &Arc<Shared>, ready: Vec<SendableRun>, (mut begun, era): (Vec<S
     begun.sort_by_key(|run| run.key);
     for waiting in ready {
         match begun.binary_search_by_key(&waiting.key, |run| run.key) {
-            Ok(place) => launch(shared, begun[place].clone(), era),
+            Ok(place) => send::launch(shared, begun[place].clone(), era),
             Err(_) => {
                 // Deleted or taken by another instance meanwhile: not ours to send.
-                let mut desk = shared.desk();
-                desk.end(&waiting);
-                desk.forget(&waiting);
+                let mut runs = shared.runs();
+                runs.permits.end(waiting.key);
+                runs.handles.forget(&waiting);
                 shared.ended.notify_waiters();
             }
         }
@@ -82,76 +82,23 @@ fn leave(shared: &Arc<Shared>, ready: Vec<SendableRun>, (mut begun, era): (Vec<S
 
 /// Whether the transaction took effect is not known: the engine asks the table and hands the runs over again.
 fn give_up(shared: &Shared, ready: &[SendableRun]) {
-    let mut desk = shared.desk();
+    let mut runs = shared.runs();
     for run in ready {
-        desk.end(run);
-        desk.forget(run);
+        runs.permits.end(run.key);
+        runs.handles.forget(run);
     }
-    drop(desk);
+    drop(runs);
     shared.ended.notify_waiters();
-    shared.report_astray();
+    shared.report_uncertain();
 }
 
 /// What waited while the scheduler was away and is too late now ends as missed.
-fn drop_overdue(shared: &Shared, now: triggers::UtcMicros) {
-    let overdue = shared.desk().overdue(now, shared.policy.grace, |run| {
+fn drop_overdue(shared: &Shared, now: UtcMicros) {
+    let overdue = shared.runs().overdue(now, shared.policy.grace, |run| {
         shared.policy.may_repeat(run.attempt)
     });
     for run in overdue {
         let late = now.since(run.scheduled_for);
-        submit(shared, &run, model::Settled::Missed { late }, false);
+        shared.settle(run, Settled::Missed { late }, false);
     }
-}
-
-/// Sends a run whose row is `sending` and whose permit is held. The row was asked for in this era of the lease.
-pub(super) fn launch(shared: &Arc<Shared>, run: SendableRun, era: Era) {
-    let for_task = Arc::clone(shared);
-    shared.runtime.spawn(async move {
-        let shared = for_task;
-        let gate = RunGate {
-            shared: Arc::clone(&shared),
-            run: run.key,
-            era,
-        };
-        let delivered = shared.target.deliver(&run, Arc::new(gate)).await;
-        crate::crash::point("dispatch.answered");
-        shared.desk().answer(&run, delivered.is_answer());
-        let outcome = outcome::settle(&run, &delivered, &shared.policy, shared.now());
-        submit(&shared, &run, outcome, true);
-    });
-}
-
-/// The gate of a decided run.
-struct RunGate {
-    shared: Arc<Shared>,
-    run: RunKey,
-    era: Era,
-}
-
-impl Gate for RunGate {
-    fn pass(&self, write: &mut dyn FnMut()) -> GateAnswer {
-        crate::crash::point("dispatch.gate");
-        let _passing = self.shared.passing();
-        self.shared.check_lease();
-        if self.shared.lease.era() != self.era {
-            // Given up and taken over meanwhile: by whom, and whether it was deleted since, only its row knows.
-            return GateAnswer::Hold;
-        }
-        let said = self.shared.desk().begin(self.run);
-        if said == GateAnswer::Go {
-            write();
-        }
-        said
-    }
-}
-
-fn submit(shared: &Shared, run: &SendableRun, outcome: model::Settled, permit: bool) {
-    let settlement = run.settlement(outcome);
-    // The settler lives as long as the runtime; at its very end there is nobody left to tell.
-    let _ = shared.settled.send(Settled {
-        settlement,
-        run: run.clone(),
-        permit,
-        written: None,
-    });
 }

@@ -4,8 +4,9 @@
 
 use std::sync::Arc;
 
-use super::Shared;
-use super::permits::SLOW;
+use super::flights::SLOW;
+use super::key::FairnessKey;
+use super::shared::Shared;
 
 /// So many runs are looked at, the newest: some milliseconds' work. Of tasks that fire seldom less is known where others fire often.
 const NEWEST: usize = 20_000;
@@ -14,7 +15,7 @@ const NEWEST: usize = 20_000;
 pub(super) async fn run(shared: Arc<Shared>) {
     match shared.store.answered_tasks(NEWEST, SLOW).await {
         Ok(tasks) => {
-            shared.desk().trust(tasks);
+            shared.runs().trust(tasks.into_iter().map(FairnessKey::of_task));
             shared.changed.notify_one();
         }
         Err(error) => {

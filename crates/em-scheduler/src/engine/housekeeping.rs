@@ -24,7 +24,7 @@ use crate::store::{Instance, Result, StoreError, TakeOver};
 const SECOND: i64 = 1_000_000;
 /// How often rows are looked for that are ours and that nobody here knows of, even if no write has failed: a commit
 /// may take effect after its caller has given up.
-const FIND_ASTRAY_EVERY: i64 = 60 * SECOND;
+const FIND_UNCERTAIN_EVERY: i64 = 60 * SECOND;
 /// A run asked for now that nobody knows of for so long will not be sent any more.
 const ABANDONED: i64 = 30 * SECOND;
 const RETENTION_EVERY: i64 = 600 * SECOND;
@@ -38,8 +38,8 @@ pub(super) struct Chores {
     running: Stopwatch,
     renew_at: i64,
     take_over_at: i64,
-    find_astray_at: i64,
-    astray_again_at: i64,
+    find_uncertain_at: i64,
+    uncertain_again_at: i64,
     retention_at: i64,
     sync_at: Option<UtcMicros>,
     /// The last time seen: a clock that shows less was set back.
@@ -101,8 +101,8 @@ impl Chores {
             running: Stopwatch::start(),
             renew_at: 0,
             take_over_at: 0,
-            find_astray_at: FIND_ASTRAY_EVERY,
-            astray_again_at: 0,
+            find_uncertain_at: FIND_UNCERTAIN_EVERY,
+            uncertain_again_at: 0,
             retention_at: 60 * SECOND,
             sync_at: None,
             seen: engine.store.now(),
@@ -228,12 +228,12 @@ impl Engine {
             // Nobody goes on with it, and the loop must not come back for it.
             chores.end_pass().await;
         }
-        let look_at_once = chores.astray_again_at <= passed && self.dispatcher.take_astray();
-        if look_at_once || chores.find_astray_at <= passed {
-            chores.find_astray_at = passed + FIND_ASTRAY_EVERY;
+        let look_at_once = chores.uncertain_again_at <= passed && self.dispatcher.take_uncertain();
+        if look_at_once || chores.find_uncertain_at <= passed {
+            chores.find_uncertain_at = passed + FIND_UNCERTAIN_EVERY;
             // Where it fails it asks for another look; the other chores have their turn before that.
-            chores.astray_again_at = passed + SECOND;
-            self.find_astray(now).await?;
+            chores.uncertain_again_at = passed + SECOND;
+            self.find_uncertain(now).await?;
         }
         if chores.take_over_at <= passed {
             if stopped {
@@ -321,7 +321,7 @@ impl Engine {
         let judge = move |open: &OpenRun| judge_left_behind(open, now, grace, delivery);
         let adopted = self.store.take_over(now, ended.all, true, Arc::new(judge)).await;
         // What took effect although it failed is ours, and nobody knows of it.
-        let adopted = adopted.inspect_err(|_| self.dispatcher.report_astray())?;
+        let adopted = adopted.inspect_err(|_| self.dispatcher.report_uncertain())?;
         if !adopted.is_empty() {
             tracing::info!(
                 runs = adopted.len(),
@@ -337,7 +337,7 @@ impl Engine {
 
     /// After a write of which it is not known whether it took effect: rows that are ours but that nobody here knows
     /// of. Nothing was sent for them.
-    async fn find_astray(&self, now: UtcMicros) -> Result<()> {
+    async fn find_uncertain(&self, now: UtcMicros) -> Result<()> {
         let known = self.dispatcher.known();
         let (grace, delivery) = (self.settings.firing.grace, self.settings.delivery);
         let judge = move |open: &OpenRun| {
@@ -359,7 +359,7 @@ impl Engine {
                 Ok(())
             }
             Err(error) => {
-                self.dispatcher.report_astray();
+                self.dispatcher.report_uncertain();
                 Err(error)
             }
         }

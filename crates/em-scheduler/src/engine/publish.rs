@@ -188,7 +188,7 @@ async fn publish(
     let began = Stopwatch::start();
     let mut all_held = Vec::new();
     while !tasks.is_empty() && began.micros() < ROUND {
-        let runs = dispatcher.at_hand();
+        let runs = dispatcher.known_count();
         let took = Stopwatch::start();
         let page = tasks.iter().take(PAGE).copied().collect();
         let published = store.publish_next_runs(store.now(), page).await;
@@ -196,7 +196,7 @@ async fn publish(
         let Ok(held) = published else { break };
         all_held.extend(held);
         tasks.drain(..tasks.len().min(PAGE));
-        if decided.lately() || dispatcher.at_hand() != runs {
+        if decided.lately() || dispatcher.known_count() != runs {
             tokio::time::sleep(REST * Duration::from_micros(took.micros().unsigned_abs())).await;
         }
     }

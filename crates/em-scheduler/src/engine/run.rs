@@ -88,7 +88,7 @@ impl Engine {
             self.renew_lease(chores).await?;
         }
         let ticked = self.tick().await?;
-        self.dispatcher.forget_strangers();
+        self.dispatcher.prune_withdrawn();
         chores.publish(ticked.tasks.clone());
         // Firing comes first, but a long backlog must not starve the chores.
         if !ticked.more || chores.urgent() {
@@ -156,7 +156,7 @@ impl Trouble {
         }
         self.failures += 1;
         // A commit may have taken effect all the same: the table will tell.
-        engine.dispatcher.report_astray();
+        engine.dispatcher.report_uncertain();
         let pause = BACK_OFF
             .0
             .saturating_mul(1 << self.failures.min(10))

@@ -1,10 +1,9 @@
-//! What dispatch asks of a target. Called by `send` alone.
+//! What dispatch asks of a target, and what is known of a run afterwards, without a protocol. Called by `send` alone.
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::delivered::Delivered;
 use crate::dispatch::gate::Gate;
 use crate::model::SendableRun;
 
@@ -14,4 +13,42 @@ pub trait Deliver: Send + Sync {
     /// One attempt, within a time limit of the target's own. `gate` is asked at the moment at which the first byte is about to
     /// leave, and what it says is final; nothing is tried a second time once something may have left.
     async fn deliver(&self, run: &SendableRun, gate: Arc<dyn Gate>) -> Delivered;
+}
+
+/// How an attempt ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Delivered {
+    /// The target took the run.
+    Accepted {
+        /// Microseconds from the start of the attempt to the target's word.
+        took: i64,
+    },
+    /// The target said that it does not take the run.
+    Refused(Refusal),
+    /// Nothing can have left, for this reason.
+    NotSent(String),
+    /// Something may have left and the target said nothing, for this reason.
+    Ambiguous(String),
+    /// The gate was closed: nothing has left.
+    Held,
+    /// The job was deleted: nothing has left.
+    Withdrawn,
+}
+
+/// How a target refused a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// For the task's log: "the runner answered 500".
+    pub reason: String,
+    /// The same for whoever asked for the run: "The runner answered with status 500."
+    pub message: String,
+    /// Whether it may take the run later: it is tried again as if nothing had been sent.
+    pub temporary: bool,
+}
+
+impl Delivered {
+    /// Whether this is the target's own word.
+    pub(in crate::dispatch) fn is_answer(&self) -> bool {
+        matches!(self, Self::Accepted { .. } | Self::Refused(_))
+    }
 }

@@ -48,17 +48,12 @@ const SCHEDULED_FOR: HeaderName = HeaderName::from_static("x-scheduled-for");
 const JOB_ID: HeaderName = HeaderName::from_static("x-job-id");
 const ATTEMPT: HeaderName = HeaderName::from_static("x-attempt");
 
-/// What has come of an attempt.
-enum Attempted {
-    /// Nothing more will.
-    Ended(Delivered),
-    /// The head of an answer; its body comes on this connection.
-    Head {
-        status: u16,
-        took: i64,
-        connection: HttpConnection,
-        body: Incoming,
-    },
+/// The head of an answer; its body comes on this connection.
+struct Head {
+    status: u16,
+    took: i64,
+    connection: HttpConnection,
+    body: Incoming,
 }
 
 /// Sends requests to one runner.
@@ -78,16 +73,9 @@ impl Deliver for RunnerClient {
         let attempt = self.attempt(run, (gate, &current), watch);
         let seconds = self.timeouts.total.as_secs();
         match tokio::time::timeout(self.timeouts.total, attempt).await {
-            Ok(Attempted::Ended(delivered)) => return delivered,
             // The time is up for the head alone: once it is there the outcome is never ambiguous again.
-            Ok(Attempted::Head {
-                status,
-                took,
-                connection,
-                body,
-            }) => {
-                return self.answered((status, took), connection, body).await;
-            }
+            Ok(Ok(head)) => return self.answered(head).await,
+            Ok(Err(delivered)) => return delivered,
             Err(_) => {}
         }
         // The attempt has been given up: what has not left by now never will.
@@ -141,31 +129,30 @@ impl RunnerClient {
         }
     }
 
+    /// Until the head of an answer is there; or how the attempt ended without one.
     async fn attempt(
         &self,
         run: &SendableRun,
         (gate, current): (Arc<dyn Gate>, &Mutex<Option<Latch>>),
         watch: Stopwatch,
-    ) -> Attempted {
-        let ended = Attempted::Ended;
+    ) -> Result<Head, Delivered> {
         loop {
-            let (mut connection, reused) = match self.idle.take() {
-                Some(connection) => (connection, true),
-                None => match self.connector.connect(self.timeouts.connect).await {
-                    Ok(connection) => (connection, false),
-                    Err(reason) => return ended(Delivered::NotSent(reason)),
-                },
+            let idle = self.idle.take();
+            let reused = idle.is_some();
+            let mut connection = match idle {
+                Some(connection) => connection,
+                None => {
+                    let connected = self.connector.connect(self.timeouts.connect).await;
+                    connected.map_err(Delivered::NotSent)?
+                }
             };
-            let request = match self.request(run) {
-                Ok(request) => request,
-                Err(reason) => return ended(Delivered::NotSent(reason)),
-            };
+            let request = self.request(run).map_err(Delivered::NotSent)?;
             if connection.sender.ready().await.is_err() {
                 if reused {
                     continue;
                 }
                 let reason = "the runner closed the connection at once";
-                return ended(Delivered::NotSent(reason.into()));
+                return Err(Delivered::NotSent(reason.into()));
             }
             let latch = connection.latch.clone();
             latch.arm(Arc::clone(&gate));
@@ -174,31 +161,27 @@ impl RunnerClient {
             let sent = connection.sender.try_send_request(request).await;
             let error = match sent {
                 Ok(response) => {
-                    return Attempted::Head {
+                    return Ok(Head {
                         status: response.status().as_u16(),
                         took: watch.micros(),
                         connection,
                         body: response.into_body(),
-                    };
+                    });
                 }
                 Err(error) => error,
             };
             drop(given_up);
             let reason = error.error();
-            match latch.end() {
-                Passage::HeldBack(GateAnswer::Withdrawn) => return ended(Delivered::Withdrawn),
-                Passage::HeldBack(_) => return ended(Delivered::Held),
-                Passage::Left => {
-                    return ended(Delivered::Ambiguous(format!("the connection failed: {reason}")));
-                }
+            return Err(match latch.end() {
+                Passage::HeldBack(GateAnswer::Withdrawn) => Delivered::Withdrawn,
+                Passage::HeldBack(_) => Delivered::Held,
+                Passage::Left => Delivered::Ambiguous(format!("the connection failed: {reason}")),
                 // The connection had gone before the request: a kept one may have, and another is tried.
-                Passage::Unsent if reused => {}
+                Passage::Unsent if reused => continue,
                 Passage::Unsent => {
-                    return ended(Delivered::NotSent(format!(
-                        "the connection closed before the request left: {reason}"
-                    )));
+                    Delivered::NotSent(format!("the connection closed before the request left: {reason}"))
                 }
-            }
+            });
         }
     }
 
@@ -218,12 +201,13 @@ impl RunnerClient {
 
     /// What an answer means whose head is there. The status is the answer, whatever becomes of the body, and the body is read
     /// beside everything else; only a 2xx of a hub's runner is waited out, which may report an error (rule D11).
-    async fn answered(
-        &self,
-        (status, took): (u16, i64),
-        connection: HttpConnection,
-        body: Incoming,
-    ) -> Delivered {
+    async fn answered(&self, head: Head) -> Delivered {
+        let Head {
+            status,
+            took,
+            connection,
+            body,
+        } = head;
         let by_status = || answer::by_status(status, took, &self.retry_statuses);
         if self.dialect != WireDialect::Hub || !answer::is_success(status) {
             let idle = Arc::clone(&self.idle);

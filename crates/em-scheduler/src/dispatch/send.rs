@@ -1,0 +1,81 @@
+//! Sends runs: the target is asked to deliver one under its gate, and what came of it goes to the settler. Called by the pump, and by
+//! the dispatcher for runs that hold a permit already or are asked for now.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+
+use super::gate::{AlwaysOpen, Gate, GateAnswer};
+use super::lease::Era;
+use super::outcome;
+use super::shared::{EndedRun, Shared};
+use super::target::Delivered;
+use crate::model::{RunKey, SendableRun};
+use crate::store::StoreError;
+
+/// Whoever asked for a run waits no longer for its outcome to be written down.
+const WRITTEN_WITHIN: Duration = Duration::from_secs(10);
+
+/// Sends a run whose row is `sending` and whose permit is held. The row was asked for in this era of the lease.
+pub(super) fn launch(shared: &Arc<Shared>, run: SendableRun, era: Era) {
+    let for_task = Arc::clone(shared);
+    shared.runtime.spawn(async move {
+        let shared = for_task;
+        let gate = RunGate {
+            shared: Arc::clone(&shared),
+            run: run.key,
+            era,
+        };
+        let delivered = shared.target.deliver(&run, Arc::new(gate)).await;
+        crate::crash::point("dispatch.answered");
+        shared.runs().answer(run.key, delivered.is_answer());
+        let outcome = outcome::settle(&run, &delivered, &shared.policy, shared.now());
+        shared.settle(run, outcome, true);
+    });
+}
+
+/// Sends a run outside the permits and whatever the gate says, and waits until it is written down how it ended.
+///
+/// # Errors
+/// The outcome could not be written down within the time a caller waits.
+pub(super) async fn send_now(shared: &Shared, run: &SendableRun) -> Result<Delivered, StoreError> {
+    shared.runs().begin_outside(run);
+    let delivered = shared.target.deliver(run, Arc::new(AlwaysOpen)).await;
+    let (written, told) = oneshot::channel();
+    let ended = EndedRun {
+        settlement: run.settlement(outcome::manual(&delivered)),
+        run: run.clone(),
+        permit: false,
+        written: Some(written),
+    };
+    let late = || StoreError::Unavailable("the outcome of the run is not written down yet".into());
+    shared.to_settle.send(ended).map_err(|_| late())?;
+    match tokio::time::timeout(WRITTEN_WITHIN, told).await {
+        Ok(Ok(())) => Ok(delivered),
+        _ => Err(late()),
+    }
+}
+
+/// The gate of a decided run.
+struct RunGate {
+    shared: Arc<Shared>,
+    run: RunKey,
+    era: Era,
+}
+
+impl Gate for RunGate {
+    fn pass(&self, write: &mut dyn FnMut()) -> GateAnswer {
+        crate::crash::point("dispatch.gate");
+        let _passing = self.shared.passing();
+        if self.shared.check_lease() != self.era {
+            // Given up and taken over meanwhile: by whom, and whether it was deleted since, only its row knows.
+            return GateAnswer::Hold;
+        }
+        let said = self.shared.runs().may_leave(self.run);
+        if said == GateAnswer::Go {
+            write();
+        }
+        said
+    }
+}
