@@ -12,7 +12,7 @@ impl FairnessKey {
         Self(u64::from(task.cast_unsigned()))
     }
 
-    /// The number: neighbours where tasks are.
+    /// The number: as close to others as the ids of tasks are.
     pub(super) fn get(self) -> u64 {
         self.0
     }

@@ -14,9 +14,9 @@ pub(super) type PerStanding = [usize; Standing::ALL.len()];
 
 /// The limits for so many permits in all.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Limits(usize);
+pub(super) struct PermitLimits(usize);
 
-impl Limits {
+impl PermitLimits {
     /// No permits are one permit.
     pub(super) fn new(permits: usize) -> Self {
         Self(permits.max(1))

@@ -25,13 +25,13 @@ mod limits;
 mod line;
 mod local_runs;
 mod outcome;
+mod parts;
 mod permits;
 mod pump;
 mod recall;
 mod retries;
 mod send;
 mod settler;
-mod shared;
 mod standing;
 mod switch;
 mod target;
@@ -50,20 +50,20 @@ pub use self::gate::{Gate, GateAnswer};
 pub use self::lease::{Era, LeaseStart};
 pub use self::outcome::Policy;
 pub use self::target::classic::{Connection, Dial, RunnerAddress, RunnerClient, RunnerTimeouts};
-pub use self::target::{Deliver, Delivered, Refusal};
+pub use self::target::{Deliver, Delivered, TargetRefusal};
 pub use self::thread::DispatchThread;
 
 use self::alarm::Alarm;
 use self::key::FairnessKey;
 use self::lease::Lease;
 use self::local_runs::LocalRuns;
-use self::shared::Shared;
+use self::parts::DispatcherParts;
 use crate::model::{RunKey, SendableRun, TaskId};
 use crate::store::{Store, StoreError};
 
 /// Hands runs to their target. Cheap to clone: all clones are one dispatcher.
 #[derive(Clone)]
-pub struct Dispatcher(Arc<Shared>);
+pub struct Dispatcher(Arc<DispatcherParts>);
 
 impl Dispatcher {
     /// Starts its two loops on `runtime`: one lets runs leave, one writes down how they ended. Beside them it looks once which tasks
@@ -75,7 +75,7 @@ impl Dispatcher {
         runtime: &Handle,
     ) -> Self {
         let (to_settle, ended_runs) = mpsc::unbounded_channel();
-        let shared = Arc::new(Shared {
+        let parts = Arc::new(DispatcherParts {
             runs: Mutex::new(LocalRuns::new(policy.concurrency)),
             changed: Notify::new(),
             passage: Mutex::default(),
@@ -89,11 +89,11 @@ impl Dispatcher {
             to_settle,
             runtime: runtime.clone(),
         });
-        let alarm = || Alarm(Arc::clone(&shared.broken));
-        runtime.spawn(recall::run(Arc::clone(&shared)));
-        runtime.spawn(alarm().watch(pump::run(Arc::clone(&shared))));
-        runtime.spawn(alarm().watch(settler::run(Arc::downgrade(&shared), ended_runs)));
-        Self(shared)
+        let alarm = || Alarm(Arc::clone(&parts.broken));
+        runtime.spawn(recall::run(Arc::clone(&parts)));
+        runtime.spawn(alarm().watch(pump::run(Arc::clone(&parts))));
+        runtime.spawn(alarm().watch(settler::run(Arc::downgrade(&parts), ended_runs)));
+        Self(parts)
     }
 
     /// Waits until one of the loops has failed: nothing is sent, or nothing written down, any more.

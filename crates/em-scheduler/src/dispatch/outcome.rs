@@ -109,7 +109,7 @@ fn retry_delay(attempt: u32) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dispatch::target::Refusal;
+    use crate::dispatch::target::TargetRefusal;
 
     fn policy(delivery: Delivery) -> Policy {
         Policy {
@@ -151,7 +151,7 @@ mod tests {
     fn the_table_of_outcomes() {
         let accepted = || Delivered::Accepted { took: 5 };
         let refused = |temporary| {
-            Delivered::Refused(Refusal {
+            Delivered::Refused(TargetRefusal {
                 reason: "the runner answered 500".into(),
                 message: String::new(),
                 temporary,

@@ -10,13 +10,13 @@ use triggers::UtcMicros;
 
 use super::flights::Flights;
 use super::key::FairnessKey;
-use super::limits::{Limits, PerStanding};
+use super::limits::{PerStanding, PermitLimits};
 use super::standing::{Standing, Standings};
 use crate::model::RunKey;
 
 #[derive(Debug)]
 pub(super) struct Permits {
-    limits: Limits,
+    limits: PermitLimits,
     /// The permits held, by the standing of the key.
     held: PerStanding,
     holders: HashMap<FairnessKey, Holder>,
@@ -34,7 +34,7 @@ struct Holder {
 impl Permits {
     pub(super) fn new(limit: usize) -> Self {
         Self {
-            limits: Limits::new(limit),
+            limits: PermitLimits::new(limit),
             held: Default::default(),
             holders: HashMap::new(),
             flights: Flights::default(),

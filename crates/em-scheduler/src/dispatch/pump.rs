@@ -6,8 +6,8 @@ use std::time::Duration;
 use triggers::UtcMicros;
 
 use super::lease::Era;
+use super::parts::DispatcherParts;
 use super::send;
-use super::shared::Shared;
 use crate::model::{SendableRun, Settled};
 use crate::repeated::Repeated;
 
@@ -19,15 +19,15 @@ const LONGEST_SLEEP: Duration = Duration::from_secs(1);
 const BACK_OFF: Duration = Duration::from_millis(250);
 
 /// Runs until the dispatcher is stopped.
-pub(super) async fn run(shared: Arc<Shared>) {
+pub(super) async fn run(parts: Arc<DispatcherParts>) {
     let mut failing = Repeated::default();
-    while !shared.runs().switch.is_stopped() {
-        let now = shared.now();
-        drop_overdue(&shared, now);
-        let era = shared.check_lease();
-        let ready = shared.runs().take_ready(now, BATCH);
+    while !parts.runs().switch.is_stopped() {
+        let now = parts.now();
+        drop_overdue(&parts, now);
+        let era = parts.check_lease();
+        let ready = parts.runs().take_ready(now, BATCH);
         if ready.is_empty() {
-            let until_retry = shared
+            let until_retry = parts
                 .runs()
                 .retries
                 .next()
@@ -36,11 +36,11 @@ pub(super) async fn run(shared: Arc<Shared>) {
                 Duration::from_micros(micros).min(LONGEST_SLEEP)
             });
             // Either way the loop looks again.
-            let _ = tokio::time::timeout(sleep, shared.changed.notified()).await;
+            let _ = tokio::time::timeout(sleep, parts.changed.notified()).await;
             continue;
         }
         let wanted = ready.iter().map(|run| (run.key, run.fence)).collect();
-        match shared.store.begin_sends(shared.now(), wanted).await {
+        match parts.store.begin_sends(parts.now(), wanted).await {
             Ok(begun) => {
                 if let Some(tally) = failing.over() {
                     tracing::info!(
@@ -49,56 +49,56 @@ pub(super) async fn run(shared: Arc<Shared>) {
                         "runs are marked as sending again"
                     );
                 }
-                leave(&shared, ready, (begun, era));
+                leave(&parts, ready, (begun, era));
             }
             Err(error) => {
                 if let Some(tally) = failing.failed() {
                     let (runs, failures, seconds) = (ready.len(), tally.count, tally.seconds);
                     tracing::warn!(%error, runs, failures, seconds, "runs cannot be marked as sending; they wait");
                 }
-                give_up(&shared, &ready);
+                give_up(&parts, &ready);
                 tokio::time::sleep(BACK_OFF).await;
             }
         }
     }
 }
 
-fn leave(shared: &Arc<Shared>, ready: Vec<SendableRun>, (mut begun, era): (Vec<SendableRun>, Era)) {
+fn leave(parts: &Arc<DispatcherParts>, ready: Vec<SendableRun>, (mut begun, era): (Vec<SendableRun>, Era)) {
     crate::crash::point("dispatch.sending");
     begun.sort_by_key(|run| run.key);
     for waiting in ready {
         match begun.binary_search_by_key(&waiting.key, |run| run.key) {
-            Ok(place) => send::launch(shared, begun[place].clone(), era),
+            Ok(place) => send::launch(parts, begun[place].clone(), era),
             Err(_) => {
                 // Deleted or taken by another instance meanwhile: not ours to send.
-                let mut runs = shared.runs();
+                let mut runs = parts.runs();
                 runs.permits.end(waiting.key);
                 runs.handles.forget(&waiting);
-                shared.ended.notify_waiters();
+                parts.ended.notify_waiters();
             }
         }
     }
 }
 
 /// Whether the transaction took effect is not known: the engine asks the table and hands the runs over again.
-fn give_up(shared: &Shared, ready: &[SendableRun]) {
-    let mut runs = shared.runs();
+fn give_up(parts: &DispatcherParts, ready: &[SendableRun]) {
+    let mut runs = parts.runs();
     for run in ready {
         runs.permits.end(run.key);
         runs.handles.forget(run);
     }
     drop(runs);
-    shared.ended.notify_waiters();
-    shared.report_uncertain();
+    parts.ended.notify_waiters();
+    parts.report_uncertain();
 }
 
 /// What waited while the scheduler was away and is too late now ends as missed.
-fn drop_overdue(shared: &Shared, now: UtcMicros) {
-    let overdue = shared.runs().overdue(now, shared.policy.grace, |run| {
-        shared.policy.may_repeat(run.attempt)
+fn drop_overdue(parts: &DispatcherParts, now: UtcMicros) {
+    let overdue = parts.runs().overdue(now, parts.policy.grace, |run| {
+        parts.policy.may_repeat(run.attempt)
     });
     for run in overdue {
         let late = now.since(run.scheduled_for);
-        shared.settle(run, Settled::Missed { late }, false);
+        parts.settle(run, Settled::Missed { late }, false);
     }
 }

@@ -9,7 +9,7 @@ use tokio::sync::oneshot;
 use super::gate::{AlwaysOpen, Gate, GateAnswer};
 use super::lease::Era;
 use super::outcome;
-use super::shared::{EndedRun, Shared};
+use super::parts::{DispatcherParts, EndedRun};
 use super::target::Delivered;
 use crate::model::{RunKey, SendableRun};
 use crate::store::StoreError;
@@ -18,20 +18,20 @@ use crate::store::StoreError;
 const WRITTEN_WITHIN: Duration = Duration::from_secs(10);
 
 /// Sends a run whose row is `sending` and whose permit is held. The row was asked for in this era of the lease.
-pub(super) fn launch(shared: &Arc<Shared>, run: SendableRun, era: Era) {
-    let for_task = Arc::clone(shared);
-    shared.runtime.spawn(async move {
-        let shared = for_task;
+pub(super) fn launch(parts: &Arc<DispatcherParts>, run: SendableRun, era: Era) {
+    let for_task = Arc::clone(parts);
+    parts.runtime.spawn(async move {
+        let parts = for_task;
         let gate = RunGate {
-            shared: Arc::clone(&shared),
+            parts: Arc::clone(&parts),
             run: run.key,
             era,
         };
-        let delivered = shared.target.deliver(&run, Arc::new(gate)).await;
+        let delivered = parts.target.deliver(&run, Arc::new(gate)).await;
         crate::crash::point("dispatch.answered");
-        shared.runs().answer(run.key, delivered.is_answer());
-        let outcome = outcome::settle(&run, &delivered, &shared.policy, shared.now());
-        shared.settle(run, outcome, true);
+        parts.runs().answer(run.key, delivered.is_answer());
+        let outcome = outcome::settle(&run, &delivered, &parts.policy, parts.now());
+        parts.settle(run, outcome, true);
     });
 }
 
@@ -39,9 +39,9 @@ pub(super) fn launch(shared: &Arc<Shared>, run: SendableRun, era: Era) {
 ///
 /// # Errors
 /// The outcome could not be written down within the time a caller waits.
-pub(super) async fn send_now(shared: &Shared, run: &SendableRun) -> Result<Delivered, StoreError> {
-    shared.runs().begin_outside(run);
-    let delivered = shared.target.deliver(run, Arc::new(AlwaysOpen)).await;
+pub(super) async fn send_now(parts: &DispatcherParts, run: &SendableRun) -> Result<Delivered, StoreError> {
+    parts.runs().begin_outside(run);
+    let delivered = parts.target.deliver(run, Arc::new(AlwaysOpen)).await;
     let (written, told) = oneshot::channel();
     let ended = EndedRun {
         settlement: run.settlement(outcome::manual(&delivered)),
@@ -50,7 +50,7 @@ pub(super) async fn send_now(shared: &Shared, run: &SendableRun) -> Result<Deliv
         written: Some(written),
     };
     let late = || StoreError::Unavailable("the outcome of the run is not written down yet".into());
-    shared.to_settle.send(ended).map_err(|_| late())?;
+    parts.to_settle.send(ended).map_err(|_| late())?;
     match tokio::time::timeout(WRITTEN_WITHIN, told).await {
         Ok(Ok(())) => Ok(delivered),
         _ => Err(late()),
@@ -59,7 +59,7 @@ pub(super) async fn send_now(shared: &Shared, run: &SendableRun) -> Result<Deliv
 
 /// The gate of a decided run.
 struct RunGate {
-    shared: Arc<Shared>,
+    parts: Arc<DispatcherParts>,
     run: RunKey,
     era: Era,
 }
@@ -67,12 +67,12 @@ struct RunGate {
 impl Gate for RunGate {
     fn pass(&self, write: &mut dyn FnMut()) -> GateAnswer {
         crate::crash::point("dispatch.gate");
-        let _passing = self.shared.passing();
-        if self.shared.check_lease() != self.era {
+        let _passing = self.parts.passing();
+        if self.parts.check_lease() != self.era {
             // Given up and taken over meanwhile: by whom, and whether it was deleted since, only its row knows.
             return GateAnswer::Hold;
         }
-        let said = self.shared.runs().may_leave(self.run);
+        let said = self.parts.runs().may_leave(self.run);
         if said == GateAnswer::Go {
             write();
         }

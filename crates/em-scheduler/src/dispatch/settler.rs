@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::sync::mpsc::UnboundedReceiver;
 
-use super::shared::{EndedRun, Shared};
+use super::parts::{DispatcherParts, EndedRun};
 use crate::clock::Stopwatch;
 use crate::model::{JobKind, SendableRun, Settled, Settlement};
 use crate::repeated::Repeated;
@@ -23,7 +23,7 @@ const BACK_OFF: (Duration, Duration) = (Duration::from_millis(100), Duration::fr
 ///
 /// An outcome that cannot be written is kept, with its permit, and tried again: to forget it would be to forget
 /// that its request has left.
-pub(super) async fn run(shared: Weak<Shared>, mut outcomes: UnboundedReceiver<EndedRun>) {
+pub(super) async fn run(parts: Weak<DispatcherParts>, mut outcomes: UnboundedReceiver<EndedRun>) {
     let mut batch = Vec::new();
     let mut kept: Vec<EndedRun> = Vec::new();
     let mut failing = Repeated::default();
@@ -36,14 +36,14 @@ pub(super) async fn run(shared: Weak<Shared>, mut outcomes: UnboundedReceiver<En
             // Whether or not there is something new, the old ones have their turn again.
             let _ = tokio::time::timeout(BACK_OFF.1, outcomes.recv_many(&mut batch, BATCH)).await;
         }
-        let Some(shared) = shared.upgrade() else { return };
+        let Some(parts) = parts.upgrade() else { return };
         batch.append(&mut kept);
         let (began, busy) = (Stopwatch::start(), batch.len() >= BUSY);
-        kept = write(&shared, &mut batch, &mut failing).await;
+        kept = write(&parts, &mut batch, &mut failing).await;
         crate::crash::point("dispatch.settled");
-        conclude(&shared, batch.drain(..));
-        if busy && !shared.runs().line.any() {
-            drop(shared);
+        conclude(&parts, batch.drain(..));
+        if busy && !parts.runs().line.any() {
+            drop(parts);
             tokio::time::sleep(PACE.saturating_sub(Duration::from_micros(began.micros().unsigned_abs())))
                 .await;
         }
@@ -51,9 +51,9 @@ pub(super) async fn run(shared: Weak<Shared>, mut outcomes: UnboundedReceiver<En
 }
 
 /// Writes the batch down; takes out and returns those that cannot be written.
-async fn write(shared: &Shared, batch: &mut Vec<EndedRun>, failing: &mut Repeated) -> Vec<EndedRun> {
+async fn write(parts: &DispatcherParts, batch: &mut Vec<EndedRun>, failing: &mut Repeated) -> Vec<EndedRun> {
     let settlements: Vec<Settlement> = batch.iter().map(|entry| entry.settlement.clone()).collect();
-    let Err(error) = settle(shared, settlements).await else {
+    let Err(error) = settle(parts, settlements).await else {
         if let Some(tally) = failing.over() {
             let (failures, seconds) = (tally.count, tally.seconds);
             tracing::info!(failures, seconds, "all outcomes are being written again");
@@ -63,7 +63,7 @@ async fn write(shared: &Shared, batch: &mut Vec<EndedRun>, failing: &mut Repeate
     // One of them may be the cause: the others must not suffer for it.
     let mut failed: Vec<EndedRun> = Vec::new();
     for entry in std::mem::take(batch) {
-        match settle(shared, vec![entry.settlement.clone()]).await {
+        match settle(parts, vec![entry.settlement.clone()]).await {
             Ok(()) => batch.push(entry),
             Err(_) => failed.push(entry),
         }
@@ -78,11 +78,11 @@ async fn write(shared: &Shared, batch: &mut Vec<EndedRun>, failing: &mut Repeate
 }
 
 /// Settles, however long the database is away.
-async fn settle(shared: &Shared, settlements: Vec<Settlement>) -> crate::store::Result<()> {
+async fn settle(parts: &DispatcherParts, settlements: Vec<Settlement>) -> crate::store::Result<()> {
     let mut pause = BACK_OFF.0;
     let mut away = None;
     loop {
-        match shared.store.settle(shared.now(), settlements.clone()).await {
+        match parts.store.settle(parts.now(), settlements.clone()).await {
             Err(error) if error.is_unavailable() => {
                 if away.is_none() {
                     tracing::warn!(%error, "outcomes cannot be written; trying again until they can");
@@ -94,7 +94,7 @@ async fn settle(shared: &Shared, settlements: Vec<Settlement>) -> crate::store::
             outcome => {
                 if let Some(since) = away {
                     tracing::info!("outcomes are being written again");
-                    shared.back_after(since.micros());
+                    parts.back_after(since.micros());
                 }
                 return outcome;
             }
@@ -102,8 +102,8 @@ async fn settle(shared: &Shared, settlements: Vec<Settlement>) -> crate::store::
     }
 }
 
-fn conclude(shared: &Shared, batch: impl Iterator<Item = EndedRun>) {
-    let mut runs = shared.runs();
+fn conclude(parts: &DispatcherParts, batch: impl Iterator<Item = EndedRun>) {
+    let mut runs = parts.runs();
     let mut taken = false;
     for EndedRun {
         settlement,
@@ -144,8 +144,8 @@ fn conclude(shared: &Shared, batch: impl Iterator<Item = EndedRun>) {
     drop(runs);
     if taken {
         // Somebody took the run; the table says whose it is now.
-        shared.report_uncertain();
+        parts.report_uncertain();
     }
-    shared.changed.notify_one();
-    shared.ended.notify_waiters();
+    parts.changed.notify_one();
+    parts.ended.notify_waiters();
 }

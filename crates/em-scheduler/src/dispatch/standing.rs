@@ -89,7 +89,7 @@ impl Standings {
     }
 }
 
-/// A set of keys: 64 to an entry, for neighbours are common.
+/// A set of keys: 64 to an entry, for task ids are handed out one after the other.
 #[derive(Debug, Default)]
 struct KeySet(HashMap<u64, u64>);
 
@@ -131,7 +131,7 @@ mod tests {
     use crate::model::TaskId;
 
     #[derive(Debug, Clone, Copy)]
-    enum Step {
+    enum StandingStep {
         Answered,
         Unanswered,
         Trusted,
@@ -142,8 +142,8 @@ mod tests {
     #[test]
     fn standings_by_what_was_told() {
         use Standing::{Proven, Recent, Slow, Unproven};
-        use Step::{Answered, At, Trusted, Unanswered};
-        let table: [(&[Step], Standing); 12] = [
+        use StandingStep::{Answered, At, Trusted, Unanswered};
+        let table: [(&[StandingStep], Standing); 12] = [
             (&[], Unproven),
             (&[Trusted], Proven),
             (&[Answered], Recent),

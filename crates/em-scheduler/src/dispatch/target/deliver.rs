@@ -24,7 +24,7 @@ pub enum Delivered {
         took: i64,
     },
     /// The target said that it does not take the run.
-    Refused(Refusal),
+    Refused(TargetRefusal),
     /// Nothing can have left, for this reason.
     NotSent(String),
     /// Something may have left and the target said nothing, for this reason.
@@ -37,7 +37,7 @@ pub enum Delivered {
 
 /// How a target refused a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Refusal {
+pub struct TargetRefusal {
     /// For the task's log: "the runner answered 500".
     pub reason: String,
     /// The same for whoever asked for the run: "The runner answered with status 500."

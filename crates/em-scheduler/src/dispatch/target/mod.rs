@@ -8,4 +8,4 @@ pub(super) mod classic;
 mod deliver;
 mod gated;
 
-pub use self::deliver::{Deliver, Delivered, Refusal};
+pub use self::deliver::{Deliver, Delivered, TargetRefusal};

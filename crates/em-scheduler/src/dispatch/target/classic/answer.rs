@@ -1,7 +1,7 @@
 //! What the runner's answer says of a run (rules D3, D5, D11). Pure.
 
 use super::report;
-use crate::dispatch::target::{Delivered, Refusal};
+use crate::dispatch::target::{Delivered, TargetRefusal};
 
 /// Whether this status says that the runner took the run.
 pub(super) fn is_success(status: u16) -> bool {
@@ -13,7 +13,7 @@ pub(super) fn by_status(status: u16, took: i64, retry: &[u16]) -> Delivered {
     if is_success(status) {
         return Delivered::Accepted { took };
     }
-    Delivered::Refused(Refusal {
+    Delivered::Refused(TargetRefusal {
         reason: format!("the runner answered {status}"),
         message: format!("The runner answered with status {status}."),
         temporary: retry.contains(&status),
@@ -23,7 +23,7 @@ pub(super) fn by_status(status: u16, took: i64, retry: &[u16]) -> Delivered {
 /// By the body of a success, if it reports an error (rule D11).
 pub(super) fn by_body(body: &[u8]) -> Option<Delivered> {
     let error = report::error_in(body)?;
-    Some(Delivered::Refused(Refusal {
+    Some(Delivered::Refused(TargetRefusal {
         reason: format!("the runner reported an error: {error}"),
         message: format!("The runner reported an error: {error}"),
         temporary: false,

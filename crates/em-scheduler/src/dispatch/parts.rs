@@ -14,11 +14,11 @@ use super::target::Deliver;
 use crate::model::{SendableRun, Settled, Settlement};
 use crate::store::Store;
 
-pub(super) struct Shared {
+pub(super) struct DispatcherParts {
     pub(super) runs: Mutex<LocalRuns>,
     /// Something changed that may let a run leave.
     pub(super) changed: Notify,
-    /// Held while a first byte is let through and written: see [`Shared::passing`].
+    /// Held while a first byte is let through and written: see [`DispatcherParts::passing`].
     pub(super) passage: Mutex<()>,
     pub(super) lease: Lease,
     /// Something ended.
@@ -45,7 +45,7 @@ pub(super) struct EndedRun {
     pub(super) written: Option<oneshot::Sender<()>>,
 }
 
-impl Shared {
+impl DispatcherParts {
     pub(super) fn runs(&self) -> MutexGuard<'_, LocalRuns> {
         // It is consistent after each of its methods; a panic elsewhere does not make it less so.
         self.runs.lock().unwrap_or_else(PoisonError::into_inner)
