@@ -48,16 +48,13 @@ pub struct Api {
     pub control: Control,
     /// The zone and the policy at clock changes.
     pub rules: ScheduleRules,
+    /// Whose clients are answered: those of whom the runner is (rule S14).
+    pub dialect: WireDialect,
     /// The leases of the other processes on the database; none: there can be no other.
     pub peers: Option<LeaseTimes>,
 }
 
 impl Api {
-    /// Whose clients are answered: those of whom the runner is.
-    fn dialect(&self) -> WireDialect {
-        self.dispatcher.dialect()
-    }
-
     /// Returns when a change that is committed binds the other processes, too (rule S1).
     async fn bind_peers(&self) -> Result<(), StoreError> {
         match self.peers {

@@ -109,7 +109,8 @@ mod tests {
     use crate::clock::SystemClock;
     use crate::control::Control;
     use crate::dispatch::{Dispatcher, Policy, RunnerClient, RunnerTimeouts};
-    use crate::model::{Delivery, ScheduleRules};
+    use crate::model::life::DeliveryRules;
+    use crate::model::{Delivery, ScheduleRules, WireDialect};
     use crate::store::Store;
     use crate::store::sqlite::{SqliteOptions, SqliteStore};
     use crate::wakeup::Bell;
@@ -136,10 +137,11 @@ mod tests {
         let client = RunnerClient::new(address, RunnerTimeouts::default()).unwrap();
         let policy = Policy {
             concurrency: 1,
-            delivery: Delivery::AtMostOnce,
-            grace: 0,
-            attempts: 1,
-            retry_statuses: Vec::new(),
+            rules: DeliveryRules {
+                delivery: Delivery::AtMostOnce,
+                grace: 0,
+                attempts: 1,
+            },
         };
         let runtime = tokio::runtime::Handle::current();
         let api = Api {
@@ -151,6 +153,7 @@ mod tests {
                 zone: Zone::utc(),
                 dst: DstPolicy::Once,
             },
+            dialect: WireDialect::Em2,
             peers: None,
         };
         Entrance {

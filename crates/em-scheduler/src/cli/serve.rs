@@ -21,7 +21,8 @@ use crate::control::Control;
 use crate::dispatch::{DispatchThread, Dispatcher, Policy, RunnerClient, RunnerTimeouts};
 use crate::engine::{Engine, EngineHandle, EngineSettings, FiringRules};
 use crate::lifecycle::{self, Signals, State};
-use crate::model::ScheduleRules;
+use crate::model::life::DeliveryRules;
+use crate::model::{ScheduleRules, WireDialect};
 use crate::peers::LeaseTimes;
 use crate::store::Store;
 
@@ -78,6 +79,7 @@ pub(super) async fn run(config: Config, sources: &Sources) -> anyhow::Result<()>
 /// The service, running.
 pub struct Running {
     config: Config,
+    dialect: WireDialect,
     address: Option<SocketAddr>,
     store: Arc<dyn Store>,
     dispatcher: Dispatcher,
@@ -102,19 +104,22 @@ impl Running {
         let doors = Doors::open(&config.exposure).await?;
         let address = doors.address()?;
         let (config, opened) = database::open_agreed(config, sources).await?;
-        let client = client.speaking(database::dialect(&config, &opened).await?);
+        let dialect = database::dialect(&config, &opened).await?;
+        let client = client.speaking(dialect).retrying(config.retry_statuses.clone());
         let Opened {
             store,
             instance,
             alone,
         } = opened;
 
-        let policy = Policy {
-            concurrency: config.concurrency,
+        let delivery = DeliveryRules {
             delivery: config.delivery,
             grace: i64::from(config.misfire_grace) * SECOND,
             attempts: config.attempts,
-            retry_statuses: config.retry_statuses.clone(),
+        };
+        let policy = Policy {
+            concurrency: config.concurrency,
+            rules: delivery,
         };
         let dispatching = DispatchThread::start().context("the thread of dispatch cannot be started")?;
         let dispatcher = Dispatcher::start(Arc::clone(&store), client, policy, dispatching.handle());
@@ -130,7 +135,7 @@ impl Running {
         let settings = EngineSettings {
             rules: rules.clone(),
             firing,
-            delivery: config.delivery,
+            delivery,
             retention: i64::from(config.retention) * DAY,
             alone,
             instance,
@@ -145,12 +150,14 @@ impl Running {
             bell,
             control: control.clone(),
             rules,
+            dialect,
             peers: (!alone).then(|| LeaseTimes::of(firing.grace)),
         });
         let (end_api, end) = watch::channel(());
         let api = tokio::spawn(doors.serve(router, end));
         Ok(Self {
             config,
+            dialect,
             address,
             store,
             dispatcher,
@@ -200,7 +207,7 @@ impl Running {
             runner = %config.runner,
             zone = config.zone.name(),
             dst = %config.dst,
-            dialect = %self.dispatcher.dialect(),
+            dialect = %self.dialect,
             tz_data = %triggers::tzdb_release(),
             "em-scheduler is ready"
         );

@@ -11,10 +11,10 @@ use crate::clock::{self, Stopwatch};
 
 /// A lease that may be renewed. Held for ever until it is renewed the first time.
 #[derive(Debug, Default)]
-pub(super) struct Lease(Mutex<Held>);
+pub(super) struct Lease(Mutex<LeaseState>);
 
 #[derive(Debug, Default)]
-struct Held {
+struct LeaseState {
     term: Option<Term>,
     era: Era,
 }
@@ -60,30 +60,42 @@ impl LeaseStart {
     }
 }
 
+impl LeaseState {
+    fn holds(&self) -> bool {
+        self.term.is_none_or(Term::holds)
+    }
+}
+
 impl Lease {
     /// Holds from `since` on for so many microseconds. Where it had lapsed another era begins, and how many microseconds
     /// had passed since it was renewed is returned; otherwise 0.
     pub(super) fn renew(&self, since: LeaseStart, length: i64) -> i64 {
-        let mut held = self.held();
-        let Some(before) = held.term.replace(Term { since, length }) else {
+        let mut state = self.state();
+        let Some(before) = state.term.replace(Term { since, length }) else {
             return 0;
         };
         if before.holds() {
             return 0;
         }
-        held.era.0 += 1;
+        state.era.0 += 1;
         before.since.passed()
     }
 
     pub(super) fn holds(&self) -> bool {
-        self.held().term.is_none_or(Term::holds)
+        self.state().holds()
     }
 
     pub(super) fn era(&self) -> Era {
-        self.held().era
+        self.state().era
     }
 
-    fn held(&self) -> MutexGuard<'_, Held> {
+    /// Whether it holds, and the era.
+    pub(super) fn look(&self) -> (bool, Era) {
+        let state = self.state();
+        (state.holds(), state.era)
+    }
+
+    fn state(&self) -> MutexGuard<'_, LeaseState> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,105 +1,98 @@
-//! Dispatch: decided runs go to the runner over HTTP, many in flight, and their outcomes go back to the store.
+//! Dispatch: decided runs go to their target, many in flight, and their outcomes go back to the store.
 //!
 //! ```text
-//!  accept ─▶ desk (waiting, fair) ─▶ begin_sends (durable) ─▶ gate ─▶ runner ─▶ settle (batched) ─▶ permit free
+//!  accept ─▶ line (waiting, fair) ─▶ begin_sends (durable) ─▶ gate ─▶ target ─▶ settle (batched) ─▶ permit free
 //!             ▲                                                 │ closed or withdrawn: back, nothing has left
 //!             └──────────────── retry, later ◀──────────────────┘
 //! ```
 //! A permit is held from before a run becomes `sending` until its outcome is durable, so at most *concurrency* runs
 //! can ever be ambiguous after a crash. What it is not: it decides nothing about schedules and never reads them.
+//!
+//! `local_runs` is what changes together under one lock: `handles` (which runs are here), `line` and `retries` (which wait),
+//! `permits` (how many may be in flight, and whose) with `limits`, `flights` and `standing`, and `switch` (paused, stopped,
+//! lapsed). `pump` lets runs leave, `send` sends one to its `target` under the `gate`, `model::life` says what came of it, `settler`
+//! writes that down. `lease` is how long this process is believed to live; `recall` reads at a start what is known of tasks.
 
-mod desk;
+mod alarm;
 #[cfg(test)]
 mod fairness;
+mod flights;
 mod gate;
+mod handles;
+mod key;
 mod lease;
-mod lines;
-mod outcome;
+mod limits;
+mod line;
+mod local_runs;
+mod parts;
 mod permits;
 mod pump;
 mod recall;
-mod report;
-mod runner;
+mod retries;
+mod send;
 mod settler;
 mod standing;
+mod switch;
+mod target;
 mod thread;
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
-use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::sync::{Notify, mpsc};
 use triggers::UtcMicros;
 
+pub use self::gate::{Gate, GateAnswer};
 pub use self::lease::{Era, LeaseStart};
-pub use self::outcome::Policy;
-pub use self::runner::{Answer, Connection, Dial, RunnerAddress, RunnerClient, RunnerTimeouts};
+pub use self::parts::Policy;
+pub use self::target::Deliver;
+pub use self::target::classic::{Connection, Dial, RunnerAddress, RunnerClient, RunnerTimeouts};
 pub use self::thread::DispatchThread;
 
-use self::desk::Desk;
-use self::gate::AlwaysOpen;
+use self::alarm::Alarm;
+use self::key::FairnessKey;
 use self::lease::Lease;
-use self::settler::Settled;
-use crate::model::{RunKey, SendableRun, TaskId, WireDialect};
+use self::local_runs::LocalRuns;
+use self::parts::DispatcherParts;
+use crate::model::{Delivered, RunKey, SendableRun, TaskId};
 use crate::store::{Store, StoreError};
 
-/// Whoever asked for a run waits no longer for its outcome to be written down.
-const WRITTEN_WITHIN: Duration = Duration::from_secs(10);
-
-/// Hands runs to the runner. Cheap to clone: all clones are one dispatcher.
+/// Hands runs to their target. Cheap to clone: all clones are one dispatcher.
 #[derive(Clone)]
-pub struct Dispatcher(Arc<Shared>);
-
-struct Shared {
-    desk: Mutex<Desk>,
-    /// Something changed at the desk that may let a run leave.
-    changed: Notify,
-    /// Held while a first byte is let through and written: see [`Shared::passing`].
-    passage: Mutex<()>,
-    lease: Lease,
-    /// Something ended.
-    ended: Notify,
-    /// One of the loops has panicked.
-    broken: Arc<Notify>,
-    /// The engine should look for runs that memory and table disagree about.
-    astray: Mutex<bool>,
-    client: RunnerClient,
-    policy: Policy,
-    store: Arc<dyn Store>,
-    settled: mpsc::UnboundedSender<Settled>,
-    runtime: Handle,
-}
+pub struct Dispatcher(Arc<DispatcherParts>);
 
 impl Dispatcher {
     /// Starts its two loops on `runtime`: one lets runs leave, one writes down how they ended. Beside them it looks once which tasks
     /// were answered before.
-    pub fn start(store: Arc<dyn Store>, client: RunnerClient, policy: Policy, runtime: &Handle) -> Self {
-        let (settled, to_settle) = mpsc::unbounded_channel();
-        let shared = Arc::new(Shared {
-            desk: Mutex::new(Desk::new(policy.concurrency)),
+    pub fn start(
+        store: Arc<dyn Store>,
+        target: impl Deliver + 'static,
+        policy: Policy,
+        runtime: &Handle,
+    ) -> Self {
+        let (to_settle, ended_runs) = mpsc::unbounded_channel();
+        let parts = Arc::new(DispatcherParts {
+            runs: Mutex::new(LocalRuns::new(policy.concurrency)),
             changed: Notify::new(),
             passage: Mutex::default(),
             lease: Lease::default(),
             ended: Notify::new(),
             broken: Arc::default(),
-            astray: Mutex::new(false),
-            client,
+            uncertain: AtomicBool::new(false),
+            target: Arc::new(target),
             policy,
             store,
-            settled,
+            to_settle,
             runtime: runtime.clone(),
         });
-        let alarm = || Alarm(Arc::clone(&shared.broken));
-        runtime.spawn(recall::run(Arc::clone(&shared)));
-        runtime.spawn(alarm().watch(pump::run(Arc::clone(&shared))));
-        runtime.spawn(alarm().watch(settler::run(Arc::downgrade(&shared), to_settle)));
-        Self(shared)
-    }
-
-    /// Whose runner the requests go to, and so whose clients are spoken with.
-    pub fn dialect(&self) -> WireDialect {
-        self.0.client.dialect()
+        let alarm = || Alarm(Arc::clone(&parts.broken));
+        runtime.spawn(recall::run(Arc::clone(&parts)));
+        runtime.spawn(alarm().watch(pump::run(Arc::clone(&parts))));
+        runtime.spawn(alarm().watch(settler::run(Arc::downgrade(&parts), ended_runs)));
+        Self(parts)
     }
 
     /// Waits until one of the loops has failed: nothing is sent, or nothing written down, any more.
@@ -111,16 +104,16 @@ impl Dispatcher {
     /// permit: it must hand the run over with [`accept`](Self::accept) or give the permit back.
     pub fn admit(&self, task: TaskId, now: UtcMicros) -> bool {
         self.0.check_lease();
-        self.0.desk().admit(task, now)
+        self.0.runs().admit(FairnessKey::of_task(task), now)
     }
 
     /// Gives back permits that were not used.
     pub fn give_back(&self, task: TaskId, permits: usize) {
-        let mut desk = self.0.desk();
+        let mut runs = self.0.runs();
         for _ in 0..permits {
-            desk.release(task);
+            runs.permits.release(FairnessKey::of_task(task));
         }
-        drop(desk);
+        drop(runs);
         self.0.changed.notify_one();
     }
 
@@ -140,18 +133,18 @@ impl Dispatcher {
         let mut leaving = Vec::new();
         let now = self.0.now();
         {
-            let mut desk = self.0.desk();
+            let mut here = self.0.runs();
             for run in runs {
                 if run.sending {
-                    desk.begin_admitted(&run, now);
+                    here.begin_admitted(&run, now);
                     leaving.push(run);
                 } else {
-                    desk.push(run);
+                    here.push(run);
                 }
             }
         }
         for run in leaving {
-            pump::launch(&self.0, run, era);
+            send::launch(&self.0, run, era);
         }
         self.0.changed.notify_one();
     }
@@ -162,68 +155,53 @@ impl Dispatcher {
     /// # Errors
     /// The outcome could not be written down within the time a caller waits. It will be, as long as the process
     /// lives.
-    pub async fn send_now(&self, run: &SendableRun) -> Result<Answer, StoreError> {
-        self.0.desk().begin_outside(run);
-        let answer = self.0.client.send(run, Arc::new(AlwaysOpen)).await;
-        let (written, told) = oneshot::channel();
-        let settlement = run.settlement(outcome::manual(&answer));
-        let settled = Settled {
-            settlement,
-            run: run.clone(),
-            permit: false,
-            written: Some(written),
-        };
-        let late = || StoreError::Unavailable("the outcome of the run is not written down yet".into());
-        self.0.settled.send(settled).map_err(|_| late())?;
-        match tokio::time::timeout(WRITTEN_WITHIN, told).await {
-            Ok(Ok(())) => Ok(answer),
-            _ => Err(late()),
-        }
+    pub async fn send_now(&self, run: &SendableRun) -> Result<Delivered, StoreError> {
+        send::send_now(&self.0, run).await
     }
 
     /// No first byte leaves once this has returned: the scheduler is paused. Runs that have not begun go back to the
     /// queue.
     pub fn pause(&self) {
-        self.0.desk().pause();
+        self.0.runs().switch.pause();
         self.0.wait_for_passing();
     }
 
     /// Whether it is paused.
     pub fn is_paused(&self) -> bool {
-        self.0.desk().is_paused()
+        self.0.runs().switch.is_paused()
     }
 
     /// A number that changes with each [`pause`](Self::pause), for [`resume_if`](Self::resume_if).
     pub fn pauses(&self) -> u64 {
-        self.0.desk().pauses()
+        self.0.runs().switch.pauses()
     }
 
     /// Runs may leave again. Those that waited meanwhile are judged by their grace first.
     pub fn resume(&self) {
-        let was_paused = self.0.desk().resume();
+        let was_paused = self.0.runs().switch.resume();
         if was_paused {
-            self.judge_again();
+            self.0.judge_again();
         }
     }
 
     /// Resumes unless somebody has paused since `pauses` was read.
     pub fn resume_if(&self, pauses: u64) {
-        let was_paused = self.0.desk().resume_if(pauses);
+        let was_paused = self.0.runs().switch.resume_if(pauses);
         if was_paused {
-            self.judge_again();
+            self.0.judge_again();
         }
     }
 
     /// No first byte leaves this process any more once this has returned. What is in flight ends and is written down.
     pub fn stop(&self) {
-        self.0.desk().stop();
+        self.0.runs().switch.stop();
         self.0.wait_for_passing();
         self.0.changed.notify_one();
     }
 
     /// These runs were deleted: those that have not begun when this returns never will.
     pub fn withdraw(&self, runs: &[RunKey]) {
-        self.0.desk().withdraw(runs);
+        self.0.runs().handles.withdraw(runs);
         self.0.wait_for_passing();
     }
 
@@ -231,7 +209,7 @@ impl Dispatcher {
     /// were held back because an earlier lease had lapsed may leave again.
     pub fn renew_lease(&self, since: LeaseStart, length: i64) {
         let away = self.0.lease.renew(since, length);
-        if self.0.desk().renew() {
+        if self.0.runs().switch.renew() {
             tracing::info!(
                 away_seconds = away / 1_000_000,
                 "the lease is renewed: runs may leave again"
@@ -248,8 +226,8 @@ impl Dispatcher {
 
     /// Forgets withdrawals that mean nothing here. For the engine alone, between two rounds, when every run it has decided has
     /// been handed over. (One found in the table later tells by itself that it was withdrawn.)
-    pub fn forget_strangers(&self) {
-        self.0.desk().forget_strangers();
+    pub fn prune_withdrawn(&self) {
+        self.0.runs().handles.prune_withdrawn();
     }
 
     /// The scheduler was cut off from its database for so many microseconds and is back.
@@ -257,43 +235,43 @@ impl Dispatcher {
         self.0.back_after(micros);
     }
 
-    fn judge_again(&self) {
-        self.0.desk().judge_again();
-        self.0.changed.notify_one();
-    }
-
     /// The runs this process knows of, from hand-over until their outcome is durable, and the fence of each when it was handed over.
     pub fn known(&self) -> HashMap<RunKey, i64> {
-        self.0.desk().known().clone()
+        self.0.runs().handles.newest().clone()
     }
 
     /// How much is remembered of runs that have not ended; nothing once all have, or memory would grow with what there once was.
     pub fn remembered(&self) -> usize {
-        self.0.desk().remembered()
+        self.0.runs().remembered()
     }
 
     /// How many there are of them. While it changes, runs come and go.
-    pub fn at_hand(&self) -> usize {
-        self.0.desk().known().len()
+    pub fn known_count(&self) -> usize {
+        self.0.runs().handles.newest().len()
     }
 
     /// Notes that a write failed in a way that may have left rows nobody here knows of.
-    pub fn report_astray(&self) {
-        self.0.report_astray();
+    pub fn report_uncertain(&self) {
+        self.0.report_uncertain();
     }
 
-    /// Whether a write failed in a way that may have left rows nobody here knows of. Asking resets it.
-    pub fn take_astray(&self) -> bool {
-        std::mem::take(&mut *self.0.astray.lock().unwrap_or_else(PoisonError::into_inner))
+    /// Whether one has.
+    pub fn is_uncertain(&self) -> bool {
+        self.0.uncertain.load(Ordering::Acquire)
     }
 
-    /// Waits until nothing is in flight and every outcome is durable, at most so long. Answers how many runs were
+    /// The same. Asking resets it, so the caller must compare the table with what is known here.
+    pub fn take_uncertain(&self) -> bool {
+        self.0.uncertain.swap(false, Ordering::AcqRel)
+    }
+
+    /// Waits until nothing is in flight and every outcome is durable, at most so long. Returns how many runs were
     /// still in flight then.
     pub async fn drained(&self, limit: Duration) -> usize {
         let drained = async {
             loop {
                 let ended = self.0.ended.notified();
-                if self.0.desk().in_flight() == 0 {
+                if self.0.runs().in_flight() == 0 {
                     return;
                 }
                 ended.await;
@@ -301,65 +279,6 @@ impl Dispatcher {
         };
         // Running out of time is an answer, not a failure.
         let _ = tokio::time::timeout(limit, drained).await;
-        self.0.desk().in_flight()
-    }
-}
-
-/// Rings when the loop it watches panics.
-struct Alarm(Arc<Notify>);
-
-impl Alarm {
-    async fn watch(self, work: impl Future<Output = ()>) {
-        work.await;
-    }
-}
-
-impl Drop for Alarm {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            self.0.notify_one();
-        }
-    }
-}
-
-impl Shared {
-    fn desk(&self) -> MutexGuard<'_, Desk> {
-        // The desk is consistent after each of its methods; a panic elsewhere does not make it less so.
-        self.desk.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// From the check of the gate to the end of the write that follows it.
-    fn passing(&self) -> MutexGuard<'_, ()> {
-        self.passage.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// To be called after the gate was closed for some run or for all: what was let through before has been written
-    /// when this returns.
-    fn wait_for_passing(&self) {
-        drop(self.passing());
-    }
-
-    /// Closes the gate if the lease of this process has lapsed.
-    fn check_lease(&self) {
-        if !self.lease.holds() {
-            self.desk().lapse();
-        }
-    }
-
-    /// What waits is judged by its grace before it leaves, if the scheduler was away for longer than that. After
-    /// less, only waiting for a permit can have made a run late, and that never counts (F7, F8).
-    fn back_after(&self, micros: i64) {
-        if micros > self.policy.grace {
-            self.desk().judge_again();
-            self.changed.notify_one();
-        }
-    }
-
-    fn report_astray(&self) {
-        *self.astray.lock().unwrap_or_else(PoisonError::into_inner) = true;
-    }
-
-    fn now(&self) -> UtcMicros {
-        self.store.now()
+        self.0.runs().in_flight()
     }
 }

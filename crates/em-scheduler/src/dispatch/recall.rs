@@ -4,18 +4,19 @@
 
 use std::sync::Arc;
 
-use super::Shared;
-use super::permits::SLOW;
+use super::flights::SLOW;
+use super::key::FairnessKey;
+use super::parts::DispatcherParts;
 
 /// So many runs are looked at, the newest: some milliseconds' work. Of tasks that fire seldom less is known where others fire often.
 const NEWEST: usize = 20_000;
 
 /// Asks the table once, beside everything else. Until then every task is unproven.
-pub(super) async fn run(shared: Arc<Shared>) {
-    match shared.store.answered_tasks(NEWEST, SLOW).await {
+pub(super) async fn run(parts: Arc<DispatcherParts>) {
+    match parts.store.answered_tasks(NEWEST, SLOW).await {
         Ok(tasks) => {
-            shared.desk().trust(tasks);
-            shared.changed.notify_one();
+            parts.runs().trust(tasks.into_iter().map(FairnessKey::of_task));
+            parts.changed.notify_one();
         }
         Err(error) => {
             tracing::warn!(%error, "it cannot be read which tasks were answered before; all count as never asked");

@@ -4,11 +4,10 @@ use std::sync::Weak;
 use std::time::Duration;
 
 use tokio::sync::mpsc::UnboundedReceiver;
-use tokio::sync::oneshot;
 
-use super::Shared;
+use super::parts::{DispatcherParts, EndedRun};
 use crate::clock::Stopwatch;
-use crate::model::{self, JobKind, SendableRun, Settlement};
+use crate::model::{JobKind, SendableRun, Settled, Settlement};
 use crate::repeated::Repeated;
 
 /// Outcomes in one transaction, at most.
@@ -20,24 +19,13 @@ const PACE: Duration = Duration::from_millis(4);
 /// The pauses after the database failed: the first, and the longest.
 const BACK_OFF: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(2));
 
-/// An outcome on its way to the table.
-#[derive(Debug)]
-pub(super) struct Settled {
-    pub(super) settlement: Settlement,
-    pub(super) run: SendableRun,
-    /// Whether the run holds a permit.
-    pub(super) permit: bool,
-    /// Told once the outcome is durable.
-    pub(super) written: Option<oneshot::Sender<()>>,
-}
-
 /// Runs until nobody is left who could send an outcome: no handle of the dispatcher, no request in flight.
 ///
 /// An outcome that cannot be written is kept, with its permit, and tried again: to forget it would be to forget
 /// that its request has left.
-pub(super) async fn run(shared: Weak<Shared>, mut outcomes: UnboundedReceiver<Settled>) {
+pub(super) async fn run(parts: Weak<DispatcherParts>, mut outcomes: UnboundedReceiver<EndedRun>) {
     let mut batch = Vec::new();
-    let mut kept: Vec<Settled> = Vec::new();
+    let mut kept: Vec<EndedRun> = Vec::new();
     let mut failing = Repeated::default();
     loop {
         if kept.is_empty() {
@@ -48,24 +36,24 @@ pub(super) async fn run(shared: Weak<Shared>, mut outcomes: UnboundedReceiver<Se
             // Whether or not there is something new, the old ones have their turn again.
             let _ = tokio::time::timeout(BACK_OFF.1, outcomes.recv_many(&mut batch, BATCH)).await;
         }
-        let Some(shared) = shared.upgrade() else { return };
+        let Some(parts) = parts.upgrade() else { return };
         batch.append(&mut kept);
         let (began, busy) = (Stopwatch::start(), batch.len() >= BUSY);
-        kept = write(&shared, &mut batch, &mut failing).await;
+        kept = write(&parts, &mut batch, &mut failing).await;
         crate::crash::point("dispatch.settled");
-        conclude(&shared, batch.drain(..));
-        if busy && !shared.desk().anybody_waits() {
-            drop(shared);
+        conclude(&parts, batch.drain(..));
+        if busy && !parts.runs().line.any() {
+            drop(parts);
             tokio::time::sleep(PACE.saturating_sub(Duration::from_micros(began.micros().unsigned_abs())))
                 .await;
         }
     }
 }
 
-/// Writes the batch down; takes out and answers those that cannot be written.
-async fn write(shared: &Shared, batch: &mut Vec<Settled>, failing: &mut Repeated) -> Vec<Settled> {
+/// Writes the batch down; takes out and returns those that cannot be written.
+async fn write(parts: &DispatcherParts, batch: &mut Vec<EndedRun>, failing: &mut Repeated) -> Vec<EndedRun> {
     let settlements: Vec<Settlement> = batch.iter().map(|entry| entry.settlement.clone()).collect();
-    let Err(error) = settle(shared, settlements).await else {
+    let Err(error) = settle(parts, settlements).await else {
         if let Some(tally) = failing.over() {
             let (failures, seconds) = (tally.count, tally.seconds);
             tracing::info!(failures, seconds, "all outcomes are being written again");
@@ -73,9 +61,9 @@ async fn write(shared: &Shared, batch: &mut Vec<Settled>, failing: &mut Repeated
         return Vec::new();
     };
     // One of them may be the cause: the others must not suffer for it.
-    let mut failed: Vec<Settled> = Vec::new();
+    let mut failed: Vec<EndedRun> = Vec::new();
     for entry in std::mem::take(batch) {
-        match settle(shared, vec![entry.settlement.clone()]).await {
+        match settle(parts, vec![entry.settlement.clone()]).await {
             Ok(()) => batch.push(entry),
             Err(_) => failed.push(entry),
         }
@@ -90,11 +78,11 @@ async fn write(shared: &Shared, batch: &mut Vec<Settled>, failing: &mut Repeated
 }
 
 /// Settles, however long the database is away.
-async fn settle(shared: &Shared, settlements: Vec<Settlement>) -> crate::store::Result<()> {
+async fn settle(parts: &DispatcherParts, settlements: Vec<Settlement>) -> crate::store::Result<()> {
     let mut pause = BACK_OFF.0;
     let mut away = None;
     loop {
-        match shared.store.settle(shared.now(), settlements.clone()).await {
+        match parts.store.settle(parts.now(), settlements.clone()).await {
             Err(error) if error.is_unavailable() => {
                 if away.is_none() {
                     tracing::warn!(%error, "outcomes cannot be written; trying again until they can");
@@ -106,7 +94,7 @@ async fn settle(shared: &Shared, settlements: Vec<Settlement>) -> crate::store::
             outcome => {
                 if let Some(since) = away {
                     tracing::info!("outcomes are being written again");
-                    shared.back_after(since.micros());
+                    parts.back_after(since.micros());
                 }
                 return outcome;
             }
@@ -114,10 +102,10 @@ async fn settle(shared: &Shared, settlements: Vec<Settlement>) -> crate::store::
     }
 }
 
-fn conclude(shared: &Shared, batch: impl Iterator<Item = Settled>) {
-    let mut desk = shared.desk();
-    let mut astray = false;
-    for Settled {
+fn conclude(parts: &DispatcherParts, batch: impl Iterator<Item = EndedRun>) {
+    let mut runs = parts.runs();
+    let mut taken = false;
+    for EndedRun {
         settlement,
         run,
         permit,
@@ -125,19 +113,19 @@ fn conclude(shared: &Shared, batch: impl Iterator<Item = Settled>) {
     } in batch
     {
         if permit {
-            desk.end(&run);
+            runs.permits.end(run.key);
         } else if run.kind == JobKind::Manual {
-            desk.end_outside();
+            runs.outside = runs.outside.saturating_sub(1);
         }
         let (not_before, attempt) = match settlement.outcome {
-            model::Settled::Requeued {
+            Settled::Requeued {
                 not_before,
                 attempted: true,
             }
-            | model::Settled::Repeat { not_before } => (Some(not_before), run.attempt),
-            model::Settled::Requeued { attempted: false, .. } => (None, run.attempt.saturating_sub(1)),
+            | Settled::Repeat { not_before } => (Some(not_before), run.attempt),
+            Settled::Requeued { attempted: false, .. } => (None, run.attempt.saturating_sub(1)),
             _ => {
-                desk.forget(&run);
+                runs.handles.forget(&run);
                 if let Some(written) = written {
                     // Whoever asked for the run may have left.
                     let _ = written.send(());
@@ -145,19 +133,19 @@ fn conclude(shared: &Shared, batch: impl Iterator<Item = Settled>) {
                 continue;
             }
         };
-        let counts = desk.push_again(SendableRun {
+        let counts = runs.push_again(SendableRun {
             not_before,
             attempt,
             sending: false,
             ..run
         });
-        astray |= !counts;
+        taken |= !counts;
     }
-    drop(desk);
-    if astray {
+    drop(runs);
+    if taken {
         // Somebody took the run; the table says whose it is now.
-        shared.report_astray();
+        parts.report_uncertain();
     }
-    shared.changed.notify_one();
-    shared.ended.notify_waiters();
+    parts.changed.notify_one();
+    parts.ended.notify_waiters();
 }

@@ -1,4 +1,4 @@
-//! The standing of a task: what its latest requests say about how long its next one will hold a permit. Plain data;
+//! The standing of a key: what its latest requests say about how long its next one will hold a permit. Plain data;
 //! the permits ask it and tell it what was answered, and when.
 //!
 //! ```text
@@ -11,12 +11,12 @@ use std::collections::HashMap;
 
 use triggers::UtcMicros;
 
-use crate::model::TaskId;
+use super::key::FairnessKey;
 
 /// Microseconds. *Recent* is what was answered in this stretch of time or in the one before it.
 const STRETCH: i64 = 10_000_000;
 
-/// How a task stands, best first (rule D10).
+/// How a key stands, best first (rule D10).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Standing {
     /// Answered in time within the last 10 to 20 s.
@@ -38,45 +38,45 @@ impl Standing {
     }
 }
 
-/// What is known of every task. Some bits for each, as there may be a million of them; a task that is deleted keeps them.
+/// What is known of every key. Some bits for each, as there may be a million of them; that of a deleted task keeps them.
 #[derive(Debug, Default)]
 pub(super) struct Standings {
-    answered: TaskSet,
+    answered: KeySet,
     /// In this stretch of time, and in the one before.
-    lately: TaskSet,
-    before: TaskSet,
+    lately: KeySet,
+    before: KeySet,
     stretch_began: Option<UtcMicros>,
-    slow: TaskSet,
+    slow: KeySet,
 }
 
 impl Standings {
-    pub(super) fn of(&self, task: TaskId) -> Standing {
-        if self.slow.contains(task) {
+    pub(super) fn of(&self, key: FairnessKey) -> Standing {
+        if self.slow.contains(key) {
             Standing::Slow
-        } else if self.lately.contains(task) || self.before.contains(task) {
+        } else if self.lately.contains(key) || self.before.contains(key) {
             Standing::Recent
-        } else if self.answered.contains(task) {
+        } else if self.answered.contains(key) {
             Standing::Proven
         } else {
             Standing::Unproven
         }
     }
 
-    /// A request of the task was answered in time.
-    pub(super) fn answered(&mut self, task: TaskId) {
-        self.answered.insert(task);
-        self.lately.insert(task);
-        self.slow.remove(task);
+    /// A request of the key was answered in time.
+    pub(super) fn answered(&mut self, key: FairnessKey) {
+        self.answered.insert(key);
+        self.lately.insert(key);
+        self.slow.remove(key);
     }
 
-    /// A request of the task was not answered in time. Whether that is new.
-    pub(super) fn unanswered(&mut self, task: TaskId) -> bool {
-        self.slow.insert(task)
+    /// A request of the key was not answered in time. Whether that is new.
+    pub(super) fn unanswered(&mut self, key: FairnessKey) -> bool {
+        self.slow.insert(key)
     }
 
-    /// The task was answered in time by what is written down of it.
-    pub(super) fn trust(&mut self, task: TaskId) {
-        self.answered.insert(task);
+    /// The key was answered in time by what is written down of it.
+    pub(super) fn trust(&mut self, key: FairnessKey) {
+        self.answered.insert(key);
     }
 
     /// It is `now`. A clock that was set back begins a new stretch, too: none lasts for longer than it should.
@@ -89,32 +89,32 @@ impl Standings {
     }
 }
 
-/// A set of tasks: 64 ids to an entry, for ids are handed out one after the other.
+/// A set of keys: 64 to an entry, for task ids are handed out one after the other.
 #[derive(Debug, Default)]
-struct TaskSet(HashMap<u32, u64>);
+struct KeySet(HashMap<u64, u64>);
 
-impl TaskSet {
-    fn place(task: TaskId) -> (u32, u64) {
-        let id = task.cast_unsigned();
-        (id / 64, 1 << (id % 64))
+impl KeySet {
+    fn place(key: FairnessKey) -> (u64, u64) {
+        let number = key.get();
+        (number / 64, 1 << (number % 64))
     }
 
-    fn contains(&self, task: TaskId) -> bool {
-        let (entry, bit) = Self::place(task);
+    fn contains(&self, key: FairnessKey) -> bool {
+        let (entry, bit) = Self::place(key);
         self.0.get(&entry).is_some_and(|bits| bits & bit != 0)
     }
 
     /// Whether it was not in it.
-    fn insert(&mut self, task: TaskId) -> bool {
-        let (entry, bit) = Self::place(task);
+    fn insert(&mut self, key: FairnessKey) -> bool {
+        let (entry, bit) = Self::place(key);
         let bits = self.0.entry(entry).or_default();
         let new = *bits & bit == 0;
         *bits |= bit;
         new
     }
 
-    fn remove(&mut self, task: TaskId) {
-        let (entry, bit) = Self::place(task);
+    fn remove(&mut self, key: FairnessKey) {
+        let (entry, bit) = Self::place(key);
         if let Some(bits) = self.0.get_mut(&entry) {
             *bits &= !bit;
             if *bits == 0 {
@@ -127,9 +127,11 @@ impl TaskSet {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dispatch::local_runs::tests::key;
+    use crate::model::TaskId;
 
     #[derive(Debug, Clone, Copy)]
-    enum Told {
+    enum StandingStep {
         Answered,
         Unanswered,
         Trusted,
@@ -140,8 +142,8 @@ mod tests {
     #[test]
     fn standings_by_what_was_told() {
         use Standing::{Proven, Recent, Slow, Unproven};
-        use Told::{Answered, At, Trusted, Unanswered};
-        let table: [(&[Told], Standing); 12] = [
+        use StandingStep::{Answered, At, Trusted, Unanswered};
+        let table: [(&[StandingStep], Standing); 12] = [
             (&[], Unproven),
             (&[Trusted], Proven),
             (&[Answered], Recent),
@@ -161,26 +163,26 @@ mod tests {
             standings.pass(UtcMicros::new(0));
             for one in told {
                 match one {
-                    Answered => standings.answered(7),
-                    Unanswered => drop(standings.unanswered(7)),
-                    Trusted => standings.trust(7),
+                    Answered => standings.answered(key(7)),
+                    Unanswered => drop(standings.unanswered(key(7))),
+                    Trusted => standings.trust(key(7)),
                     At(seconds) => standings.pass(UtcMicros::new(seconds * 1_000_000)),
                 }
             }
-            assert_eq!(standings.of(7), expected, "{told:?}");
-            assert_eq!(standings.of(8), Unproven, "{told:?}: another task");
+            assert_eq!(standings.of(key(7)), expected, "{told:?}");
+            assert_eq!(standings.of(key(8)), Unproven, "{told:?}: another key");
         }
     }
 
     #[test]
-    fn a_million_tasks_are_few_entries() {
-        let mut tasks = TaskSet::default();
+    fn a_million_keys_are_few_entries() {
+        let mut keys = KeySet::default();
         for task in (0..1_000_000).chain([TaskId::MAX, -1]) {
-            assert!(tasks.insert(task) && !tasks.insert(task), "{task}");
+            assert!(keys.insert(key(task)) && !keys.insert(key(task)), "{task}");
         }
-        assert_eq!(tasks.0.len(), 15_627);
-        assert!(tasks.contains(63) && tasks.contains(64) && !tasks.contains(1_000_000));
-        (0..1_000_000).for_each(|task| tasks.remove(task));
-        assert!(tasks.contains(TaskId::MAX) && tasks.0.len() == 2);
+        assert_eq!(keys.0.len(), 15_627);
+        assert!(keys.contains(key(63)) && keys.contains(key(64)) && !keys.contains(key(1_000_000)));
+        (0..1_000_000).for_each(|task| keys.remove(key(task)));
+        assert!(keys.contains(key(TaskId::MAX)) && keys.0.len() == 2);
     }
 }

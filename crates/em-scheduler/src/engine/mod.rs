@@ -1,16 +1,16 @@
 //! The engine: decides what is due, and nothing else. One loop on a thread of its own.
 //!
-//! [`plan`] is the firing rule, pure; `tick` is one round (decide, commit, hand over); `run` is the loop; `housekeeping`
-//! are the chores in its pauses, of which `syncing` goes through the tasks step by step (what `job_sync` changes is said in `em_web::compare`); `publish` and `notices` work beside the loop. It never sends a request itself (dispatch does) and never meets the API: both
-//! work on the store, and the bell tells the loop to look.
+//! [`plan`] is the firing rule, pure; `tick` is one round (decide, commit, hand over), with triggers that were `compiled`
+//! before; `run` is the loop; `chores` is what is done in its pauses (what `job_sync` changes is said in `em_web`); `notices` works beside the loop. `parts` is what all of them work with.
+//! The engine never sends a request itself (dispatch does) and never meets the API: both work on the store, and the bell tells
+//! the loop to look.
 
+mod chores;
 mod compiled;
-mod housekeeping;
 mod notices;
+mod parts;
 pub mod plan;
-mod publish;
 mod run;
-mod syncing;
 mod tick;
 
 use std::sync::Arc;
@@ -18,41 +18,18 @@ use std::thread::JoinHandle;
 
 use tokio::sync::{Notify, oneshot, watch};
 
+pub use self::parts::EngineSettings;
 pub use self::plan::FiringRules;
 
-use self::compiled::Compiled;
+use self::parts::EngineParts;
+use crate::clock::Stopwatch;
 use crate::control::Control;
 use crate::dispatch::Dispatcher;
-use crate::model::{Delivery, ScheduleRules};
 use crate::store::Store;
 use crate::wakeup::{Bell, Timer};
 
-/// What the engine is told once.
-#[derive(Debug, Clone)]
-pub struct EngineSettings {
-    /// Zone and policy at clock changes.
-    pub rules: ScheduleRules,
-    /// The firing rules.
-    pub firing: FiringRules,
-    /// What happens to runs whose request may have left when their process died.
-    pub delivery: Delivery,
-    /// Final runs are kept for so many microseconds.
-    pub retention: i64,
-    /// Whether this is the only process on the database: every other owner of a run is dead then.
-    pub alone: bool,
-    /// The id of this process, as the store knows it.
-    pub instance: String,
-}
-
 /// The engine, to be spawned.
-pub struct Engine {
-    store: Arc<dyn Store>,
-    dispatcher: Dispatcher,
-    bell: Bell,
-    control: Control,
-    settings: EngineSettings,
-    compiled: Arc<Compiled>,
-}
+pub struct Engine(EngineParts);
 
 /// A running engine.
 pub struct EngineHandle {
@@ -66,24 +43,32 @@ pub struct EngineHandle {
 impl Engine {
     /// An engine on a store, which hands its runs to a dispatcher and listens to a bell.
     pub fn new(store: Arc<dyn Store>, dispatcher: Dispatcher, settings: EngineSettings) -> Self {
-        Self {
+        Self(EngineParts {
             store,
             dispatcher,
             bell: Bell::default(),
             control: Control::default(),
             settings,
             compiled: Arc::default(),
-        }
+            running: Stopwatch::start(),
+        })
     }
 
     /// The bell to ring after a write that may change what is due.
     pub fn bell(&self) -> Bell {
-        self.bell.clone()
+        self.0.bell.clone()
     }
 
     /// The switch that stops it.
     pub fn control(&self) -> Control {
-        self.control.clone()
+        self.0.control.clone()
+    }
+
+    /// The loop itself, on the runtime that polls it, until `end` is notified. Tells `ready` when what an earlier
+    /// process left is taken over and the first `job_sync` is done, or when the scheduler was stopped before.
+    /// [`spawn`](Self::spawn) gives it a thread of its own.
+    pub async fn run(self, end: &Notify, timer: Timer, ready: oneshot::Sender<()>) {
+        run::run(&self.0, end, timer, ready).await;
     }
 
     /// Starts the loop on a thread of its own.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::task::JoinHandle;
 
-use super::Engine;
+use super::parts::EngineParts;
 use crate::dispatch::Dispatcher;
 use crate::store::{Result, Store};
 use crate::wakeup::Bell;
@@ -19,12 +19,12 @@ const LOOK_EVERY: Duration = Duration::from_millis(500);
 pub(super) struct Notices(Option<JoinHandle<()>>);
 
 impl Notices {
-    pub(super) fn start(engine: &Engine) -> Self {
-        if engine.settings.alone {
+    pub(super) fn start(parts: &EngineParts) -> Self {
+        if parts.settings.alone {
             return Self(None);
         }
-        let (store, dispatcher) = (Arc::clone(&engine.store), engine.dispatcher.clone());
-        Self(Some(tokio::spawn(watch(store, dispatcher, engine.bell()))))
+        let (store, dispatcher) = (Arc::clone(&parts.store), parts.dispatcher.clone());
+        Self(Some(tokio::spawn(watch(store, dispatcher, parts.bell.clone()))))
     }
 
     /// Ends it, and waits until nothing of it holds the store.

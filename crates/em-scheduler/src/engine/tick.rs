@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use triggers::UtcMicros;
 
-use super::Engine;
 use super::compiled::Compiled;
+use super::parts::EngineParts;
 use super::plan::{self, FiringRules};
 use crate::dispatch::Dispatcher;
 use crate::model::{DueJob, Plan, TaskId, UnreadableTrigger};
@@ -73,47 +73,45 @@ pub(super) struct Ticked {
     pub(super) tasks: Vec<TaskId>,
 }
 
-impl Engine {
-    /// Decides what is due now. Nothing once the scheduler is stopped.
-    pub(super) async fn tick(&self) -> Result<Ticked> {
-        let idle = Ticked {
-            jobs: 0,
-            more: false,
-            next_due: None,
-            tasks: Vec::new(),
-        };
-        let Some(_deciding) = self.control.deciding().await else {
-            return Ok(idle);
-        };
-        let now = self.store.now();
-        let round = Arc::new(Round {
-            now,
-            rules: self.settings.firing,
-            compiled: Arc::clone(&self.compiled),
-            dispatcher: self.dispatcher.clone(),
-            permits: Mutex::default(),
-        });
-        let (pauses, era) = (self.dispatcher.pauses(), self.dispatcher.era());
-        let decided = self
-            .store
-            .decide(now, BATCH, Arc::clone(&round) as Arc<dyn Decider>)
-            .await;
-        let decided = decided.inspect_err(|_| round.give_back(&Decided::default()))?;
-        round.give_back(&decided);
-        crate::crash::point("engine.decided");
-        if decided.paused {
-            self.dispatcher.pause();
-            return Ok(idle);
-        }
-        // Another process may have resumed what this one knows as paused.
-        self.dispatcher.resume_if(pauses);
-        self.dispatcher.accept_of(era, decided.runs);
-        let more = decided.next_due.is_some_and(|at| at <= now);
-        Ok(Ticked {
-            jobs: decided.jobs,
-            more,
-            next_due: decided.next_due,
-            tasks: decided.tasks,
-        })
+/// Decides what is due now. Nothing once the scheduler is stopped.
+pub(super) async fn tick(parts: &EngineParts) -> Result<Ticked> {
+    let idle = Ticked {
+        jobs: 0,
+        more: false,
+        next_due: None,
+        tasks: Vec::new(),
+    };
+    let Some(_deciding) = parts.control.deciding().await else {
+        return Ok(idle);
+    };
+    let now = parts.store.now();
+    let round = Arc::new(Round {
+        now,
+        rules: parts.settings.firing,
+        compiled: Arc::clone(&parts.compiled),
+        dispatcher: parts.dispatcher.clone(),
+        permits: Mutex::default(),
+    });
+    let (pauses, era) = (parts.dispatcher.pauses(), parts.dispatcher.era());
+    let decided = parts
+        .store
+        .decide(now, BATCH, Arc::clone(&round) as Arc<dyn Decider>)
+        .await;
+    let decided = decided.inspect_err(|_| round.give_back(&Decided::default()))?;
+    round.give_back(&decided);
+    crate::crash::point("engine.decided");
+    if decided.paused {
+        parts.dispatcher.pause();
+        return Ok(idle);
     }
+    // Another process may have resumed what this one knows as paused.
+    parts.dispatcher.resume_if(pauses);
+    parts.dispatcher.accept_of(era, decided.runs);
+    let more = decided.next_due.is_some_and(|at| at <= now);
+    Ok(Ticked {
+        jobs: decided.jobs,
+        more,
+        next_due: decided.next_due,
+        tasks: decided.tasks,
+    })
 }

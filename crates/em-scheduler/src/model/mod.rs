@@ -1,6 +1,7 @@
 //! Our own nouns: schedules, jobs, runs, events, and what may become of a run (`life`). Plain data that every layer above
 //! shares. No I/O, no clock, no SQL, and no column of em_web's.
 
+mod attempt;
 mod corrupt;
 mod dialect;
 mod event;
@@ -10,6 +11,7 @@ mod rules;
 mod run;
 mod task;
 
+pub use attempt::{Delivered, TargetRefusal};
 pub use corrupt::Corrupt;
 pub use dialect::WireDialect;
 pub use event::{Event, EventRecord};

@@ -8,6 +8,7 @@ use em_scheduler::api::{Api, Guard, Hosts, Limits, router, serve};
 use em_scheduler::control::Control;
 use em_scheduler::dispatch::{Dispatcher, Policy, RunnerClient, RunnerTimeouts};
 use em_scheduler::engine::plan::{FiringRules, plan};
+use em_scheduler::model::life::DeliveryRules;
 use em_scheduler::model::{
     Delivery, DueJob, Plan, ScheduleRules, SendableRun, TaskId, UnreadableTrigger, WireDialect,
 };
@@ -85,11 +86,11 @@ impl World {
 
     /// The same served by a process that is told this dialect.
     pub async fn speaking(mut self, dialect: WireDialect) -> Self {
-        let api = api_of(
-            &self.store,
-            &self.zone,
-            client_of(&self.runner.url()).speaking(dialect),
-        );
+        let client = client_of(&self.runner.url()).speaking(dialect);
+        let api = Api {
+            dialect,
+            ..api_of(&self.store, &self.zone, client)
+        };
         let server = Server::guarded(api).await;
         std::mem::replace(&mut self.server, server).stop().await;
         self
@@ -260,10 +261,11 @@ fn client_of(runner: &str) -> RunnerClient {
 pub fn api_of(store: &Arc<dyn Store>, zone: &Zone, client: RunnerClient) -> Api {
     let policy = Policy {
         concurrency: 100,
-        delivery: Delivery::AtMostOnce,
-        grace: 30 * SECOND,
-        attempts: 3,
-        retry_statuses: Vec::new(),
+        rules: DeliveryRules {
+            delivery: Delivery::AtMostOnce,
+            grace: 30 * SECOND,
+            attempts: 3,
+        },
     };
     let runtime = tokio::runtime::Handle::current();
     Api {
@@ -275,6 +277,7 @@ pub fn api_of(store: &Arc<dyn Store>, zone: &Zone, client: RunnerClient) -> Api 
             zone: zone.clone(),
             dst: DstPolicy::Once,
         },
+        dialect: WireDialect::Em2,
         peers: None,
     }
 }

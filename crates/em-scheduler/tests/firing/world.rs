@@ -11,6 +11,7 @@ use em_scheduler::control::Control;
 use em_scheduler::dispatch::{Dispatcher, Policy, RunnerClient, RunnerTimeouts};
 use em_scheduler::engine::{Engine, EngineHandle, EngineSettings, FiringRules};
 use em_scheduler::instance::Place;
+use em_scheduler::model::life::DeliveryRules;
 use em_scheduler::model::{Delivery, JobKind, NewJob, ScheduleRules, WireDialect};
 use em_scheduler::store::postgres::{PostgresOptions, PostgresStore};
 use em_scheduler::store::sqlite::{SqliteOptions, SqliteStore};
@@ -182,12 +183,14 @@ impl World {
         let store = self.open(&instance).await;
         let client = RunnerClient::new(self.runner.url().parse().unwrap(), settings.timeouts).unwrap();
         let client = client.speaking(settings.dialect);
-        let policy = Policy {
-            concurrency: settings.concurrency,
+        let delivery = DeliveryRules {
             delivery: settings.delivery,
             grace: settings.firing.grace,
             attempts: 3,
-            retry_statuses: Vec::new(),
+        };
+        let policy = Policy {
+            concurrency: settings.concurrency,
+            rules: delivery,
         };
         let runtime = tokio::runtime::Handle::current();
         let dispatcher = Dispatcher::start(Arc::clone(&store), client, policy, &runtime);
@@ -200,7 +203,7 @@ impl World {
                     dst: DstPolicy::Once,
                 },
                 firing: settings.firing,
-                delivery: settings.delivery,
+                delivery,
                 retention: 30 * 86_400 * SECOND,
                 alone: matches!(self.database, Database::Sqlite { .. }),
                 instance,

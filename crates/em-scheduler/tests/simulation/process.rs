@@ -10,6 +10,7 @@ use em_scheduler::api::{self, Api};
 use em_scheduler::clock::Clock;
 use em_scheduler::dispatch::{Dispatcher, RunnerClient};
 use em_scheduler::engine::Engine;
+use em_scheduler::model::WireDialect;
 use em_scheduler::peers::LeaseTimes;
 use em_scheduler::store::Store;
 use em_scheduler::wakeup::Timer;
@@ -84,7 +85,8 @@ impl Process {
             Arc::new(Runner(Arc::clone(&life))),
             "http://runner.example/api".parse().unwrap(),
             scenario.timeouts,
-        );
+        )
+        .retrying(scenario.retry_statuses.clone());
         let dispatcher = Dispatcher::start(Arc::clone(&store), client, scenario.policy(), runtime.handle());
         let engine = Engine::new(
             Arc::clone(&store),
@@ -97,6 +99,7 @@ impl Process {
             bell: engine.bell(),
             control: engine.control(),
             rules: Scenario::rules(),
+            dialect: WireDialect::Em2,
             peers: (!scenario.alone).then(|| LeaseTimes::of(scenario.firing.grace)),
         });
         runtime.spawn(async move {

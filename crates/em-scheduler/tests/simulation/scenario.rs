@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use em_scheduler::dispatch::{Policy, RunnerTimeouts};
 use em_scheduler::engine::{EngineSettings, FiringRules};
+use em_scheduler::model::life::DeliveryRules;
 use em_scheduler::model::{Delivery, ScheduleRules};
 use triggers::{DstPolicy, Zone};
 
@@ -66,10 +67,15 @@ impl Scenario {
     pub fn policy(&self) -> Policy {
         Policy {
             concurrency: self.concurrency,
+            rules: self.delivery_rules(),
+        }
+    }
+
+    pub fn delivery_rules(&self) -> DeliveryRules {
+        DeliveryRules {
             delivery: self.delivery,
             grace: self.firing.grace,
             attempts: 3,
-            retry_statuses: self.retry_statuses.clone(),
         }
     }
 

@@ -14,7 +14,7 @@ use em_scheduler::api::{Api, Guard, Hosts, Limits, Token, router, serve};
 use em_scheduler::clock::SystemClock;
 use em_scheduler::control::Control;
 use em_scheduler::dispatch::{Connection, Dial, Dispatcher, Policy, RunnerClient, RunnerTimeouts};
-use em_scheduler::model::{Delivery, ScheduleRules};
+use em_scheduler::model::{Delivery, ScheduleRules, WireDialect};
 use em_scheduler::store::Store;
 use em_scheduler::store::sqlite::{SqliteOptions, SqliteStore};
 use em_scheduler::wakeup::Bell;
@@ -136,7 +136,6 @@ impl Service {
             delivery: Delivery::AtMostOnce,
             grace: 30_000_000,
             attempts: 1,
-            retry_statuses: Vec::new(),
         };
         let control = Control::default();
         let api = Api {
@@ -148,6 +147,7 @@ impl Service {
                 zone: Zone::utc(),
                 dst: DstPolicy::Once,
             },
+            dialect: WireDialect::Em2,
             peers: None,
         };
         let routes = router(api).layer(from_fn_with_state(Arc::clone(notes), within));

@@ -32,7 +32,7 @@ pub(in crate::api) async fn add(Context { api, .. }: Context, path: PathValues) 
     match replaced {
         Replaced::Done => Reply::message("task job added!"),
         // No error: the original's word for it. Its successor has another (rule S14).
-        Replaced::UnknownTask if api.dialect() == WireDialect::Hub => Err(dialect::unknown(&api, task)),
+        Replaced::UnknownTask if api.dialect == WireDialect::Hub => Err(dialect::unknown(&api, task)),
         Replaced::UnknownTask => Reply::message("failed to create job!"),
         Replaced::Refused(invalid) => Err(Failure::Reason(invalid.to_string())),
     }

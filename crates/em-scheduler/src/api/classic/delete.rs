@@ -14,7 +14,7 @@ use crate::store::StoreError;
 
 pub(in crate::api) async fn delete(Context { api, .. }: Context, path: PathValues) -> Outcome {
     let task = dialect::task_id(&api, &path)?;
-    let had_jobs = match api.dialect() {
+    let had_jobs = match api.dialect {
         // It was deleted, whatever there was.
         WireDialect::Em2 => true,
         WireDialect::Hub => {

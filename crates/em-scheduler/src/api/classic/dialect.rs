@@ -10,7 +10,7 @@ const INVALID: &str = "Invalid job.";
 
 /// The task id in the path.
 pub(super) fn task_id(api: &Api, path: &PathValues) -> Result<TaskId, Failure> {
-    match api.dialect() {
+    match api.dialect {
         WireDialect::Em2 => path.task_id(),
         WireDialect::Hub => path.task_id().map_err(|_| Failure::Whole(INVALID)),
     }
@@ -18,7 +18,7 @@ pub(super) fn task_id(api: &Api, path: &PathValues) -> Result<TaskId, Failure> {
 
 /// There is no such task.
 pub(super) fn unknown(api: &Api, task: TaskId) -> Failure {
-    match api.dialect() {
+    match api.dialect {
         WireDialect::Em2 => Failure::Reason(format!("There is no task with id {task}.")),
         WireDialect::Hub => Failure::Whole(INVALID),
     }
@@ -26,7 +26,7 @@ pub(super) fn unknown(api: &Api, task: TaskId) -> Failure {
 
 /// The scheduler was stopped before: what the originals say, word for word.
 pub(super) fn not_running(api: &Api) -> Failure {
-    match api.dialect() {
+    match api.dialect {
         WireDialect::Em2 => Failure::Reason("Scheduler is not running".into()),
         WireDialect::Hub => Failure::Whole("Scheduler: scheduler not running, restart service!"),
     }

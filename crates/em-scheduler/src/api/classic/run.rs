@@ -10,8 +10,8 @@ use crate::api::reply::Reply;
 use crate::api::routes::Outcome;
 use crate::api::service::Context;
 use crate::chance;
-use crate::dispatch::Answer;
 use crate::em_web::{delayed_job, manual_job_id};
+use crate::model::Delivered;
 use crate::store::{JobNamer, JobPlanner, Replaced};
 
 const MICROS_PER_MINUTE: i64 = 60_000_000;
@@ -27,19 +27,16 @@ pub(in crate::api) async fn run(Context { api, .. }: Context, path: PathValues) 
     let sent = api.dispatcher.send_now(&run).await;
     // The request has left by then, so "unavailable, try again" would be the wrong advice.
     match sent.map_err(|error| Failure::Unrecorded(error.to_string()))? {
-        Answer::Status(200..=299, _) => Reply::message("task job started!"),
-        Answer::Status(status, _) => Err(Failure::Reason(format!(
-            "The runner answered with status {status}."
-        ))),
-        Answer::Declined(error) => Err(Failure::Reason(format!("The runner reported an error: {error}"))),
-        Answer::NotSent(reason) => Err(Failure::Reason(format!(
+        Delivered::Accepted { .. } => Reply::message("task job started!"),
+        Delivered::Refused(refusal) => Err(Failure::Reason(refusal.message)),
+        Delivered::NotSent(reason) => Err(Failure::Reason(format!(
             "The runner cannot be reached, nothing was sent: {reason}"
         ))),
-        Answer::Ambiguous(reason) => Err(Failure::Reason(format!(
+        Delivered::Ambiguous(reason) => Err(Failure::Reason(format!(
             "The runner did not answer; the request may have arrived: {reason}"
         ))),
         // A manual run has no gate to be held or withdrawn at.
-        Answer::Held | Answer::Withdrawn => Err(Failure::Fault("a manual run was held back".into())),
+        Delivered::Held | Delivered::Withdrawn => Err(Failure::Fault("a manual run was held back".into())),
     }
 }
 

@@ -12,9 +12,10 @@
 //! `claimed` stands between `queued` and `sending` in the table's vocabulary: what another process took and has not begun.
 //! No transition leaves a final state (delivered, failed, unknown, missed, skipped), and none is made under an old fence.
 //!
-//! Not in here: which run times are due and what the rule says of them (`engine::plan`), and what the answer of a target
-//! means (`dispatch::outcome`).
+//! Not in here: which run times are due and what the rule says of them (`engine::plan`).
 
+mod absence;
+mod attempt;
 mod begin;
 mod decide;
 mod grace;
@@ -24,9 +25,24 @@ mod take_over;
 #[cfg(test)]
 mod tests;
 
+pub use absence::{left_behind, missed_meanwhile, unknown_here};
+pub use attempt::{attempt_ended, manual_ended};
 pub use begin::{begin, is_waiting};
 pub use decide::{JobAfter, NewRun, decided, decided_before, job_after};
 pub use grace::{is_late, lateness_reason, outlasts};
 pub use removal::{Removal, remove};
 pub use settle::{Ending, Held, Settling, settle};
 pub use take_over::{TakeOver, Taken, take_over};
+
+use super::Delivery;
+
+/// What decides about a run once it is to be sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DeliveryRules {
+    /// What happens where a request may have arrived.
+    pub delivery: Delivery,
+    /// Microseconds after its run time in which a run may still be sent.
+    pub grace: i64,
+    /// Requests per run at most, in the delivery mode at least once.
+    pub attempts: u32,
+}

@@ -1,6 +1,6 @@
 //! A pass of `job_sync` under way: first the store finds out, beside the loop, which tasks may have to change, then they
 //! are compared and changed a page at a time, each page one step of the loop. Where the store does not know, the pages go
-//! through all tasks.
+//! through all tasks. Begun and stepped by `sync`.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -26,7 +26,7 @@ pub(super) struct Syncing {
 #[derive(Debug)]
 enum Left {
     /// It is being found out.
-    Finding(JoinHandle<Found>),
+    Finding(JoinHandle<FoundTasks>),
     /// All tasks after this one.
     After(Option<TaskId>),
     /// These, but for so many of them that are done.
@@ -34,7 +34,7 @@ enum Left {
 }
 
 /// The tasks that may have to change, as the store tells them.
-type Found = Result<Option<Vec<TaskId>>>;
+type FoundTasks = Result<Option<Vec<TaskId>>>;
 
 impl Syncing {
     /// Begins a pass. The bell is rung when there is something to do.
@@ -51,7 +51,7 @@ impl Syncing {
         !matches!(&self.left, Left::Finding(finding) if !finding.is_finished())
     }
 
-    /// The next page, or nothing while it is being found out. Answers whether the pass has ended.
+    /// The next page, or nothing while it is being found out. Returns whether the pass has ended.
     ///
     /// # Errors
     /// What failed is done again by the next step.

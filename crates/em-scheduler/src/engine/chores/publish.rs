@@ -14,16 +14,19 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use async_trait::async_trait;
 use tokio::task::JoinHandle;
 
+use super::chore::{Chore, NEVER, SECOND};
 use crate::clock::Stopwatch;
 use crate::dispatch::Dispatcher;
+use crate::engine::parts::EngineParts;
 use crate::model::TaskId;
 use crate::repeated::{Repeated, Tally};
-use crate::store::{Store, StoreError};
+use crate::store::{Result, Store, StoreError};
 
 /// Microseconds from one beginning to the next.
-const EVERY: i64 = 1_000_000;
+const EVERY: i64 = SECOND;
 /// A round begins no page after so many microseconds.
 const ROUND: i64 = 900_000;
 /// One that has not ended by its time is looked at again so soon.
@@ -47,18 +50,18 @@ pub(super) struct Publisher {
     at: i64,
     at_work: Option<JoinHandle<VecDeque<TaskId>>>,
     lately: Lately,
-    decided: Arc<Decided>,
+    decided: Arc<LastDecision>,
     failing: Arc<Mutex<Repeated>>,
 }
 
 /// When something was decided last, in microseconds of our own time.
 #[derive(Debug)]
-struct Decided {
+struct LastDecision {
     running: Stopwatch,
     last: AtomicI64,
 }
 
-impl Default for Decided {
+impl Default for LastDecision {
     fn default() -> Self {
         Self {
             running: Stopwatch::start(),
@@ -67,7 +70,7 @@ impl Default for Decided {
     }
 }
 
-impl Decided {
+impl LastDecision {
     fn now(&self) {
         self.last.store(self.running.micros(), Ordering::Relaxed);
     }
@@ -107,52 +110,6 @@ impl Publisher {
         self.waiting.extend(tasks);
     }
 
-    /// When it wants to be looked at, unless there is nothing to do.
-    pub(super) fn wants(&self) -> Option<i64> {
-        let something = self.at_work.is_some() || !self.waiting.is_empty() || !self.left.is_empty();
-        something.then_some(self.at)
-    }
-
-    /// It wants nothing before then.
-    pub(super) fn put_off(&mut self, later: i64) {
-        self.at = self.at.max(later);
-    }
-
-    /// Ends what is being written; what has not been is found by the next job_sync.
-    pub(super) async fn end(&mut self) {
-        if let Some(work) = self.at_work.take() {
-            work.abort();
-            // Awaited, so that nothing of it holds the store when the loop has ended.
-            let _ = work.await;
-        }
-    }
-
-    /// Takes back what the last round did not write, and begins the next if its time has come.
-    pub(super) async fn look(&mut self, passed: i64, store: &Arc<dyn Store>, dispatcher: &Dispatcher) {
-        if self.wants().is_none_or(|at| at > passed) {
-            return;
-        }
-        if let Some(work) = self.at_work.take() {
-            if !work.is_finished() {
-                self.at_work = Some(work);
-                self.at = passed + AGAIN;
-                return;
-            }
-            // A panic in it has been reported by its hook; job_sync will find what it left.
-            self.left = work.await.unwrap_or_default();
-        }
-        self.at = passed + EVERY;
-        let round = self.round(passed);
-        if !round.is_empty() {
-            self.at_work = Some(tokio::spawn(publish(
-                Arc::clone(store),
-                (dispatcher.clone(), Arc::clone(&self.decided)),
-                round,
-                Arc::clone(&self.failing),
-            )));
-        }
-    }
-
     /// What is to be published, in this order.
     fn round(&mut self, passed: i64) -> VecDeque<TaskId> {
         self.lately.turn(passed);
@@ -178,17 +135,59 @@ impl Publisher {
     }
 }
 
-/// Publishes these tasks; answers those it could not write, or had no time for.
+#[async_trait]
+impl Chore for Publisher {
+    fn due_at(&mut self, _: &EngineParts) -> i64 {
+        let something = self.at_work.is_some() || !self.waiting.is_empty() || !self.left.is_empty();
+        if something { self.at } else { NEVER }
+    }
+
+    /// Takes back what the last round did not write, and begins the next.
+    async fn step(&mut self, parts: &EngineParts) -> Result<()> {
+        let passed = parts.passed();
+        if let Some(work) = self.at_work.take() {
+            if !work.is_finished() {
+                self.at_work = Some(work);
+                self.at = passed + AGAIN;
+                return Ok(());
+            }
+            // A panic in it has been reported by its hook; job_sync will find what it left.
+            self.left = work.await.unwrap_or_default();
+        }
+        self.at = passed + EVERY;
+        let round = self.round(passed);
+        if !round.is_empty() {
+            self.at_work = Some(tokio::spawn(publish(
+                Arc::clone(&parts.store),
+                (parts.dispatcher.clone(), Arc::clone(&self.decided)),
+                round,
+                Arc::clone(&self.failing),
+            )));
+        }
+        Ok(())
+    }
+
+    /// Ends what is being written; what has not been is found by the next job_sync.
+    async fn end(&mut self) {
+        if let Some(work) = self.at_work.take() {
+            work.abort();
+            // Awaited, so that nothing of it holds the store when the loop has ended.
+            let _ = work.await;
+        }
+    }
+}
+
+/// Publishes these tasks; returns those it could not write, or had no time for.
 async fn publish(
     store: Arc<dyn Store>,
-    (dispatcher, decided): (Dispatcher, Arc<Decided>),
+    (dispatcher, decided): (Dispatcher, Arc<LastDecision>),
     mut tasks: VecDeque<TaskId>,
     failing: Arc<Mutex<Repeated>>,
 ) -> VecDeque<TaskId> {
     let began = Stopwatch::start();
     let mut all_held = Vec::new();
     while !tasks.is_empty() && began.micros() < ROUND {
-        let runs = dispatcher.at_hand();
+        let runs = dispatcher.known_count();
         let took = Stopwatch::start();
         let page = tasks.iter().take(PAGE).copied().collect();
         let published = store.publish_next_runs(store.now(), page).await;
@@ -196,7 +195,7 @@ async fn publish(
         let Ok(held) = published else { break };
         all_held.extend(held);
         tasks.drain(..tasks.len().min(PAGE));
-        if decided.lately() || dispatcher.at_hand() != runs {
+        if decided.lately() || dispatcher.known_count() != runs {
             tokio::time::sleep(REST * Duration::from_micros(took.micros().unsigned_abs())).await;
         }
     }
