@@ -8,9 +8,9 @@ use crate::model::{RunKey, SendableRun};
 pub(super) struct Handles {
     /// Each run that is here, and the fence of its newest handle: a run that was taken from us may have come back while an older
     /// handle waits or is in flight. Only the newest one counts.
-    newest: HashMap<RunKey, i64>,
-    /// Runs of deleted jobs: they never leave.
-    withdrawn: HashSet<RunKey>,
+    pub(super) newest: HashMap<RunKey, i64>,
+    /// Runs of deleted jobs: they never leave, also if they are handed over later.
+    pub(super) withdrawn: HashSet<RunKey>,
 }
 
 impl Handles {
@@ -26,26 +26,12 @@ impl Handles {
         newest.is_some_and(|newest| *newest <= run.fence)
     }
 
-    /// The runs that are here, each with the fence of its newest handle.
-    pub(super) fn newest(&self) -> &HashMap<RunKey, i64> {
-        &self.newest
-    }
-
     /// Forgets a run whose outcome is durable, or that is not ours any more; unless it has come back since.
     pub(super) fn forget(&mut self, run: &SendableRun) {
         if self.counts(run) {
             self.newest.remove(&run.key);
             self.withdrawn.remove(&run.key);
         }
-    }
-
-    /// These runs never leave, also if they are handed over later.
-    pub(super) fn withdraw(&mut self, runs: &[RunKey]) {
-        self.withdrawn.extend(runs);
-    }
-
-    pub(super) fn is_withdrawn(&self, run: RunKey) -> bool {
-        self.withdrawn.contains(&run)
     }
 
     /// Forgets the withdrawn runs that are not here: they had ended before they were withdrawn, or another process has them.

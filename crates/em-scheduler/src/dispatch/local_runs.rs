@@ -160,7 +160,7 @@ impl LocalRuns {
 
     /// Asked right before the first byte of a run is written.
     pub(super) fn may_leave(&self, run: RunKey) -> GateAnswer {
-        if self.handles.is_withdrawn(run) {
+        if self.handles.withdrawn.contains(&run) {
             GateAnswer::Withdrawn
         } else if self.switch.is_closed() {
             GateAnswer::Hold
@@ -267,7 +267,7 @@ pub(super) mod tests {
     #[test]
     fn a_withdrawn_run_never_begins_even_if_it_is_handed_over_later() {
         let mut runs = LocalRuns::new(10);
-        runs.handles.withdraw(&[5]);
+        runs.handles.withdrawn.extend([5]);
         runs.handles.note(&run(5, 7));
         assert_eq!(runs.may_leave(5), GateAnswer::Withdrawn);
         assert_eq!(runs.may_leave(6), GateAnswer::Go);
@@ -277,7 +277,7 @@ pub(super) mod tests {
     fn of_the_withdrawn_only_those_that_are_here_are_remembered() {
         let mut runs = LocalRuns::new(10);
         runs.handles.note(&run(5, 7));
-        runs.handles.withdraw(&[5, 6]);
+        runs.handles.withdrawn.extend([5, 6]);
         runs.handles.prune_withdrawn();
         assert_eq!(runs.may_leave(5), GateAnswer::Withdrawn);
         assert_eq!(runs.remembered(), 2);
@@ -304,7 +304,7 @@ pub(super) mod tests {
         assert!(!runs.push_again(retried(2)));
         runs.handles.forget(&of_fence(2));
         assert_eq!(
-            (runs.handles.newest().get(&5), runs.retries.next()),
+            (runs.handles.newest.get(&5), runs.retries.next()),
             (Some(&4), None)
         );
         // A retry that waits is overtaken.

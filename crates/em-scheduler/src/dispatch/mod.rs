@@ -168,12 +168,12 @@ impl Dispatcher {
 
     /// Whether it is paused.
     pub fn is_paused(&self) -> bool {
-        self.0.runs().switch.is_paused()
+        self.0.runs().switch.paused
     }
 
     /// A number that changes with each [`pause`](Self::pause), for [`resume_if`](Self::resume_if).
     pub fn pauses(&self) -> u64 {
-        self.0.runs().switch.pauses()
+        self.0.runs().switch.pauses
     }
 
     /// Runs may leave again. Those that waited meanwhile are judged by their grace first.
@@ -186,7 +186,9 @@ impl Dispatcher {
 
     /// Resumes unless somebody has paused since `pauses` was read.
     pub fn resume_if(&self, pauses: u64) {
-        let was_paused = self.0.runs().switch.resume_if(pauses);
+        let mut runs = self.0.runs();
+        let was_paused = runs.switch.pauses == pauses && runs.switch.resume();
+        drop(runs);
         if was_paused {
             self.0.judge_again();
         }
@@ -194,14 +196,14 @@ impl Dispatcher {
 
     /// No first byte leaves this process any more once this has returned. What is in flight ends and is written down.
     pub fn stop(&self) {
-        self.0.runs().switch.stop();
+        self.0.runs().switch.stopped = true;
         self.0.wait_for_passing();
         self.0.changed.notify_one();
     }
 
     /// These runs were deleted: those that have not begun when this returns never will.
     pub fn withdraw(&self, runs: &[RunKey]) {
-        self.0.runs().handles.withdraw(runs);
+        self.0.runs().handles.withdrawn.extend(runs);
         self.0.wait_for_passing();
     }
 
@@ -209,7 +211,8 @@ impl Dispatcher {
     /// were held back because an earlier lease had lapsed may leave again.
     pub fn renew_lease(&self, since: LeaseStart, length: i64) {
         let away = self.0.lease.renew(since, length);
-        if self.0.runs().switch.renew() {
+        let had_lapsed = std::mem::take(&mut self.0.runs().switch.lapsed);
+        if had_lapsed {
             tracing::info!(
                 away_seconds = away / 1_000_000,
                 "the lease is renewed: runs may leave again"
@@ -237,7 +240,7 @@ impl Dispatcher {
 
     /// The runs this process knows of, from hand-over until their outcome is durable, and the fence of each when it was handed over.
     pub fn known(&self) -> HashMap<RunKey, i64> {
-        self.0.runs().handles.newest().clone()
+        self.0.runs().handles.newest.clone()
     }
 
     /// How much is remembered of runs that have not ended; nothing once all have, or memory would grow with what there once was.
@@ -247,7 +250,7 @@ impl Dispatcher {
 
     /// How many there are of them. While it changes, runs come and go.
     pub fn known_count(&self) -> usize {
-        self.0.runs().handles.newest().len()
+        self.0.runs().handles.newest.len()
     }
 
     /// Notes that a write failed in a way that may have left rows nobody here knows of.

@@ -75,7 +75,7 @@ impl DispatcherParts {
     pub(super) fn check_lease(&self) -> Era {
         let (holds, era) = self.lease.look();
         if !holds {
-            self.runs().switch.lapse();
+            self.runs().switch.lapsed = true;
         }
         era
     }

@@ -21,7 +21,7 @@ const BACK_OFF: Duration = Duration::from_millis(250);
 /// Runs until the dispatcher is stopped.
 pub(super) async fn run(parts: Arc<DispatcherParts>) {
     let mut failing = Repeated::default();
-    while !parts.runs().switch.is_stopped() {
+    while !parts.runs().switch.stopped {
         let now = parts.now();
         drop_overdue(&parts, now);
         let era = parts.check_lease();

@@ -19,21 +19,21 @@ const WRITTEN_WITHIN: Duration = Duration::from_secs(10);
 
 /// Sends a run whose row is `sending` and whose permit is held. The row was asked for in this era of the lease.
 pub(super) fn launch(parts: &Arc<DispatcherParts>, run: SendableRun, era: Era) {
-    let for_task = Arc::clone(parts);
-    parts.runtime.spawn(async move {
-        let parts = for_task;
-        let gate = RunGate {
-            parts: Arc::clone(&parts),
-            run: run.key,
-            era,
-        };
-        let delivered = parts.target.deliver(&run, Arc::new(gate)).await;
-        crate::crash::point("dispatch.answered");
-        parts.runs().answer(run.key, delivered.is_answer());
-        let rules = (parts.policy.rules, parts.now());
-        let outcome = life::attempt_ended(&run, &delivered, rules, chance::below);
-        parts.settle(run, outcome, true);
-    });
+    parts.runtime.spawn(send(Arc::clone(parts), run, era));
+}
+
+async fn send(parts: Arc<DispatcherParts>, run: SendableRun, era: Era) {
+    let gate = RunGate {
+        parts: Arc::clone(&parts),
+        run: run.key,
+        era,
+    };
+    let delivered = parts.target.deliver(&run, Arc::new(gate)).await;
+    crate::crash::point("dispatch.answered");
+    parts.runs().answer(run.key, delivered.is_answer());
+    let rules = (parts.policy.rules, parts.now());
+    let outcome = life::attempt_ended(&run, &delivered, rules, chance::below);
+    parts.settle(run, outcome, true);
 }
 
 /// Sends a run outside the permits and whatever the gate says, and waits until it is written down how it ended.

@@ -2,11 +2,13 @@
 
 #[derive(Debug, Default)]
 pub(super) struct Switch {
-    paused: bool,
-    pauses: u64,
-    stopped: bool,
-    /// The lease of this process has lapsed: others may have taken its runs.
-    lapsed: bool,
+    pub(super) paused: bool,
+    /// Changes with each pause.
+    pub(super) pauses: u64,
+    /// For good.
+    pub(super) stopped: bool,
+    /// The lease of this process has lapsed and is not renewed: others may have taken its runs.
+    pub(super) lapsed: bool,
 }
 
 impl Switch {
@@ -20,41 +22,8 @@ impl Switch {
         self.pauses += 1;
     }
 
-    pub(super) fn is_paused(&self) -> bool {
-        self.paused
-    }
-
-    /// A number that changes with each pause.
-    pub(super) fn pauses(&self) -> u64 {
-        self.pauses
-    }
-
     /// Returns whether it was paused.
     pub(super) fn resume(&mut self) -> bool {
         std::mem::take(&mut self.paused)
-    }
-
-    /// Resumes unless there was a pause since `pauses` was read. Returns whether it was paused.
-    pub(super) fn resume_if(&mut self, pauses: u64) -> bool {
-        self.pauses == pauses && self.resume()
-    }
-
-    /// For good.
-    pub(super) fn stop(&mut self) {
-        self.stopped = true;
-    }
-
-    pub(super) fn is_stopped(&self) -> bool {
-        self.stopped
-    }
-
-    /// Nothing leaves until the lease is renewed.
-    pub(super) fn lapse(&mut self) {
-        self.lapsed = true;
-    }
-
-    /// Returns whether the lease had lapsed.
-    pub(super) fn renew(&mut self) -> bool {
-        std::mem::take(&mut self.lapsed)
     }
 }

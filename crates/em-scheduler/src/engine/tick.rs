@@ -60,8 +60,8 @@ impl Round {
     }
 }
 
-/// What a round left behind.
-#[derive(Debug)]
+/// What a round left behind; nothing where none was done.
+#[derive(Debug, Default)]
 pub(super) struct Ticked {
     /// How many jobs were handled.
     pub(super) jobs: usize,
@@ -75,14 +75,8 @@ pub(super) struct Ticked {
 
 /// Decides what is due now. Nothing once the scheduler is stopped.
 pub(super) async fn tick(parts: &EngineParts) -> Result<Ticked> {
-    let idle = Ticked {
-        jobs: 0,
-        more: false,
-        next_due: None,
-        tasks: Vec::new(),
-    };
     let Some(_deciding) = parts.control.deciding().await else {
-        return Ok(idle);
+        return Ok(Ticked::default());
     };
     let now = parts.store.now();
     let round = Arc::new(Round {
@@ -102,7 +96,7 @@ pub(super) async fn tick(parts: &EngineParts) -> Result<Ticked> {
     crate::crash::point("engine.decided");
     if decided.paused {
         parts.dispatcher.pause();
-        return Ok(idle);
+        return Ok(Ticked::default());
     }
     // Another process may have resumed what this one knows as paused.
     parts.dispatcher.resume_if(pauses);

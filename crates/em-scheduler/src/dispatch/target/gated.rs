@@ -39,7 +39,7 @@ enum Stage {
 
 /// What became of a request, as far as the stream knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Passage {
+pub(super) enum RequestEnd {
     /// No byte was written, and none will be.
     Unsent,
     /// The gate held it back; no byte was written.
@@ -60,15 +60,15 @@ impl Latch {
     }
 
     /// The request has ended, or was given up. One of which nothing has left cannot leave any more.
-    pub(super) fn end(&self) -> Passage {
+    pub(super) fn end(&self) -> RequestEnd {
         let mut stage = self.stage();
         match &*stage {
             Stage::Idle | Stage::Waiting(_) | Stage::GivenUp => {
                 *stage = Stage::GivenUp;
-                Passage::Unsent
+                RequestEnd::Unsent
             }
-            Stage::HeldBack(said) => Passage::HeldBack(*said),
-            Stage::Left => Passage::Left,
+            Stage::HeldBack(said) => RequestEnd::HeldBack(*said),
+            Stage::Left => RequestEnd::Left,
         }
     }
 }
@@ -197,7 +197,7 @@ mod tests {
         let (mut stream, latch) = Gated::new(near);
         latch.arm(Arc::new(Says(GateAnswer::Go)));
         stream.write_all(b"GET").await.unwrap();
-        assert_eq!(latch.end(), Passage::Left);
+        assert_eq!(latch.end(), RequestEnd::Left);
         stream.write_all(b" /7").await.unwrap();
         let mut read = [0; 6];
         far.read_exact(&mut read).await.unwrap();
@@ -206,13 +206,13 @@ mod tests {
 
     #[tokio::test]
     async fn what_is_held_back_or_given_up_never_leaves() {
-        for (armed, passage) in [
-            (Some(GateAnswer::Hold), Passage::HeldBack(GateAnswer::Hold)),
+        for (armed, ended) in [
+            (Some(GateAnswer::Hold), RequestEnd::HeldBack(GateAnswer::Hold)),
             (
                 Some(GateAnswer::Withdrawn),
-                Passage::HeldBack(GateAnswer::Withdrawn),
+                RequestEnd::HeldBack(GateAnswer::Withdrawn),
             ),
-            (None, Passage::Unsent),
+            (None, RequestEnd::Unsent),
         ] {
             let (near, mut far) = tokio::io::duplex(64);
             let (mut stream, latch) = Gated::new(near);
@@ -223,7 +223,7 @@ mod tests {
             }
             stream.write_all(b"GET").await.unwrap_err();
             stream.write_all(b"GET").await.unwrap_err();
-            assert_eq!(latch.end(), passage);
+            assert_eq!(latch.end(), ended);
             drop(stream);
             let mut read = Vec::new();
             far.read_to_end(&mut read).await.unwrap();
@@ -244,6 +244,6 @@ mod tests {
         assert!(written.is_pending() && matches!(&*latch.stage(), Stage::Waiting(_)));
         far.read_u8().await.unwrap();
         poll_fn(|context| write(&mut stream, context)).await.unwrap();
-        assert_eq!(latch.end(), Passage::Left);
+        assert_eq!(latch.end(), RequestEnd::Left);
     }
 }

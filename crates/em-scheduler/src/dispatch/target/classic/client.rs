@@ -21,7 +21,7 @@ use super::idle::IdleConnections;
 use crate::clock::Stopwatch;
 use crate::dispatch::gate::{Gate, GateAnswer};
 use crate::dispatch::target::Deliver;
-use crate::dispatch::target::gated::{EndAtDrop, Latch, Passage};
+use crate::dispatch::target::gated::{EndAtDrop, Latch, RequestEnd};
 use crate::model::Delivered;
 use crate::model::{SendableRun, WireDialect};
 
@@ -81,9 +81,9 @@ impl Deliver for RunnerClient {
         }
         // The attempt has been given up: what has not left by now never will.
         let current = current.into_inner().unwrap_or_else(PoisonError::into_inner);
-        match current.map_or(Passage::Unsent, |latch| latch.end()) {
-            Passage::Left => Delivered::Ambiguous(format!("no answer within {seconds} s")),
-            Passage::Unsent | Passage::HeldBack(_) => {
+        match current.map_or(RequestEnd::Unsent, |latch| latch.end()) {
+            RequestEnd::Left => Delivered::Ambiguous(format!("no answer within {seconds} s")),
+            RequestEnd::Unsent | RequestEnd::HeldBack(_) => {
                 Delivered::NotSent(format!("nothing could be sent within {seconds} s"))
             }
         }
@@ -174,12 +174,12 @@ impl RunnerClient {
             drop(given_up);
             let reason = error.error();
             return Err(match latch.end() {
-                Passage::HeldBack(GateAnswer::Withdrawn) => Delivered::Withdrawn,
-                Passage::HeldBack(_) => Delivered::Held,
-                Passage::Left => Delivered::Ambiguous(format!("the connection failed: {reason}")),
+                RequestEnd::HeldBack(GateAnswer::Withdrawn) => Delivered::Withdrawn,
+                RequestEnd::HeldBack(_) => Delivered::Held,
+                RequestEnd::Left => Delivered::Ambiguous(format!("the connection failed: {reason}")),
                 // The connection had gone before the request: a kept one may have, and another is tried.
-                Passage::Unsent if reused => continue,
-                Passage::Unsent => {
+                RequestEnd::Unsent if reused => continue,
+                RequestEnd::Unsent => {
                     Delivered::NotSent(format!("the connection closed before the request left: {reason}"))
                 }
             });
