@@ -9,10 +9,9 @@ use serde::Serialize;
 use tracing::debug;
 use triggers::{Context as TriggerContext, Definition, Trigger, UtcMicros, Zone};
 
-use crate::api::error::Failure;
-use crate::api::reply::Reply;
-use crate::api::routes::Outcome;
-use crate::api::service::Context;
+use super::failure::Failure;
+use super::reply::{HandlerResult, Reply};
+use crate::api::context::Context;
 use crate::model::ScheduleRules;
 use crate::store::NextRun;
 
@@ -29,7 +28,7 @@ struct Row {
 /// Triggers with different next runs that are kept apart while the list is read. Beyond, they are counted, and begun anew.
 const GROUPS: usize = 20_000;
 
-pub(in crate::api) async fn schedule(Context { api, .. }: Context) -> Outcome {
+pub(super) async fn schedule(Context { api, .. }: Context) -> HandlerResult {
     let now = api.store.now();
     let mut pages = api.store.next_runs();
     let mut tally = Tally::new(now, api.rules.clone());

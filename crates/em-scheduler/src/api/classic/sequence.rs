@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use crate::api::Api;
+use crate::api::context::Api;
 use crate::model::{InvalidSchedule, NewJob, ScheduleRules, TaskRow, jobs_of};
 use crate::store::{SyncPlan, SyncPlanner, SyncRange, SyncTask};
 use triggers::UtcMicros;

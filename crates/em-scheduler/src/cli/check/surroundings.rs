@@ -7,8 +7,8 @@ use http::Uri;
 use tokio::net::TcpStream;
 
 use super::{Finding, Level};
-use crate::api::Socket;
 use crate::config::Config;
+use crate::http::Socket;
 
 const PATIENCE: Duration = Duration::from_secs(5);
 

@@ -9,8 +9,11 @@ use hyper::body::Frame;
 use serde::Serialize;
 use tokio::sync::mpsc::{Receiver, channel};
 
-use super::routes::Outcome;
+use super::failure::Failure;
 use crate::store::{Pages, StoreError};
+
+/// How a request ends, before it is written as HTTP.
+pub(super) type HandlerResult = Result<Reply, Failure>;
 
 /// The JSON of a successful answer.
 #[derive(Debug)]
@@ -36,7 +39,7 @@ struct Message<'a> {
 
 impl Reply {
     /// A value as JSON.
-    pub(super) fn json(value: &impl Serialize) -> Outcome {
+    pub(super) fn json(value: &impl Serialize) -> HandlerResult {
         match serde_json::to_vec(value) {
             Ok(text) => Ok(Self::Whole(text.into())),
             Err(error) => Err(unwritable(&error).into()),
@@ -47,7 +50,7 @@ impl Reply {
     pub(super) async fn list<T, I>(
         mut pages: Pages<T>,
         item: impl Fn(T) -> Option<I> + Send + 'static,
-    ) -> Outcome
+    ) -> HandlerResult
     where
         T: Send + 'static,
         I: Serialize,
@@ -90,7 +93,7 @@ impl Reply {
     }
 
     /// `{"message": "Scheduler: …"}`: how the classic routes say that something was done.
-    pub(super) fn message(done: &str) -> Outcome {
+    pub(super) fn message(done: &str) -> HandlerResult {
         Self::json(&Message {
             message: &format!("Scheduler: {done}"),
         })

@@ -1,9 +1,10 @@
-//! Who may call: the layer that stands before the route table and judges every request before anything is done.
+//! Who may call: the layer that stands before a router and judges every request before anything is done.
 //!
-//! The API is plain GETs on a well-known port, so that any page in any browser on this host could try to call it. A
-//! request is refused, in this order, where it is too long (`bounds`), calls us by a foreign name (`hosts`), was sent
-//! by a foreign page (`browser`), or lacks the token (`token`). What a route may do is read from the table, never from the
-//! path; a path that is not in the table never reaches a handler. Not in here: connections and their time-outs (`server`).
+//! The API is on a well-known port and much of it is plain GETs, so that any page in any browser on this host could try to
+//! call it. A request is refused, in this order, where it is too long (`bounds`), calls us by a foreign name (`hosts`), was
+//! sent by a foreign page (`browser`), or lacks the token (`token`). What a method on a path may do, and how long its body
+//! may be, is asked of the route table ([`Classify`]), never read from the path; what is in no table never reaches a handler.
+//! Not in here: connections and their time-outs (`server`).
 
 mod bounds;
 mod browser;
@@ -23,9 +24,10 @@ use http::header::{
 };
 use tracing::{debug, warn};
 
-use super::error::{self, Refusal};
+use super::answer;
 use super::path;
-use super::routes::{Access, Found, find};
+use super::refusal::Refusal;
+use super::routes::{Access, Classification, Classify};
 
 pub use self::hosts::Hosts;
 pub use self::token::Token;
@@ -34,7 +36,7 @@ pub use self::token::Token;
 /// each up to 30 s and some for the database.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// A body that nobody needs.
+/// The whole body.
 const BODY_PATIENCE: Duration = Duration::from_secs(10);
 
 /// What a browser may do with an answer: nothing but show it.
@@ -82,38 +84,45 @@ impl Guard {
         Self { patience, ..self }
     }
 
-    /// Stands before the router. Nothing reaches it but what was let through.
-    pub fn protect(self, router: Router) -> Router {
-        router.layer(middleware::from_fn_with_state(Arc::new(self), pass))
+    /// Stands before the router. Nothing reaches it but what was let through, and is in the table.
+    pub fn protect(self, router: Router, table: &'static dyn Classify) -> Router {
+        let guarding = Arc::new((self, table));
+        router.layer(middleware::from_fn_with_state(guarding, pass))
     }
 
-    /// Whether a request may go on, by its head alone.
-    fn judge(&self, request: &Request) -> Result<(), Refusal> {
+    /// Whether a request may go on, by its head alone, and how many bytes of a body; none: it reads no body.
+    fn judge(&self, request: &Request, table: &dyn Classify) -> Result<Option<usize>, Refusal> {
         let (uri, headers) = (request.uri(), request.headers());
         bounds::head(uri, headers)?;
         let host = self.hosts.check(uri, headers)?;
-        // What is in no table is treated as the worst, until it is answered below.
-        let found = match find(&path::decode(uri.path())) {
-            Found::Route(route, _) | Found::Moved(route, _) => Some(route.access),
-            Found::Nothing => None,
+        // What is in no table is treated as the worst, until it is refused below.
+        let (access, go_on) = match table.classify(request.method(), &path::decode(uri.path())) {
+            Classification::Unknown => (Access::Changes, Err(Refusal::Unknown)),
+            Classification::Moved(access) | Classification::NotServed(access) => (access, Ok(None)),
+            Classification::Served(class) => (class.access, Ok(class.body)),
         };
-        if found.unwrap_or(Access::Changes) == Access::Changes {
+        if access == Access::Changes {
             browser::check(headers, host)?;
         }
         if let Some(token) = &self.token {
             token.check(headers)?;
         }
-        found.map(|_| ()).ok_or(Refusal::Unknown)
+        go_on
     }
 }
 
-async fn pass(State(guard): State<Arc<Guard>>, request: Request, next: Next) -> Response {
+/// A guard and the table of what it guards.
+type Guarding = Arc<(Guard, &'static dyn Classify)>;
+
+async fn pass(State(guarding): State<Guarding>, request: Request, next: Next) -> Response {
+    let (guard, table) = (&guarding.0, guarding.1);
     let answering = async {
-        guard.judge(&request)?;
+        let body = guard.judge(&request, table)?;
         // One after the other, each with a limit of its own: two limits that run at once would leave open what is told.
-        let reading = bounds::without_body(request);
+        let reading = bounds::body(request, body);
         let read = tokio::time::timeout(guard.patience.min(BODY_PATIENCE), reading).await;
-        let request = read.unwrap_or(Err(Refusal::SlowBody))?;
+        let slow = body.map_or(Refusal::SlowUnneededBody, |_| Refusal::SlowBody);
+        let request = read.unwrap_or(Err(slow))?;
         let answer = tokio::time::timeout(guard.patience, next.run(request)).await;
         answer.map_err(|_| Refusal::Slow)
     };
@@ -125,7 +134,7 @@ async fn pass(State(guard): State<Arc<Guard>>, request: Request, next: Next) -> 
             // The header's texts stay out: they are anybody's, and one of them may be a secret.
             refusal => debug!(%refusal, "a request was refused"),
         }
-        error::refused(&refusal)
+        answer::refused(refusal)
     });
     response.headers_mut().extend(ANSWERS);
     response
