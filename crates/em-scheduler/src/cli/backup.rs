@@ -11,7 +11,8 @@ use clap::{Args, ValueHint};
 use tempfile::NamedTempFile;
 
 use super::flags::Flags;
-use super::{Usage, on_runtime, start_logging};
+use super::start::{on_runtime, start_logging};
+use super::usage::Usage;
 use crate::config::DatabaseUrl;
 use crate::lifecycle::Signals;
 use crate::store::sqlite::Copying;

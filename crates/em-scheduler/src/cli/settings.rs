@@ -6,7 +6,8 @@ use anyhow::bail;
 
 use super::database::{self, Opened};
 use super::flags::Flags;
-use super::{Usage, on_runtime, start_logging};
+use super::start::{on_runtime, start_logging};
+use super::usage::Usage;
 use crate::config::{Config, SHARED, SharedSettings};
 use crate::peers;
 

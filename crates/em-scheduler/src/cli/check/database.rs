@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rustix::process::{Pid, test_kill_process};
 use triggers::{Hazard, UtcMicros};
 
-use super::{Finding, Level};
+use super::finding::{Finding, Level};
 use crate::chance;
 use crate::cli::database::{self, Opened};
 use crate::config::{Config, DatabaseUrl, Sources};

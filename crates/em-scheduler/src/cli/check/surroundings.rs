@@ -6,7 +6,7 @@ use std::time::Duration;
 use http::Uri;
 use tokio::net::TcpStream;
 
-use super::{Finding, Level};
+use super::finding::{Finding, Level};
 use crate::config::Config;
 use crate::http::Socket;
 

@@ -12,8 +12,9 @@ use std::time::Duration;
 use anyhow::Context;
 use clap::Args;
 
+use super::database;
 use super::serve::Running;
-use super::{database, on_runtime, start_logging};
+use super::start::{on_runtime, start_logging};
 use crate::config::catalogue::{BIND, DATABASE_URL, LOG_LEVEL, RUNNER_HOST, TIMEZONE};
 use crate::config::{Config, Environment, Sources};
 use crate::lifecycle::Signals;

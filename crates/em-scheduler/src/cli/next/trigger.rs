@@ -3,8 +3,9 @@
 use serde_json::{Number, Value};
 use triggers::{Context, Definition, Dialect, Kind, UtcMicros, Zone};
 
-use super::{Arguments, fields};
-use crate::cli::Usage;
+use super::arguments::Arguments;
+use super::fields;
+use crate::cli::usage::Usage;
 
 pub(super) fn definition(arguments: &Arguments) -> Result<Definition, Usage> {
     let asked = &arguments.asked;
