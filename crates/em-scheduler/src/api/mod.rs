@@ -1,4 +1,4 @@
-//! The HTTP API: requests in, store operations and answers out. One folder per contract, each with its routes on one page:
+//! The HTTP API: requests in, store operations and responses out. One folder per contract, each with its routes on one page:
 //! `classic` is the frozen one that em_web and em_runner call.
 //!
 //! What all of them work with is in `context`, refusals that repeat are counted in `refusals`. It meets the engine only in the

@@ -30,7 +30,7 @@ Examples:
 const BESIDE: [&str; 4] = ["-wal", "-shm", "-journal", ".lock"];
 
 #[derive(Args)]
-pub(super) struct Arguments {
+pub(super) struct BackupArguments {
     /// Where the copy goes. A file that is there already is never written over.
     #[arg(value_hint = ValueHint::FilePath)]
     path: PathBuf,
@@ -38,7 +38,7 @@ pub(super) struct Arguments {
     flags: Flags,
 }
 
-pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
+pub(super) fn run(arguments: &BackupArguments) -> anyhow::Result<()> {
     let config = arguments.flags.read()?;
     start_logging(&config);
     let database = match &config.database {

@@ -49,22 +49,22 @@ enum Command {
     Serve(Flags),
     /// Show it all working in a temporary folder, with a small runner and three sample projects.
     #[command(after_help = demo::EXAMPLES)]
-    Demo(demo::Arguments),
+    Demo(demo::DemoArguments),
     /// Create or bring up to date the scheduler's tables, and end.
     #[command(after_help = migrate::EXAMPLES)]
     Migrate(Flags),
     /// Copy the SQLite database into one file, also while the service runs.
     #[command(after_help = backup::EXAMPLES)]
-    Backup(backup::Arguments),
+    Backup(backup::BackupArguments),
     /// Verify the configuration, the database and the schedules in it; the exit code says whether all is well.
     #[command(after_help = check::EXAMPLES)]
-    Check(check::Arguments),
+    Check(check::CheckArguments),
     /// Show the settings that all processes on the database share, or change them for all.
     #[command(after_help = settings::EXAMPLES)]
-    Settings(settings::Arguments),
+    Settings(settings::SettingsArguments),
     /// Say what a trigger means, when it fires next, and what clock changes do to it.
     #[command(after_help = next::EXAMPLES)]
-    Next(next::Arguments),
+    Next(next::NextArguments),
     /// Print a completion script for a shell.
     #[command(
         after_help = "Example:\n  em-scheduler completions bash > ~/.local/share/bash-completion/completions/em-scheduler"

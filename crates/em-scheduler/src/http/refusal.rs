@@ -1,4 +1,4 @@
-//! Why a request was not let in. The words are for whoever sent it; the status codes are in `answer`.
+//! Why a request was not let in. The words are for whoever sent it; the status codes are in `response`.
 
 /// Why a request was not let in. Nothing was done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

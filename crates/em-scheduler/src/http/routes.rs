@@ -79,7 +79,7 @@ pub(super) struct Methods {
 }
 
 /// What a table says of a method on a decoded path.
-pub(super) enum Found<H: 'static> {
+pub(super) enum RouteMatch<H: 'static> {
     /// This route, with the values of its variables.
     Served(&'static Route<H>, PathValues),
     /// There are routes on the path, none of the method.
@@ -112,31 +112,31 @@ pub trait Classify: Send + Sync {
 impl<H: Sync> Classify for Table<H> {
     fn classify(&self, method: &Method, path: &str) -> Classification {
         match self.find(method, path) {
-            Found::Served(route, _) => Classification::Served(route.class),
-            Found::NotServed(methods) => Classification::NotServed(methods.access),
-            Found::Moved(_, methods) => Classification::Moved(methods.access),
-            Found::Nothing => Classification::Unknown,
+            RouteMatch::Served(route, _) => Classification::Served(route.class),
+            RouteMatch::NotServed(methods) => Classification::NotServed(methods.access),
+            RouteMatch::Moved(_, methods) => Classification::Moved(methods.access),
+            RouteMatch::Nothing => Classification::Unknown,
         }
     }
 }
 
 impl<H> Table<H> {
     /// Looks a method on a decoded path up.
-    pub(super) fn find(&self, method: &Method, path: &str) -> Found<H> {
+    pub(super) fn find(&self, method: &Method, path: &str) -> RouteMatch<H> {
         let mut of_method = self.0.iter().filter(|route| route.serves(method));
         if let Some(found) = of_method.find_map(|route| Some((route, route.values(path)?))) {
-            return Found::Served(found.0, found.1);
+            return RouteMatch::Served(found.0, found.1);
         }
         if let Some(methods) = self.methods(path) {
-            return Found::NotServed(methods);
+            return RouteMatch::NotServed(methods);
         }
         let merged = merge_slashes(path);
         match self.methods(&merged) {
             Some(methods) if *method == Method::OPTIONS || methods.served.contains(method) => {
-                Found::Moved(merged, methods)
+                RouteMatch::Moved(merged, methods)
             }
-            Some(methods) => Found::NotServed(methods),
-            None => Found::Nothing,
+            Some(methods) => RouteMatch::NotServed(methods),
+            None => RouteMatch::Nothing,
         }
     }
 
@@ -254,7 +254,7 @@ mod tests {
         ] {
             let method = method.parse().unwrap();
             let found = match TABLE.find(&method, path) {
-                Found::Served(route, values) => {
+                RouteMatch::Served(route, values) => {
                     let variable = |name| match values.value(name) {
                         "" => String::new(),
                         value => format!(" {name}={value}"),
@@ -267,9 +267,9 @@ mod tests {
                         variable("y")
                     )
                 }
-                Found::NotServed(methods) => format!("use {}", methods.in_words()),
-                Found::Moved(to, _) => format!("-> {to}"),
-                Found::Nothing => "nothing".to_owned(),
+                RouteMatch::NotServed(methods) => format!("use {}", methods.in_words()),
+                RouteMatch::Moved(to, _) => format!("-> {to}"),
+                RouteMatch::Nothing => "nothing".to_owned(),
             };
             assert_eq!(found, meaning, "{method} {path:?}");
         }

@@ -9,10 +9,10 @@ use axum::response::Response;
 use http::Method;
 use tokio::task::JoinError;
 
-use super::answer;
 use super::path::{self, PathValues};
 use super::refusal::Refusal;
-use super::routes::{Found, Route, Table};
+use super::response;
+use super::routes::{Route, RouteMatch, Table};
 use super::server::ConnectionSlot;
 use super::workload::{Busy, Workload};
 
@@ -33,8 +33,8 @@ pub trait Application: Clone + Send + Sync + 'static {
         call: Call,
     ) -> impl Future<Output = Self::Handled> + Send + 'static;
 
-    /// The answer to a request that was let in.
-    fn answer(
+    /// The response to a request that was let in.
+    fn respond(
         &self,
         route: &'static Route<Self::Handler>,
         ended: Result<Self::Handled, Unserved>,
@@ -71,14 +71,14 @@ async fn serve<A: Application>(
 ) -> Response {
     let (method, uri) = (request.method(), request.uri());
     let (route, values) = match application.table().find(method, &path::decode(uri.path())) {
-        Found::Served(route, values) => (route, values),
-        Found::NotServed(methods) if *method == Method::OPTIONS => return answer::options(&methods),
-        Found::NotServed(methods) => return answer::wrong_method(&methods),
-        Found::Moved(to, _) => {
+        RouteMatch::Served(route, values) => (route, values),
+        RouteMatch::NotServed(methods) if *method == Method::OPTIONS => return response::options(&methods),
+        RouteMatch::NotServed(methods) => return response::wrong_method(&methods),
+        RouteMatch::Moved(to, _) => {
             let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
-            return answer::moved(&(path::encode(&to) + &query));
+            return response::moved(&(path::encode(&to) + &query));
         }
-        Found::Nothing => return answer::refused(Refusal::Unknown),
+        RouteMatch::Nothing => return response::refused(Refusal::Unknown),
     };
     // A request that did not come over a connection of ours has no slot to lose. A handler must not hold one: it may go on when
     // the client is gone.
@@ -89,7 +89,7 @@ async fn serve<A: Application>(
     }
     let work = match workload.begin(route.pattern, route.class.urgency) {
         Ok(work) => work,
-        Err(busy) => return application.answer(route, Err(Unserved::Busy(busy))),
+        Err(busy) => return application.respond(route, Err(Unserved::Busy(busy))),
     };
     let handling = application.handle(route, Call { values, request });
     // In a task of its own: a client that goes away does not stop it half-way, and a panic in it ends neither the
@@ -99,5 +99,5 @@ async fn serve<A: Application>(
         drop(work);
         outcome
     });
-    application.answer(route, handled.await.map_err(Unserved::Ended))
+    application.respond(route, handled.await.map_err(Unserved::Ended))
 }

@@ -64,7 +64,7 @@ impl Application for Echo {
         }
     }
 
-    fn answer(&self, _: &'static Route<()>, ended: Result<String, Unserved>) -> Response {
+    fn respond(&self, _: &'static Route<()>, ended: Result<String, Unserved>) -> Response {
         match ended {
             Ok(said) => Response::new(Body::from(said)),
             Err(unserved) => error(StatusCode::INTERNAL_SERVER_ERROR, &format!("{unserved:?}")),

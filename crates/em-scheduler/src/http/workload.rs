@@ -29,7 +29,7 @@ type Counts = BTreeMap<&'static str, usize>;
 
 /// A request is at work until this is dropped.
 #[derive(Debug)]
-pub(super) struct Work {
+pub(super) struct Admission {
     workload: Workload,
     pattern: &'static str,
 }
@@ -40,7 +40,7 @@ pub struct Busy(Vec<(&'static str, usize)>);
 
 impl Workload {
     /// Lets a request of the route with this pattern in.
-    pub(super) fn begin(&self, pattern: &'static str, urgency: Urgency) -> Result<Work, Busy> {
+    pub(super) fn begin(&self, pattern: &'static str, urgency: Urgency) -> Result<Admission, Busy> {
         let limit = match urgency {
             Urgency::Ordinary => REQUESTS,
             Urgency::Removal => REMOVALS,
@@ -53,7 +53,7 @@ impl Workload {
             return Err(Busy(all));
         }
         *counts.entry(pattern).or_default() += 1;
-        Ok(Work {
+        Ok(Admission {
             workload: self.clone(),
             pattern,
         })
@@ -69,7 +69,7 @@ impl Workload {
     }
 }
 
-impl Drop for Work {
+impl Drop for Admission {
     fn drop(&mut self) {
         let mut counts = self.workload.counts();
         if let Some(count) = counts.get_mut(self.pattern) {
@@ -97,7 +97,11 @@ impl fmt::Display for Busy {
 mod tests {
     use super::*;
 
-    fn begin(workload: &Workload, (pattern, urgency): (&'static str, Urgency), count: usize) -> Vec<Work> {
+    fn begin(
+        workload: &Workload,
+        (pattern, urgency): (&'static str, Urgency),
+        count: usize,
+    ) -> Vec<Admission> {
         let begun = (0..count).map(|_| workload.begin(pattern, urgency));
         begun.collect::<Result<_, _>>().unwrap()
     }

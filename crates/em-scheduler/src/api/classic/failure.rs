@@ -1,4 +1,4 @@
-//! What can go wrong once a handler is at work. How it is told is in `answer`.
+//! What can go wrong once a handler is at work. How it is told is in `response`.
 
 use crate::store::StoreError;
 

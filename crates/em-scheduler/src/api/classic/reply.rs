@@ -1,4 +1,4 @@
-//! What a handler answers when all went well: JSON, ready to be sent, or a long list of it that is sent while it is read.
+//! What a handler returns when all went well: JSON, ready to be sent, or a long list of it that is sent while it is read.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -15,7 +15,7 @@ use crate::store::{Pages, StoreError};
 /// How a request ends, before it is written as HTTP.
 pub(super) type HandlerResult = Result<Reply, Failure>;
 
-/// The JSON of a successful answer.
+/// The JSON of a successful response.
 #[derive(Debug)]
 pub(super) enum Reply {
     Whole(Bytes),
@@ -25,15 +25,15 @@ pub(super) enum Reply {
 /// A list on its way, page by page. Where it breaks off, so does the connection: half a list must not look like one.
 #[derive(Debug)]
 pub(super) struct Parts {
-    texts: Receiver<Result<Text, StoreError>>,
+    texts: Receiver<Result<ListPart, StoreError>>,
     ended: bool,
 }
 
 /// A piece of the list's text, and whether it is the last.
-type Text = (Bytes, bool);
+type ListPart = (Bytes, bool);
 
 #[derive(Serialize)]
-struct Message<'a> {
+struct DoneMessage<'a> {
     message: &'a str,
 }
 
@@ -94,7 +94,7 @@ impl Reply {
 
     /// `{"message": "Scheduler: …"}`: how the classic routes say that something was done.
     pub(super) fn message(done: &str) -> HandlerResult {
-        Self::json(&Message {
+        Self::json(&DoneMessage {
             message: &format!("Scheduler: {done}"),
         })
     }

@@ -23,10 +23,10 @@ use crate::http::{Class, Classify, PathValues, Route, Table};
 pub(super) struct Handler {
     /// What the errors of the route begin with; empty for none.
     pub(super) verb: &'static str,
-    pub(super) run: fn(Context, PathValues) -> Running,
+    pub(super) run: fn(Context, PathValues) -> HandlerFuture,
 }
 
-pub(super) type Running = Pin<Box<dyn Future<Output = HandlerResult> + Send>>;
+pub(super) type HandlerFuture = Pin<Box<dyn Future<Output = HandlerResult> + Send>>;
 
 /// The routes: pattern, class, verb, handler.
 #[rustfmt::skip]
@@ -57,7 +57,7 @@ const fn get(
     pattern: &'static str,
     class: Class,
     verb: &'static str,
-    run: fn(Context, PathValues) -> Running,
+    run: fn(Context, PathValues) -> HandlerFuture,
 ) -> Route<Handler> {
     Route {
         method: Method::GET,

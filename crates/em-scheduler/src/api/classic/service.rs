@@ -1,13 +1,13 @@
-//! The classic API as an application: its table, its handlers, its answers.
+//! The classic API as an application: its table, its handlers, its responses.
 
 use std::sync::Arc;
 
 use axum::Router;
 use axum::response::Response;
 
-use super::answer::{answer, busy};
 use super::failure::Failure;
 use super::reply::HandlerResult;
+use super::response::{busy, respond};
 use super::routes::{Handler, TABLE};
 use crate::api::context::{Api, Context};
 use crate::api::refusals::{Cause, Refusals};
@@ -48,7 +48,7 @@ impl Application for Classic {
         (route.handler.run)(self.context.clone(), call.values)
     }
 
-    fn answer(&self, route: &'static Route<Handler>, ended: Result<HandlerResult, Unserved>) -> Response {
+    fn respond(&self, route: &'static Route<Handler>, ended: Result<HandlerResult, Unserved>) -> Response {
         let verb = route.handler.verb;
         let result = match ended {
             Ok(result) => result,
@@ -61,6 +61,6 @@ impl Application for Classic {
         if let Err(failure @ Failure::Unavailable(_)) = &result {
             self.refusals.note(Cause::Database, verb, failure);
         }
-        answer(verb, result)
+        respond(verb, result)
     }
 }

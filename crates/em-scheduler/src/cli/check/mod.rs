@@ -27,7 +27,7 @@ Examples:
   em-scheduler check --json | jq -r '.findings[] | select(.level == \"error\") | .text'";
 
 #[derive(Args)]
-pub(super) struct Arguments {
+pub(super) struct CheckArguments {
     /// Print one JSON object instead of text.
     #[arg(long)]
     json: bool,
@@ -41,7 +41,7 @@ struct Report {
     findings: Vec<Finding>,
 }
 
-pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+pub(super) fn run(arguments: &CheckArguments) -> anyhow::Result<ExitCode> {
     let read = arguments.flags.sources().and_then(|sources| {
         let config = Config::read(&sources)?;
         Ok((config, sources))

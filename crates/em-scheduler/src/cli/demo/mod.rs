@@ -27,7 +27,7 @@ Examples:
   em-scheduler demo --seconds 20 --timezone America/New_York";
 
 #[derive(Args)]
-pub(super) struct Arguments {
+pub(super) struct DemoArguments {
     /// End after so many seconds [default: only at Ctrl-C].
     #[arg(long, value_name = "SECONDS")]
     seconds: Option<u64>,
@@ -42,7 +42,7 @@ pub(super) struct Arguments {
     log_level: String,
 }
 
-pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
+pub(super) fn run(arguments: &DemoArguments) -> anyhow::Result<()> {
     let folder = tempfile::Builder::new()
         .prefix("em-scheduler-demo-")
         .tempdir()

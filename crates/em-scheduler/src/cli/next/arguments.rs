@@ -9,9 +9,9 @@ const MOST: i64 = triggers::case::MOST_FIRES as i64;
 /// All of it.
 #[derive(Args)]
 #[group(skip)]
-pub(in crate::cli) struct Arguments {
+pub(in crate::cli) struct NextArguments {
     #[command(flatten)]
-    pub(super) asked: Asked,
+    pub(super) asked: AskedTrigger,
     /// How a crontab line is read: crontab (Sunday is 0 or 7, day or weekday, @daily) or aps-crontab (Monday is 0, day and
     /// weekday must both match) [default: crontab].
     #[arg(long, value_name = "DIALECT")]
@@ -57,7 +57,7 @@ pub(in crate::cli) struct Arguments {
 /// What is asked about: exactly one of these.
 #[derive(Args)]
 #[group(required = true, multiple = false)]
-pub(super) struct Asked {
+pub(super) struct AskedTrigger {
     /// A cron by its fields: year, month, day, week, day_of_week, hour, minute, second.
     #[arg(long, value_name = "FIELDS")]
     pub(super) cron: Option<String>,

@@ -15,7 +15,7 @@ use super::usage::Usage;
 use crate::clock::{Clock, SystemClock};
 use crate::config::{ConfigError, Environment, Sources, catalogue, read};
 
-pub(super) use self::arguments::Arguments;
+pub(super) use self::arguments::NextArguments;
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
@@ -31,7 +31,7 @@ Examples:
 /// In microseconds, leap day included: both changes of the clock lie in it.
 const YEAR: i64 = 366 * 86_400_000_000;
 
-pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
+pub(super) fn run(arguments: &NextArguments) -> anyhow::Result<()> {
     let usage = |error: triggers::TriggerError| Usage(error.to_string());
     // Not a matter for clap: it drops a `requires` whose target conflicts with what is given, as --crontab does here.
     if arguments.dialect.is_some() && arguments.asked.crontab.is_none() {
@@ -96,7 +96,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
 }
 
 /// The settings that matter here, so that the answer is the one the service would act on.
-fn sources(arguments: &Arguments) -> Result<Sources, ConfigError> {
+fn sources(arguments: &NextArguments) -> Result<Sources, ConfigError> {
     let flags = [
         (catalogue::TIMEZONE.name, &arguments.tz),
         (catalogue::DST.name, &arguments.dst),

@@ -24,23 +24,23 @@ use http::header::{
 };
 use tracing::{debug, warn};
 
-use super::answer;
 use super::path;
 use super::refusal::Refusal;
+use super::response;
 use super::routes::{Access, Classification, Classify};
 
 pub use self::hosts::Hosts;
 pub use self::token::Token;
 
-/// From the whole request to its answer: `/api/run` waits for the runner, `/api/shutdown` for all that is in flight,
+/// From the whole request to its response: `/api/run` waits for the runner, `/api/shutdown` for all that is in flight,
 /// each up to 30 s and some for the database.
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// The whole body.
 const BODY_PATIENCE: Duration = Duration::from_secs(10);
 
-/// What a browser may do with an answer: nothing but show it.
-const ANSWERS: [(HeaderName, HeaderValue); 5] = [
+/// What a browser may do with a response: nothing but show it.
+const HEADERS: [(HeaderName, HeaderValue); 5] = [
     (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
     (X_FRAME_OPTIONS, HeaderValue::from_static("DENY")),
     (
@@ -78,7 +78,7 @@ impl Guard {
         Self { token, ..self }
     }
 
-    /// With another limit to the time that an answer may take, and a body where it is shorter than its own.
+    /// With another limit to the time that a response may take, and a body where it is shorter than its own.
     #[must_use]
     pub fn with_patience(self, patience: Duration) -> Self {
         Self { patience, ..self }
@@ -116,17 +116,17 @@ type Guarding = Arc<(Guard, &'static dyn Classify)>;
 
 async fn pass(State(guarding): State<Guarding>, request: Request, next: Next) -> Response {
     let (guard, table) = (&guarding.0, guarding.1);
-    let answering = async {
+    let responding = async {
         let body = guard.judge(&request, table)?;
         // One after the other, each with a limit of its own: two limits that run at once would leave open what is told.
         let reading = bounds::body(request, body);
         let read = tokio::time::timeout(guard.patience.min(BODY_PATIENCE), reading).await;
         let slow = body.map_or(Refusal::SlowUnneededBody, |_| Refusal::SlowBody);
         let request = read.unwrap_or(Err(slow))?;
-        let answer = tokio::time::timeout(guard.patience, next.run(request)).await;
-        answer.map_err(|_| Refusal::Slow)
+        let response = tokio::time::timeout(guard.patience, next.run(request)).await;
+        response.map_err(|_| Refusal::Slow)
     };
-    let mut response = answering.await.unwrap_or_else(|refusal| {
+    let mut response = responding.await.unwrap_or_else(|refusal| {
         match refusal {
             // Somebody tries secrets, or their owner has a wrong one: both are worth a look.
             Refusal::WrongToken => warn!("a request with a wrong token was refused"),
@@ -134,8 +134,8 @@ async fn pass(State(guarding): State<Guarding>, request: Request, next: Next) ->
             // The header's texts stay out: they are anybody's, and one of them may be a secret.
             refusal => debug!(%refusal, "a request was refused"),
         }
-        answer::refused(refusal)
+        response::refused(refusal)
     });
-    response.headers_mut().extend(ANSWERS);
+    response.headers_mut().extend(HEADERS);
     response
 }

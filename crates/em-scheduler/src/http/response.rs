@@ -1,5 +1,5 @@
-//! What is answered before a handler is reached: the status codes of refusals, of other methods and of other spellings of a
-//! path. Each error has a JSON body, `{"error": "…"}`. What handlers answer is made in `api`.
+//! The responses that are sent before a handler is reached: to refused requests, to other methods and to other spellings of
+//! a path. Each error has a JSON body, `{"error": "…"}`. The responses of handlers are made in `api`.
 
 use axum::body::Body;
 use axum::response::Response;
@@ -29,7 +29,7 @@ pub fn error(status: StatusCode, error: &str) -> Response {
     response
 }
 
-/// The answer to a request that was not let in.
+/// The response to a request that was not let in.
 pub(super) fn refused(refusal: Refusal) -> Response {
     // Whoever sends what is too long or does not end has no claim to the connection, and the rest of a body is not waited for.
     let (status, close) = match refusal {
@@ -55,7 +55,7 @@ pub(super) fn refused(refusal: Refusal) -> Response {
     response
 }
 
-/// The answer to a method that no route on the path takes.
+/// The response to a method that no route on the path takes.
 pub(super) fn wrong_method(methods: &Methods) -> Response {
     let status = StatusCode::METHOD_NOT_ALLOWED;
     let mut response = error(status, &format!("{status}: use {} here.", methods.in_words()));
@@ -63,14 +63,14 @@ pub(super) fn wrong_method(methods: &Methods) -> Response {
     response
 }
 
-/// The answer to OPTIONS.
+/// The response to OPTIONS.
 pub(super) fn options(methods: &Methods) -> Response {
     let mut response = Response::new(Body::empty());
     allow(&mut response, methods);
     response
 }
 
-/// The answer on a path with doubled slashes: nothing was done, ask there.
+/// The response on a path with doubled slashes: nothing was done, ask there.
 pub(super) fn moved(to: &str) -> Response {
     let Ok(location) = HeaderValue::from_str(to) else {
         return refused(Refusal::Unknown);

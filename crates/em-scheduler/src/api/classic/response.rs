@@ -1,4 +1,4 @@
-//! How the end of a handler is told: its reply or its failure as an answer.
+//! The response of a handler that has ended: its reply or its failure.
 //!
 //! The classic clients read nothing but the body, so what the caller can mend is a 200 with an error in it. A 5xx
 //! says only that something is wrong here; the log says what, once.
@@ -11,8 +11,8 @@ use super::failure::Failure;
 use super::reply::{HandlerResult, Reply};
 use crate::http::{Busy, error};
 
-/// The answer to a request that a handler has carried out. `verb` is what its errors begin with, unless empty.
-pub(super) fn answer(verb: &str, result: HandlerResult) -> Response {
+/// The response to a request that a handler has carried out. `verb` is what its errors begin with, unless empty.
+pub(super) fn respond(verb: &str, result: HandlerResult) -> Response {
     let failure = match result {
         Ok(reply) => return json(reply),
         Err(failure) => failure,
@@ -39,7 +39,7 @@ pub(super) fn answer(verb: &str, result: HandlerResult) -> Response {
     }
 }
 
-/// The answer to a request that came when too many were at work. `verb` as above. Its connection ends, so that another caller can have it.
+/// The response to a request that came when too many were at work. `verb` as above. Its connection ends, so that another caller can have it.
 pub(super) fn busy(verb: &str, busy: &Busy) -> Response {
     let said = format!(
         "The API is busy: {busy}. Nothing was done; try again later. Pause, resume, delete, shutdown and kill are still \
@@ -73,7 +73,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_fault_is_an_error_that_says_nothing() {
-        let response = answer("add job", Err(Failure::Fault("password=secret".into())));
+        let response = respond("add job", Err(Failure::Fault("password=secret".into())));
         assert_eq!(response.status(), 500);
         assert_eq!(response.headers()["content-type"], "application/json");
         let body = axum::body::to_bytes(response.into_body(), 10_000).await.unwrap();
