@@ -1,8 +1,9 @@
 //! em-scheduler: a job scheduler that decides every due time exactly once, on SQLite or PostgreSQL.
 //!
-//! The floors, from the ground up (a test reads the imports and holds this order): `clock`, `chance`, `crash` and
-//! `repeated` know nobody; [`model`] is plain data over the `triggers` crate, [`em_web`] the adapter to em_web's tables; [`store`], [`dispatch`] and [`wakeup`] stand on
-//! it, and [`peers`] on the store; [`engine`] and [`api`] stand on those and never meet; [`cli`] puts them together.
+//! The layers, from the lowest up (a test reads the imports and holds this order): `clock`, `chance`, `crash` and
+//! `repeated` know nobody; [`model`] is plain data over the `triggers` crate, [`em_web`] the adapter to em_web's tables;
+//! [`store`], [`dispatch`] and [`wakeup`] stand on it, and [`peers`] on the store; [`http`] knows none of them; [`engine`] and
+//! [`api`] stand on those and never meet; [`cli`] puts them together.
 
 pub mod api;
 pub mod chance;
@@ -14,6 +15,7 @@ pub mod crash;
 pub mod dispatch;
 pub mod em_web;
 pub mod engine;
+pub mod http;
 pub mod instance;
 pub mod lifecycle;
 pub mod logging;

@@ -3,7 +3,7 @@
 //! Only reading a definition can fail. A compiled trigger never errors and never panics: at the edge of time it
 //! simply has no next fire. What would help the author of a text is worked out in `hints`, only where an error is shown.
 
-use crate::cron::Dialect;
+use crate::dialect::Dialect;
 use std::fmt;
 
 /// Why a definition is no trigger. `Display` says it in one line: what is wrong and where, what is allowed, and where

@@ -1,10 +1,8 @@
 //! What a person should know before saving a trigger: clock changes that meet its fires or its own dates, days that months
 //! lack, triggers that never fire. What surprises in the texts of its fields is in `notes`.
 
-use crate::cron::month_name;
+use crate::english::{listed, month_name};
 use crate::time::{UtcMicros, WallMicros};
-use crate::trigger::Trigger;
-use crate::words::listed;
 use serde::Serialize;
 use std::fmt;
 use std::ops::Range;
@@ -106,50 +104,6 @@ pub enum OverlapEffect {
     SecondPassOnly,
     /// They do not happen: the first pass lies before the start, and the policy is for the first pass.
     Neither,
-}
-
-impl Trigger {
-    /// What may surprise about the fires in a range, which is best the coming year.
-    ///
-    /// A clock change belongs to the range as long as it has an effect in there: a skipped time that would still be to
-    /// come, the fire that makes up for it, or a second pass; what is over when the range begins is not told. Triggers of
-    /// every hour follow the clock, and at a change of whole hours go on at the same distance in absolute time; of them
-    /// only those times are told that are lost or doubled in that distance, as at a change of half an hour. Intervals and
-    /// dates know no wall, so they meet none; the texts of dates are told by [`Definition::hazards`](crate::Definition::hazards).
-    ///
-    /// ```
-    /// use triggers::{Context, Definition, UtcMicros, Zone};
-    ///
-    /// let now: UtcMicros = "2024-01-01T00:00:00Z".parse()?;
-    /// let year = now.."2025-01-01T00:00:00Z".parse()?;
-    /// let context = Context::new(Zone::named("America/New_York")?, now);
-    /// let hazards = Definition::crontab("30 2 * * *").compile(&context)?.hazards(year);
-    /// assert_eq!(
-    ///     hazards[0].to_string(),
-    ///     "the clock skips 2024-03-10 02:30:00: it fires once instead, at 2024-03-10T07:30:00Z",
-    /// );
-    /// # Ok::<(), triggers::TriggerError>(())
-    /// ```
-    #[must_use]
-    pub fn hazards(&self, range: Range<UtcMicros>) -> Vec<Hazard> {
-        let mut hazards = match self {
-            Self::Cron(cron) => cron.hazards(&range),
-            Self::Interval(_) => Vec::new(),
-            Self::Date(date) => {
-                let past = date.next_fire(None).filter(|at| *at < range.start);
-                past.map(|at| Hazard::Past { at }).into_iter().collect()
-            }
-        };
-        if self.next_fire(None, range.start).is_none() {
-            // That says it all.
-            hazards.retain(|hazard| !matches!(hazard, Hazard::SomeMonthsOnly { .. }));
-            hazards.push(match self.last_fire(range.start) {
-                Some(_) => Hazard::NeverFiresAgain,
-                None => Hazard::NeverFires,
-            });
-        }
-        hazards
-    }
 }
 
 impl fmt::Display for Hazard {

@@ -7,6 +7,7 @@ use crate::civil::{DAY, MICROS, day_number, month_length};
 use crate::error::{TextAt, TriggerError};
 use crate::time::{UtcMicros, WallMicros};
 use crate::zone::Zone;
+use std::str::FromStr;
 
 pub(crate) const ALLOWED: &str = "YYYY-MM-DD, or YYYY-MM-DD HH:MM:SS[.ffffff] with an optional Z or +HH:MM";
 
@@ -109,6 +110,38 @@ pub(crate) fn read(field: &'static str, text: &str) -> Result<Stamp, TriggerErro
         wall: WallMicros::new(date + time),
         offset,
     })
+}
+
+impl UtcMicros {
+    /// Reads the instant that a field has.
+    pub(crate) fn read(field: &'static str, text: &str) -> Result<Self, TriggerError> {
+        let stamp = read(field, text)?;
+        let instant = stamp.instant().ok_or_else(|| no_offset(field, text))?;
+        // The offset may carry a year of four digits beyond them, and what is printed in UTC must be read back.
+        if (Self::FIRST..=Self::LAST).contains(&instant) {
+            return Ok(instant);
+        }
+        Err(outside(field, text))
+    }
+}
+
+impl FromStr for UtcMicros {
+    type Err = TriggerError;
+
+    /// Reads RFC 3339: date, time and an offset or `Z`, at most six fraction digits.
+    fn from_str(text: &str) -> Result<Self, TriggerError> {
+        Self::read("instant", text)
+    }
+}
+
+impl FromStr for WallMicros {
+    type Err = TriggerError;
+
+    /// Reads `YYYY-MM-DD` or `YYYY-MM-DD HH:MM:SS[.ffffff]`, also with a `T`, without an offset.
+    fn from_str(text: &str) -> Result<Self, TriggerError> {
+        let stamp = read("wall time", text)?;
+        stamp.wall_only().ok_or_else(|| no_wall("wall time", text))
+    }
 }
 
 /// A position in the text that moves on as parts are read.

@@ -1,14 +1,11 @@
 //! The two kinds of time of this crate: an instant, and what a wall clock shows.
 //!
 //! They are different types so that no arithmetic mixes them by accident; only [`Zone`](crate::Zone) turns one
-//! into the other. Neither reads a clock.
+//! into the other. Neither reads a clock. How they are read from text is in `text`.
 
 use crate::civil::{DAY, MICROS, date};
-use crate::error::TriggerError;
-use crate::text;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
-use std::str::FromStr;
 
 /// An instant: microseconds since 1970-01-01T00:00:00Z.
 ///
@@ -100,17 +97,6 @@ impl UtcMicros {
     /// The last instant that has a four-digit year: 9999-12-31T23:59:59.999999Z. No trigger fires after it.
     pub const LAST: Self = Self(253_402_300_799_999_999);
 
-    /// Reads the instant that a field has.
-    pub(crate) fn read(field: &'static str, text: &str) -> Result<Self, TriggerError> {
-        let stamp = text::read(field, text)?;
-        let instant = stamp.instant().ok_or_else(|| text::no_offset(field, text))?;
-        // The offset may carry a year of four digits beyond them, and what is printed in UTC must be read back.
-        if (Self::FIRST..=Self::LAST).contains(&instant) {
-            return Ok(instant);
-        }
-        Err(text::outside(field, text))
-    }
-
     /// The first whole second at or after this instant.
     pub(crate) const fn second_up(self) -> i64 {
         self.0.div_euclid(MICROS) + (self.0.rem_euclid(MICROS) != 0) as i64
@@ -165,24 +151,5 @@ fn write_time(f: &mut fmt::Formatter<'_>, micros: i64, between: char) -> fmt::Re
     match micros.rem_euclid(MICROS) {
         0 => Ok(()),
         fraction => write!(f, ".{fraction:06}"),
-    }
-}
-
-impl FromStr for UtcMicros {
-    type Err = TriggerError;
-
-    /// Reads RFC 3339: date, time and an offset or `Z`, at most six fraction digits.
-    fn from_str(text: &str) -> Result<Self, TriggerError> {
-        Self::read("instant", text)
-    }
-}
-
-impl FromStr for WallMicros {
-    type Err = TriggerError;
-
-    /// Reads `YYYY-MM-DD` or `YYYY-MM-DD HH:MM:SS[.ffffff]`, also with a `T`, without an offset.
-    fn from_str(text: &str) -> Result<Self, TriggerError> {
-        let stamp = text::read("wall time", text)?;
-        stamp.wall_only().ok_or_else(|| text::no_wall("wall time", text))
     }
 }

@@ -1,9 +1,9 @@
 //! A trigger of any kind in English; what concerns only cron triggers is in `cron::words`.
 
+use crate::english::listed;
 use crate::interval::Interval;
 use crate::time::UtcMicros;
 use crate::trigger::Trigger;
-use crate::zone::Zone;
 
 impl Trigger {
     /// An English sentence that says when the trigger fires, without a full stop.
@@ -93,21 +93,4 @@ pub(crate) fn duration(micros: i64) -> String {
 fn plural(count: &str, unit: &str) -> String {
     let ending = if count == "1" { "" } else { "s" };
     format!("{count} {unit}{ending}")
-}
-
-/// `a`, `a and b`, `a, b and c`.
-pub(crate) fn listed(mut parts: Vec<String>, last: &str) -> String {
-    match parts.pop() {
-        None => String::new(),
-        Some(end) if parts.is_empty() => end,
-        Some(end) => format!("{} {last} {end}", parts.join(", ")),
-    }
-}
-
-/// `New York time`; zones that are not called after a place keep their name.
-pub(crate) fn zone_words(zone: &Zone) -> String {
-    match zone.name().rsplit_once('/') {
-        Some((region, place)) if region != "Etc" => format!("{} time", place.replace('_', " ")),
-        _ => zone.name().to_owned(),
-    }
 }

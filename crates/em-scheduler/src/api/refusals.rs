@@ -24,9 +24,9 @@ pub(super) enum Cause {
 
 /// Cheap to clone: all clones count together.
 #[derive(Clone)]
-pub(super) struct Refusals(Arc<Shared>);
+pub(super) struct Refusals(Arc<Counters>);
 
-struct Shared {
+struct Counters {
     store: Arc<dyn Store>,
     database: Mutex<Repeated>,
     busy: Mutex<Repeated>,
@@ -34,7 +34,7 @@ struct Shared {
 
 impl Refusals {
     pub(super) fn new(store: Arc<dyn Store>) -> Self {
-        Self(Arc::new(Shared {
+        Self(Arc::new(Counters {
             store,
             database: Mutex::default(),
             busy: Mutex::default(),
@@ -64,7 +64,7 @@ impl Refusals {
     }
 }
 
-impl Shared {
+impl Counters {
     fn refused(&self, cause: Cause) -> MutexGuard<'_, Repeated> {
         let refused = match cause {
             Cause::Database => &self.database,
@@ -83,7 +83,7 @@ impl Shared {
 }
 
 /// Waits until none is refused any more, and says so; or until the service ends, which must not wait for this.
-async fn until_over(shared: Weak<Shared>, cause: Cause) {
+async fn until_over(shared: Weak<Counters>, cause: Cause) {
     let mut before = None;
     loop {
         tokio::time::sleep(LOOK).await;

@@ -11,7 +11,8 @@ use clap::{Args, ValueHint};
 use tempfile::NamedTempFile;
 
 use super::flags::Flags;
-use super::{Usage, on_runtime, start_logging};
+use super::start::{on_runtime, start_logging};
+use super::usage::Usage;
 use crate::config::DatabaseUrl;
 use crate::lifecycle::Signals;
 use crate::store::sqlite::Copying;
@@ -29,7 +30,7 @@ Examples:
 const BESIDE: [&str; 4] = ["-wal", "-shm", "-journal", ".lock"];
 
 #[derive(Args)]
-pub(super) struct Arguments {
+pub(super) struct BackupArguments {
     /// Where the copy goes. A file that is there already is never written over.
     #[arg(value_hint = ValueHint::FilePath)]
     path: PathBuf,
@@ -37,7 +38,7 @@ pub(super) struct Arguments {
     flags: Flags,
 }
 
-pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
+pub(super) fn run(arguments: &BackupArguments) -> anyhow::Result<()> {
     let config = arguments.flags.read()?;
     start_logging(&config);
     let database = match &config.database {

@@ -78,7 +78,7 @@ impl clap::Args for Flags {
                 Arg::new(setting.name)
                     .long(setting.name)
                     .value_name(setting.placeholder)
-                    .value_parser(Text(setting.choices))
+                    .value_parser(SettingText(setting.choices))
                     .action(if setting.list {
                         ArgAction::Append
                     } else {
@@ -100,9 +100,9 @@ impl clap::Args for Flags {
 /// Takes any text, so that a wrong value is told the same way wherever it comes from; knows the choices only for help
 /// and completion.
 #[derive(Clone, Copy)]
-struct Text(&'static [&'static str]);
+struct SettingText(&'static [&'static str]);
 
-impl TypedValueParser for Text {
+impl TypedValueParser for SettingText {
     type Value = String;
 
     fn parse_ref(

@@ -4,7 +4,7 @@ use std::io::Write;
 
 use super::database;
 use super::flags::Flags;
-use super::{on_runtime, start_logging};
+use super::start::{on_runtime, start_logging};
 use crate::config::Config;
 use crate::store::{Store, StoreError};
 

@@ -1,26 +1,29 @@
-//! The command line: what the program can be asked to do, and the only place that puts the floors together
+//! The command line: what the program can be asked to do, and the only place that puts the layers together
 //! ([`mod@serve`]). Errors end here, as one line each, and become exit codes: 0 done, 1 failed, 2 asked wrongly.
 
 mod backup;
 mod check;
 mod database;
 mod demo;
-mod doors;
 mod flags;
+mod listeners;
 mod migrate;
 mod next;
 pub mod serve;
 mod settings;
+mod start;
+mod usage;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
-use std::time::Duration;
 
 use clap::{CommandFactory, Parser, Subcommand};
 
 use self::flags::Flags;
+use self::start::{on_runtime, start_logging};
+use self::usage::Usage;
 use crate::config::{Config, ConfigError};
-use crate::logging::{self, Escaped};
+use crate::logging::Escaped;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -46,22 +49,22 @@ enum Command {
     Serve(Flags),
     /// Show it all working in a temporary folder, with a small runner and three sample projects.
     #[command(after_help = demo::EXAMPLES)]
-    Demo(demo::Arguments),
+    Demo(demo::DemoArguments),
     /// Create or bring up to date the scheduler's tables, and end.
     #[command(after_help = migrate::EXAMPLES)]
     Migrate(Flags),
     /// Copy the SQLite database into one file, also while the service runs.
     #[command(after_help = backup::EXAMPLES)]
-    Backup(backup::Arguments),
+    Backup(backup::BackupArguments),
     /// Verify the configuration, the database and the schedules in it; the exit code says whether all is well.
     #[command(after_help = check::EXAMPLES)]
-    Check(check::Arguments),
+    Check(check::CheckArguments),
     /// Show the settings that all processes on the database share, or change them for all.
     #[command(after_help = settings::EXAMPLES)]
-    Settings(settings::Arguments),
+    Settings(settings::SettingsArguments),
     /// Say what a trigger means, when it fires next, and what clock changes do to it.
     #[command(after_help = next::EXAMPLES)]
-    Next(next::Arguments),
+    Next(next::NextArguments),
     /// Print a completion script for a shell.
     #[command(
         after_help = "Example:\n  em-scheduler completions bash > ~/.local/share/bash-completion/completions/em-scheduler"
@@ -71,11 +74,6 @@ enum Command {
         shell: clap_complete::Shell,
     },
 }
-
-/// Asked wrongly, in a way that the parser of the command line cannot see.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-struct Usage(String);
 
 /// Runs what the command line asks for.
 pub fn main() -> ExitCode {
@@ -119,29 +117,6 @@ fn serve(flags: &Flags) -> anyhow::Result<()> {
     let config = Config::read(&sources)?;
     start_logging(&config);
     on_runtime(serve::run(config, &sources))
-}
-
-fn start_logging(config: &Config) {
-    logging::start(&config.log);
-    for hint in &config.hints {
-        tracing::warn!("{hint}");
-    }
-}
-
-/// Threads for blocking work: more than the SQLite store has permits for reads, so that none waits for another. The default
-/// of 512 would let them pile up under load, each with memory of its own.
-const BLOCKING: usize = 12;
-
-/// Runs the future on a runtime made for it. What it leaves behind is not waited for.
-fn on_runtime<T>(future: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .max_blocking_threads(BLOCKING)
-        .enable_all()
-        .build()?;
-    let outcome = runtime.block_on(future);
-    runtime.shutdown_timeout(Duration::from_secs(1));
-    outcome
 }
 
 fn completions(shell: clap_complete::Shell) -> anyhow::Result<()> {

@@ -14,7 +14,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::database::{self, Opened};
-use super::doors::Doors;
+use super::listeners::Listeners;
 use crate::api::{self, Api};
 use crate::config::{Config, Sources};
 use crate::control::Control;
@@ -100,9 +100,9 @@ impl Running {
     pub async fn start(config: Config, sources: &Sources) -> anyhow::Result<Self> {
         let client = RunnerClient::new(config.runner.clone(), RunnerTimeouts::default())
             .map_err(|reason| anyhow!("the runner {}: {reason}", config.runner))?;
-        // The doors first: where they are taken, not even a table is created.
-        let doors = Doors::open(&config.exposure).await?;
-        let address = doors.address()?;
+        // The listeners first: where an address is taken, not even a table is created.
+        let listeners = Listeners::open(&config.exposure).await?;
+        let address = listeners.address()?;
         let (config, opened) = database::open_agreed(config, sources).await?;
         let dialect = database::dialect(&config, &opened).await?;
         let client = client.speaking(dialect).retrying(config.retry_statuses.clone());
@@ -154,7 +154,7 @@ impl Running {
             peers: (!alone).then(|| LeaseTimes::of(firing.grace)),
         });
         let (end_api, end) = watch::channel(());
-        let api = tokio::spawn(doors.serve(router, end));
+        let api = tokio::spawn(listeners.serve(router, end));
         Ok(Self {
             config,
             dialect,

@@ -6,7 +6,8 @@ use anyhow::bail;
 
 use super::database::{self, Opened};
 use super::flags::Flags;
-use super::{Usage, on_runtime, start_logging};
+use super::start::{on_runtime, start_logging};
+use super::usage::Usage;
 use crate::config::{Config, SHARED, SharedSettings};
 use crate::peers;
 
@@ -20,7 +21,7 @@ Examples:
 
 /// What `settings` is told.
 #[derive(clap::Args)]
-pub(super) struct Arguments {
+pub(super) struct SettingsArguments {
     /// A setting and its new value; may be given several times.
     #[arg(long, value_name = "NAME=VALUE", value_parser = assignment)]
     set: Vec<(String, String)>,
@@ -43,7 +44,7 @@ fn assignment(text: &str) -> Result<(String, String), String> {
     ))
 }
 
-pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
+pub(super) fn run(arguments: &SettingsArguments) -> anyhow::Result<()> {
     let sources = arguments.flags.sources()?;
     let config = Config::read(&sources)?;
     start_logging(&config);
@@ -62,7 +63,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
 }
 
 /// The new values, each in the spelling in which it is stored.
-fn changed(arguments: &Arguments, stored: &SharedSettings) -> anyhow::Result<SharedSettings> {
+fn changed(arguments: &SettingsArguments, stored: &SharedSettings) -> anyhow::Result<SharedSettings> {
     let mut wanted = stored.clone();
     wanted.extend(arguments.set.iter().cloned());
     // By the rules of every other source, and whatever this command was told of them.

@@ -1,6 +1,8 @@
 //! The catalogue of settings: the one list behind the flags, their help, the environment variables and the keys of the
 //! configuration file.
 
+use std::collections::BTreeMap;
+
 /// One setting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Setting {
@@ -294,6 +296,22 @@ pub const ALL: [&Setting; 20] = [
     &LOG_FORMAT,
     &LOG_LEVEL,
 ];
+
+/// Those that all processes on one database share (`shared`).
+pub const SHARED: [&Setting; 9] = [
+    &TIMEZONE,
+    &DST,
+    &MISFIRE_GRACE,
+    &COALESCE,
+    &MAX_INSTANCES,
+    &DELIVERY,
+    &ATTEMPTS,
+    &RETRY_STATUS,
+    &RETENTION,
+];
+
+/// Values of shared settings by name, each in one spelling.
+pub type SharedSettings = BTreeMap<String, String>;
 
 /// The environment variable that holds the token itself. There is no flag for it: everybody on the machine can read
 /// the arguments of a process.

@@ -11,9 +11,10 @@ use std::path::{Path, PathBuf};
 use http::uri::Authority;
 
 use super::catalogue::{self, ALLOW_HOST, BIND, SOCKET, TOKEN_ENV, TOKEN_FILE};
-use super::read::{value, wrong};
-use super::source::{Given, Source, Sources};
-use super::{ConfigError, Environment};
+use super::error::ConfigError;
+use super::source::{Environment, Given, Source};
+use super::sources::Sources;
+use super::value::{value, wrong};
 
 /// Who can reach the API, and how.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -5,8 +5,8 @@ use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use super::ConfigError;
 use super::catalogue;
+use super::error::ConfigError;
 
 /// In bytes.
 const LONGEST: u64 = 1024 * 1024;

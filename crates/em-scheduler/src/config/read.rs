@@ -1,6 +1,5 @@
 //! From texts to the configuration.
 
-use std::fmt::Display;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -8,8 +7,12 @@ use std::str::FromStr;
 use triggers::{DstPolicy, TzdbSource, Zone};
 
 use super::catalogue::{self, Setting};
-use super::source::{Given, Source, Sources};
-use super::{Config, ConfigError, DatabaseUrl, exposure};
+use super::database::DatabaseUrl;
+use super::error::ConfigError;
+use super::exposure;
+use super::settings::Config;
+use super::sources::Sources;
+use super::value::{value, wrong};
 use crate::dispatch::RunnerAddress;
 use crate::logging::{LogFormat, LogSettings, check_filter};
 use crate::model::WireDialect;
@@ -57,36 +60,6 @@ impl Config {
             },
             hints,
         })
-    }
-}
-
-/// The value of a setting, its default where none is given.
-pub(super) fn value<T, E: Display>(
-    sources: &Sources,
-    setting: &'static Setting,
-    read: impl FnOnce(&str) -> Result<T, E>,
-) -> Result<T, ConfigError> {
-    let given = sources.get(setting)?.unwrap_or_else(|| Given {
-        text: setting.default.to_owned(),
-        source: Source::Default,
-    });
-    read(given.text.trim()).map_err(|error| wrong(setting, &given, &error))
-}
-
-pub(super) fn wrong(setting: &'static Setting, given: &Given, problem: &dyn Display) -> ConfigError {
-    let is_database = *setting == catalogue::DATABASE_URL && !given.text.starts_with("sqlite:");
-    let secret = is_database || given.text.contains('@');
-    let shown = if secret {
-        "not shown, as it may hold a password".to_owned()
-    } else {
-        format!("{:?}", given.text)
-    };
-    ConfigError::Value {
-        setting: setting.name,
-        source_of: given.source.clone(),
-        shown,
-        problem: problem.to_string(),
-        allowed: setting.allowed,
     }
 }
 

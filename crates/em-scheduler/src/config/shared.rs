@@ -3,30 +3,12 @@
 //! start; a later start that is told something else is refused, and one that is told nothing takes what is stored
 //! (rule S11).
 
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use super::catalogue::{
-    ATTEMPTS, COALESCE, DELIVERY, DST, MAX_INSTANCES, MISFIRE_GRACE, RETENTION, RETRY_STATUS, Setting,
-    TIMEZONE,
-};
-use super::{Config, ConfigError, Sources};
-
-/// The settings shared.
-pub const SHARED: [&Setting; 9] = [
-    &TIMEZONE,
-    &DST,
-    &MISFIRE_GRACE,
-    &COALESCE,
-    &MAX_INSTANCES,
-    &DELIVERY,
-    &ATTEMPTS,
-    &RETRY_STATUS,
-    &RETENTION,
-];
-
-/// Values of shared settings by name, each in one spelling.
-pub type SharedSettings = BTreeMap<String, String>;
+use super::catalogue::{RETRY_STATUS, SHARED, Setting, SharedSettings};
+use super::error::ConfigError;
+use super::settings::Config;
+use super::sources::Sources;
 
 impl Config {
     /// What this configuration says of the shared settings.

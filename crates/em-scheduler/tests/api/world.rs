@@ -4,10 +4,11 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use em_scheduler::api::{Api, Guard, Hosts, Limits, router, serve};
+use em_scheduler::api::{Api, router, table};
 use em_scheduler::control::Control;
 use em_scheduler::dispatch::{Dispatcher, Policy, RunnerClient, RunnerTimeouts};
 use em_scheduler::engine::plan::{FiringRules, plan};
+use em_scheduler::http::{Guard, Hosts, Limits, serve};
 use em_scheduler::model::life::DeliveryRules;
 use em_scheduler::model::{
     Delivery, DueJob, Plan, ScheduleRules, SendableRun, TaskId, UnreadableTrigger, WireDialect,
@@ -227,7 +228,7 @@ impl Server {
         let (control, dispatcher) = (api.control.clone(), api.dispatcher.clone());
         let mut router = router(api);
         if let Some(guard) = guard {
-            router = guard.protect(router);
+            router = guard.protect(router, table());
         }
         let (end, ended) = oneshot::channel();
         Self {

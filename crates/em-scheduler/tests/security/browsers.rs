@@ -2,7 +2,8 @@
 
 use axum::Router;
 use axum::routing::get;
-use em_scheduler::api::{Guard, Hosts, Limits, serve};
+use em_scheduler::api::table;
+use em_scheduler::http::{Guard, Hosts, Limits, serve};
 use tokio::net::TcpListener;
 
 use super::{Siege, is_refused};
@@ -120,7 +121,7 @@ async fn a_route_that_is_in_no_table_is_denied() {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("bind");
         let address = listener.local_addr().expect("an address");
         let guard = guard.then(|| Guard::new(Hosts::of_address(address, &[])));
-        let router = guard.map_or_else(router, |guard| guard.protect(router()));
+        let router = guard.map_or_else(router, |guard| guard.protect(router(), table()));
         tokio::spawn(serve(listener, router, Limits::default(), std::future::pending()));
         address
     };

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use em_scheduler::api::Limits;
+use em_scheduler::http::Limits;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use em_scheduler::api::{Guard, Hosts, Limits, Socket, router, serve};
+use em_scheduler::api::{router, table};
 use em_scheduler::dispatch::{RunnerClient, RunnerTimeouts};
+use em_scheduler::http::{Guard, Hosts, Limits, Socket, serve};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 
@@ -250,7 +251,7 @@ async fn on_the_unix_socket_a_proxy_may_pass_on_its_own_port() {
     let url = world.runner.url().parse().expect("an address");
     let client = RunnerClient::new(url, RunnerTimeouts::default()).expect("a client");
     let guard = Guard::new(Hosts::of_socket(None, &[]));
-    let routes = guard.protect(router(api_of(&world.store, &world.zone, client)));
+    let routes = guard.protect(router(api_of(&world.store, &world.zone, client)), table());
     let socket = Socket::bind(&path).expect("bind");
     tokio::spawn(serve(socket, routes, Limits::default(), std::future::pending()));
     let get = async |target: &str, host: &str| {

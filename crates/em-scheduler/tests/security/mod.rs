@@ -9,7 +9,7 @@ mod names;
 mod runner;
 mod tokens;
 
-use em_scheduler::api::{Guard, Hosts, Limits};
+use em_scheduler::http::{Guard, Hosts, Limits};
 use tokio::net::TcpListener;
 
 use crate::client::{self, Answer};

@@ -2,7 +2,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use em_scheduler::api::Token;
+use em_scheduler::http::Token;
 
 use super::{Siege, is_refused};
 use crate::routing::{CHANGES, READS, state};

@@ -1,13 +1,13 @@
 //! Counting fires without walking them: stretch by stretch, each by the pattern's arithmetic.
 
-use super::Grid;
-use super::search::LAST_SECOND;
+use super::grid::Grid;
+use super::search::{FIRST_SECOND, LAST_SECOND};
 
 impl Grid {
     /// How many fires lie in `from..until` (seconds).
     pub(super) fn count(&self, from: i64, until: i64) -> u64 {
         let until = until.min(LAST_SECOND + 1);
-        let mut from = from.max(super::search::FIRST_SECOND);
+        let mut from = from.max(FIRST_SECOND);
         let makes_up = self.makes_up();
         let mut count = 0;
         while from < until {

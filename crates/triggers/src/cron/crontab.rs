@@ -4,47 +4,21 @@
 //! `crontab` is what `crontab(5)` means: 0 and 7 are Sunday, day and weekday are alternatives when both are
 //! restricted, and there are nicknames such as `@daily`.
 
-use super::Fields;
 use super::clock::Clock;
 use super::days::Days;
 use super::expression::lone_number;
-use super::field::Field;
+use super::field::{Field, Fields};
 use super::pattern::Pattern;
 use super::sets::{Bits, MonthDays, Span, add_steps, all};
 use super::years::Years;
+use crate::dialect::Dialect;
 use crate::error::{TextAt, TriggerError};
 use crate::object;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Deserializer};
 use std::str::FromStr;
 
-/// How a crontab line is read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Dialect {
-    /// `minute hour day month day_of_week` in the grammar of the single fields: 0 = Monday, all fields must match,
-    /// no nicknames.
-    ApsCrontab,
-    /// What `crontab(5)` means: 0 and 7 = Sunday, day *or* weekday when neither begins with `*`, names, `@daily`.
-    Crontab,
-}
-
+/// The dialects by name.
 const DIALECTS: &str = "aps-crontab, crontab";
-
-impl Dialect {
-    /// What a line of the dialect may be, for error messages.
-    pub(crate) const fn allowed(self) -> &'static str {
-        match self {
-            Self::ApsCrontab => {
-                "five fields: minute hour day month day_of_week (0 = Monday); \
-                 @daily and its kin are of the dialect crontab"
-            }
-            Self::Crontab => {
-                "five fields: minute hour day month weekday (0 and 7 = Sunday), \
-                 or @yearly, @annually, @monthly, @weekly, @daily, @midnight, @hourly"
-            }
-        }
-    }
-}
 
 impl FromStr for Dialect {
     type Err = TriggerError;

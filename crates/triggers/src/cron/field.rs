@@ -104,3 +104,6 @@ impl Field {
         Some(found as u16 + first)
     }
 }
+
+/// The texts of the fields, in the order of [`Field::ALL`]; `None` is a field that is not given.
+pub type Fields<'a> = [Option<&'a str>; 8];

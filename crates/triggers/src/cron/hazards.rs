@@ -1,10 +1,11 @@
 //! The hazards of a cron trigger: clock changes that meet its fires, and days that months lack.
 
+use super::compiled::Cron;
 use super::field::Field;
+use super::grid::Grid;
 use super::search::{FIRST_SECOND, LAST_SECOND};
 use super::sets::all;
 use super::shape::members;
-use super::{Cron, Grid};
 use crate::civil::{DAY, LAST_DAY};
 use crate::hazards::{GapEffect, Hazard, OverlapEffect};
 use crate::stretches::Stretch;

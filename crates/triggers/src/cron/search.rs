@@ -15,7 +15,7 @@
 //! All times are seconds. Bounds (`start`, `end`) are laid over the result by the callers in `cron`; here they only
 //! bear on whether something fires in the window behind a gap.
 
-use super::Grid;
+use super::grid::Grid;
 use crate::civil::{DAY, LAST_DAY};
 use crate::stretches::Stretch;
 

@@ -3,38 +3,15 @@
 //! The sentence is made from the sets, not from the text, so it says what the trigger does, however it was
 //! written. `Trigger::describe` is the only caller.
 
-use super::Cron;
 use super::clock::Clock;
+use super::compiled::Cron;
 use super::days::Days;
 use super::field::Field;
 use super::sets::{Bits, Span, values};
 use super::shape::{Shape, members, shape};
 use super::years::Years;
-use crate::words::{listed, zone_words};
+use crate::english::{WEEKDAY_NAMES, listed, month_name, zone_words};
 
-pub(crate) const WEEKDAYS: [&str; 7] = [
-    "Monday",
-    "Tuesday",
-    "Wednesday",
-    "Thursday",
-    "Friday",
-    "Saturday",
-    "Sunday",
-];
-pub(crate) const MONTHS: [&str; 12] = [
-    "January",
-    "February",
-    "March",
-    "April",
-    "May",
-    "June",
-    "July",
-    "August",
-    "September",
-    "October",
-    "November",
-    "December",
-];
 /// So many times of day are listed one by one.
 const LISTED_TIMES: usize = 6;
 
@@ -51,11 +28,6 @@ impl Cron {
         let separator = if days.is_empty() { "" } else { " " };
         format!("{time}{separator}{days}, {}", zone_words(self.zone()))
     }
-}
-
-/// The name of a month, from 1.
-pub(crate) fn month_name(month: u32) -> &'static str {
-    MONTHS[(month as usize + 11) % 12]
 }
 
 /// The weekdays of a text in the field's own grammar, unless they are all: `Tuesday to Saturday`.
@@ -176,7 +148,8 @@ fn month_days(days: &Days) -> Option<String> {
     const NTH: [&str; 5] = ["1st", "2nd", "3rd", "4th", "5th"];
     for (nth, weekdays) in NTH.into_iter().zip(set.nth).chain([("last", set.last_weekdays)]) {
         parts.extend(
-            members(Bits::from(weekdays)).map(|weekday| format!("the {nth} {}", WEEKDAYS[weekday as usize])),
+            members(Bits::from(weekdays))
+                .map(|weekday| format!("the {nth} {}", WEEKDAY_NAMES[weekday as usize])),
         );
     }
     if set.last_day {
@@ -186,7 +159,7 @@ fn month_days(days: &Days) -> Option<String> {
 }
 
 fn weekdays(bits: u8) -> Option<String> {
-    let name = |day: u32| WEEKDAYS[day as usize % 7].to_owned();
+    let name = |day: u32| WEEKDAY_NAMES[day as usize % 7].to_owned();
     match shape(Bits::from(bits), Field::DayOfWeek.bounds()) {
         Shape::All => None,
         Shape::Range(first, last) => Some(format!("from {} to {}", name(first), name(last))),

@@ -1,8 +1,9 @@
 //! What cannot be rewritten within its field: words of other dialects, weekdays among the hours, times of day.
 
+use super::names;
 use super::place::Place;
 use super::positions::position;
-use super::{is_number, names};
+use super::wording::{is_number, say};
 use crate::cron::Field;
 
 /// What to do instead, where an item is of a kind that is known.
@@ -39,7 +40,7 @@ fn hashed(place: Place, item: &str) -> Option<String> {
 fn days_of_quartz(place: Place, item: &str) -> Option<String> {
     let by_day = |meant: &str| match place.line {
         Some(_) => format!("a crontab line has no word for that; the fields of a cron have: day={meant}"),
-        None if place.field == Field::Day => super::say(meant),
+        None if place.field == Field::Day => say(meant),
         None => format!("that belongs to the field day: day={meant}"),
     };
     let nth =

@@ -1,7 +1,8 @@
 //! Dates as people write them, in the one form that is read: the day first, slashes, names of months, no seconds.
 
+use super::look_alike;
 use super::names::{month, weekday};
-use super::{is_number, look_alike, say};
+use super::wording::{is_number, say};
 use crate::civil::{date, day_number, month_length};
 use crate::text;
 use crate::time::UtcMicros;

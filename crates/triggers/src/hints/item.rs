@@ -5,7 +5,8 @@
 
 use super::place::Place;
 use super::positions::position;
-use super::{LONGEST, advice, is_number, look_alike, names, say};
+use super::wording::{LONGEST, is_number, say};
+use super::{advice, look_alike, names};
 use crate::cron::Field;
 
 /// What would be right in a field, or a line.

@@ -2,9 +2,10 @@
 
 use super::item::Better;
 use super::place::Place;
-use super::{LONGEST, is_number, item, look_alike, names, nickname, say, words};
-use crate::cron::{Cron, Dialect, Field, ORDER, Setting};
-use crate::zone::Zone;
+use super::taken::{BESIDE, is_zone, reads};
+use super::wording::{LONGEST, is_number, say};
+use super::{item, look_alike, names, nickname, words};
+use crate::cron::{Dialect, Field, ORDER};
 
 const QUOTE: &str =
     "the shell seems to have put the names of files in place of a *: quote the line, as in '0 9 * * 1-5'";
@@ -72,10 +73,6 @@ fn beyond_mending(dialect: Dialect, fields: &[&str]) -> Option<String> {
     })
 }
 
-pub(super) fn reads(dialect: Dialect, line: &str) -> bool {
-    Cron::from_crontab(dialect, line, Setting::of(Zone::utc())).is_ok()
-}
-
 /// Whatever the number of fields is.
 fn whole(dialect: Dialect, line: &str) -> Option<String> {
     let text = line.trim();
@@ -128,8 +125,6 @@ fn assignment(dialect: Dialect, text: &str) -> Option<String> {
     })
 }
 
-pub(super) const BESIDE: &str = "the zone stands beside the line, as tz, not in it";
-
 fn zone_at_end(dialect: Dialect, fields: &[&str]) -> Option<String> {
     let (last, before) = fields.split_last()?;
     let is_zone = is_zone(last);
@@ -138,11 +133,6 @@ fn zone_at_end(dialect: Dialect, fields: &[&str]) -> Option<String> {
         true => format!("{BESIDE}: {}", say(&line)),
         false => BESIDE.to_owned(),
     })
-}
-
-/// Whether a word in a line is a zone: a place with its region, or UTC.
-pub(super) fn is_zone(word: &str) -> bool {
-    (word.contains('/') || word == "UTC") && Zone::named(word).is_ok()
 }
 
 fn too_few(dialect: Dialect, fields: &[&str]) -> Option<String> {

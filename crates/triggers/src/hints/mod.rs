@@ -15,15 +15,15 @@ mod nickname;
 mod place;
 mod positions;
 mod similar;
+mod taken;
+mod wording;
 mod words;
 mod zone;
 
 use crate::cron::Field;
 use crate::error::TriggerError;
 use place::Place;
-
-/// Longer texts are not looked at.
-const LONGEST: usize = 1000;
+use wording::say;
 
 impl TriggerError {
     /// What would help, in words, if anything can be told: mostly what to write instead. `Display` has it at its end.
@@ -85,13 +85,4 @@ fn value_hint(field: &str, value: &str) -> Option<String> {
     // `minutes=5m` says the unit twice.
     let meant = duration::interval(text).or_else(|| duration::interval(&format!("{text} {unit}")))?;
     Some(say(&meant))
-}
-
-/// Whether a text is digits and nothing else.
-fn is_number(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
-}
-
-fn say(better: &str) -> String {
-    format!("write {better}")
 }

@@ -1,7 +1,9 @@
 //! Names of weekdays and months, long, short or cut off, and the names of fields, kinds and dialects.
 
 use super::similar::nearest;
-use crate::cron::{Field, MONTH_NAMES, MONTHS, WEEKDAY_NAMES, WEEKDAYS};
+use super::wording::say;
+use crate::cron::{Field, MONTHS, WEEKDAYS};
+use crate::english::{MONTH_NAMES, WEEKDAY_NAMES};
 
 /// The weekday that a word means, 0 = Monday: `monday`, `Tues`, `mo`.
 pub(super) fn weekday(word: &str) -> Option<u16> {
@@ -70,7 +72,7 @@ pub(super) fn field(kind: &str, name: &str) -> Option<String> {
         ("date", _) => Some("run_date"),
         _ => None,
     };
-    found.map(super::say)
+    found.map(say)
 }
 
 /// What is called otherwise here: a kind, a dialect, a policy.
@@ -104,7 +106,5 @@ pub(super) fn choice(field: &str, value: &str) -> Option<String> {
         "dst" => (None, &["literal", "once"]),
         _ => return None,
     };
-    found
-        .or_else(|| nearest(&value, known.iter().copied()))
-        .map(super::say)
+    found.or_else(|| nearest(&value, known.iter().copied())).map(say)
 }

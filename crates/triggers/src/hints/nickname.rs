@@ -1,7 +1,8 @@
 //! Words that stand for a whole line: `@daily` and what people take for one of its kin.
 
+use super::duration;
 use super::similar::nearest;
-use super::{duration, say};
+use super::wording::say;
 use crate::cron::{Dialect, NICKNAMES, nickname};
 
 /// What is meant by a text that begins with `@`, or is one word that would be a nickname.

@@ -1,7 +1,8 @@
 //! Schedules in other words than crontab's: lengths of time, times of day, systemd's calendar, AWS, English.
 
-use super::line::{BESIDE, is_zone, reads};
-use super::{advice, date, duration, names, say};
+use super::taken::{BESIDE, is_zone, reads};
+use super::wording::say;
+use super::{advice, date, duration, names};
 use crate::cron::{Dialect, Field};
 use crate::text;
 

@@ -1,7 +1,8 @@
 //! What steps in a field come to.
 
-use super::{Note, Surprise};
-use crate::cron::{Field, MONTH_NAMES, WEEKDAY_NAMES};
+use super::note::{Note, Surprise};
+use crate::cron::Field;
+use crate::english::{MONTH_NAMES, WEEKDAY_NAMES};
 
 /// The notes on the items of a field that step through its values. In a crontab a step may be longer than what it divides.
 pub(super) fn notes(field: Field, text: &str, crontab: bool, notes: &mut Vec<Note>) {

@@ -1,6 +1,6 @@
 //! What is said of a surprise.
 
-use super::{Note, Surprise};
+use super::note::{Note, Surprise};
 use crate::cron::Field;
 use std::fmt;
 

@@ -10,10 +10,12 @@ use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
-use em_scheduler::api::{Api, Guard, Hosts, Limits, Token, router, serve};
+use em_scheduler::api::{Api, router, table};
 use em_scheduler::clock::SystemClock;
 use em_scheduler::control::Control;
 use em_scheduler::dispatch::{Connection, Dial, Dispatcher, Policy, RunnerClient, RunnerTimeouts};
+use em_scheduler::http::{Guard, Hosts, Limits, Token, serve};
+use em_scheduler::model::life::DeliveryRules;
 use em_scheduler::model::{Delivery, ScheduleRules, WireDialect};
 use em_scheduler::store::Store;
 use em_scheduler::store::sqlite::{SqliteOptions, SqliteStore};
@@ -133,9 +135,11 @@ impl Service {
         );
         let policy = Policy {
             concurrency: 10,
-            delivery: Delivery::AtMostOnce,
-            grace: 30_000_000,
-            attempts: 1,
+            rules: DeliveryRules {
+                delivery: Delivery::AtMostOnce,
+                grace: 30_000_000,
+                attempts: 1,
+            },
         };
         let control = Control::default();
         let api = Api {
@@ -163,7 +167,7 @@ impl Service {
                 with_token,
             };
             let guarded = guard
-                .protect(routes.clone())
+                .protect(routes.clone(), table())
                 .layer(from_fn_with_state(watch, around));
             let (callers, door) = Door::new();
             runtime.spawn(serve(door, guarded, Limits::default(), std::future::pending()));

@@ -3,17 +3,16 @@
 use std::sync::{Arc, OnceLock};
 
 use super::dialect;
+use super::failure::Failure;
+use super::reply::{HandlerResult, Reply};
 use super::sequence;
-use crate::api::error::Failure;
-use crate::api::path::PathValues;
-use crate::api::reply::Reply;
-use crate::api::routes::Outcome;
-use crate::api::service::Context;
+use crate::api::context::Context;
 use crate::em_web;
+use crate::http::PathValues;
 use crate::model::WireDialect;
 use crate::store::{JobPlanner, Replaced};
 
-pub(in crate::api) async fn add(Context { api, .. }: Context, path: PathValues) -> Outcome {
+pub(super) async fn add(Context { api, .. }: Context, path: PathValues) -> HandlerResult {
     let task = dialect::task_id(&api, &path)?;
     let now = api.store.now();
     let (rules, sequence) = (api.rules.clone(), Arc::new(OnceLock::new()));

@@ -4,15 +4,13 @@
 //! written as `sending` but have not left. The answer comes after that, so no send begins after it (rule S1).
 
 use super::dialect;
-use crate::api::Api;
-use crate::api::path::PathValues;
-use crate::api::reply::Reply;
-use crate::api::routes::Outcome;
-use crate::api::service::Context;
+use super::reply::{HandlerResult, Reply};
+use crate::api::context::{Api, Context};
+use crate::http::PathValues;
 use crate::model::{RunKey, WireDialect};
 use crate::store::StoreError;
 
-pub(in crate::api) async fn delete(Context { api, .. }: Context, path: PathValues) -> Outcome {
+pub(super) async fn delete(Context { api, .. }: Context, path: PathValues) -> HandlerResult {
     let task = dialect::task_id(&api, &path)?;
     let had_jobs = match api.dialect {
         // It was deleted, whatever there was.
@@ -32,13 +30,13 @@ pub(in crate::api) async fn delete(Context { api, .. }: Context, path: PathValue
     })
 }
 
-pub(in crate::api) async fn delete_all(Context { api, .. }: Context) -> Outcome {
+pub(super) async fn delete_all(Context { api, .. }: Context) -> HandlerResult {
     let in_flight = api.store.remove_all_jobs(api.store.now()).await?;
     withdraw(&api, &in_flight).await?;
     Reply::message("all jobs deleted!")
 }
 
-pub(in crate::api) async fn delete_orphans(Context { api, .. }: Context) -> Outcome {
+pub(super) async fn delete_orphans(Context { api, .. }: Context) -> HandlerResult {
     let in_flight = api.store.remove_orphans(api.store.now()).await?;
     withdraw(&api, &in_flight).await?;
     Reply::message("orphans deleted!")

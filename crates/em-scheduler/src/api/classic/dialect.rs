@@ -1,8 +1,9 @@
 //! Where the clients of Extract Management 2.0 and those of its successor read different answers (rule S14).
 
-use crate::api::Api;
-use crate::api::error::Failure;
-use crate::api::path::PathValues;
+use super::failure::Failure;
+use super::ids;
+use crate::api::context::Api;
+use crate::http::PathValues;
 use crate::model::{TaskId, WireDialect};
 
 /// A hub's client is told no more of a task that cannot be.
@@ -10,10 +11,10 @@ const INVALID: &str = "Invalid job.";
 
 /// The task id in the path.
 pub(super) fn task_id(api: &Api, path: &PathValues) -> Result<TaskId, Failure> {
-    match api.dialect {
-        WireDialect::Em2 => path.task_id(),
-        WireDialect::Hub => path.task_id().map_err(|_| Failure::Whole(INVALID)),
-    }
+    ids::task_id(path.value("task_id")).map_err(|reason| match api.dialect {
+        WireDialect::Em2 => Failure::Reason(reason),
+        WireDialect::Hub => Failure::Whole(INVALID),
+    })
 }
 
 /// There is no such task.

@@ -3,9 +3,8 @@
 use serde::Serialize;
 use triggers::UtcMicros;
 
-use crate::api::reply::Reply;
-use crate::api::routes::Outcome;
-use crate::api::service::Context;
+use super::reply::{HandlerResult, Reply};
+use crate::api::context::Context;
 use crate::model::{JobKind, ListedJob};
 
 #[derive(Serialize)]
@@ -23,20 +22,20 @@ struct Detail {
 }
 
 /// Says that the process answers. It does not touch the database.
-pub(in crate::api) async fn alive(_: Context) -> Outcome {
+pub(super) async fn alive(_: Context) -> HandlerResult {
     Reply::json(&Status { status: "alive" })
 }
 
-pub(in crate::api) async fn jobs(Context { api, .. }: Context) -> Outcome {
+pub(super) async fn jobs(Context { api, .. }: Context) -> HandlerResult {
     Reply::list(api.store.job_pages(false), |job| Some(job.task_id)).await
 }
 
-pub(in crate::api) async fn scheduled(Context { api, .. }: Context) -> Outcome {
+pub(super) async fn scheduled(Context { api, .. }: Context) -> HandlerResult {
     let due = |job: ListedJob| job.next_run_at.map(|_| job.task_id);
     Reply::list(api.store.job_pages(false), due).await
 }
 
-pub(in crate::api) async fn details(Context { api, .. }: Context) -> Outcome {
+pub(super) async fn details(Context { api, .. }: Context) -> HandlerResult {
     Reply::list(api.store.job_pages(false), |job| Some(detail(job))).await
 }
 

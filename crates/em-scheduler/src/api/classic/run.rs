@@ -4,13 +4,13 @@
 use std::sync::Arc;
 
 use super::dialect;
-use crate::api::error::Failure;
-use crate::api::path::PathValues;
-use crate::api::reply::Reply;
-use crate::api::routes::Outcome;
-use crate::api::service::Context;
+use super::failure::Failure;
+use super::ids;
+use super::reply::{HandlerResult, Reply};
+use crate::api::context::Context;
 use crate::chance;
 use crate::em_web::{delayed_job, manual_job_id};
+use crate::http::PathValues;
 use crate::model::Delivered;
 use crate::store::{JobNamer, JobPlanner, Replaced};
 
@@ -18,7 +18,7 @@ const MICROS_PER_MINUTE: i64 = 60_000_000;
 
 /// Asks the runner now and waits for its answer: outside the queue and its permits, also while the scheduler is
 /// paused or stopped.
-pub(in crate::api) async fn run(Context { api, .. }: Context, path: PathValues) -> Outcome {
+pub(super) async fn run(Context { api, .. }: Context, path: PathValues) -> HandlerResult {
     let task = dialect::task_id(&api, &path)?;
     let digits = chance::ten_hex_digits();
     let name: JobNamer = Arc::new(move |task| manual_job_id(task, &digits));
@@ -41,8 +41,9 @@ pub(in crate::api) async fn run(Context { api, .. }: Context, path: PathValues) 
 }
 
 /// Stores one run some minutes ahead, beside whatever jobs the task has.
-pub(in crate::api) async fn run_later(Context { api, .. }: Context, path: PathValues) -> Outcome {
-    let (task, minutes) = (dialect::task_id(&api, &path)?, path.minutes()?);
+pub(super) async fn run_later(Context { api, .. }: Context, path: PathValues) -> HandlerResult {
+    let task = dialect::task_id(&api, &path)?;
+    let minutes = ids::minutes(path.value("minutes")).map_err(Failure::Reason)?;
     let now = api.store.now();
     let at = now.saturating_add(minutes * MICROS_PER_MINUTE);
     let digits = chance::ten_hex_digits();

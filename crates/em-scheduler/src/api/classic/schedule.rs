@@ -9,10 +9,9 @@ use serde::Serialize;
 use tracing::debug;
 use triggers::{Context as TriggerContext, Definition, Trigger, UtcMicros, Zone};
 
-use crate::api::error::Failure;
-use crate::api::reply::Reply;
-use crate::api::routes::Outcome;
-use crate::api::service::Context;
+use super::failure::Failure;
+use super::reply::{HandlerResult, Reply};
+use crate::api::context::Context;
 use crate::model::ScheduleRules;
 use crate::store::NextRun;
 
@@ -29,10 +28,10 @@ struct Row {
 /// Triggers with different next runs that are kept apart while the list is read. Beyond, they are counted, and begun anew.
 const GROUPS: usize = 20_000;
 
-pub(in crate::api) async fn schedule(Context { api, .. }: Context) -> Outcome {
+pub(super) async fn schedule(Context { api, .. }: Context) -> HandlerResult {
     let now = api.store.now();
     let mut pages = api.store.next_runs();
-    let mut tally = Tally::new(now, api.rules.clone());
+    let mut tally = HourCounts::new(now, api.rules.clone());
     while let Some(page) = pages.next().await? {
         // Pure arithmetic, but over every job there is: not on the threads that answer everybody else.
         let counted = tokio::task::spawn_blocking(move || {
@@ -50,7 +49,7 @@ pub(in crate::api) async fn schedule(Context { api, .. }: Context) -> Outcome {
 type Groups = HashMap<Arc<str>, HashMap<UtcMicros, u64>>;
 
 /// The counts so far.
-struct Tally {
+struct HourCounts {
     now: UtcMicros,
     rules: ScheduleRules,
     bounds: [UtcMicros; ROWS + 1],
@@ -59,7 +58,7 @@ struct Tally {
     different: usize,
 }
 
-impl Tally {
+impl HourCounts {
     fn new(now: UtcMicros, rules: ScheduleRules) -> Self {
         Self {
             now,
@@ -174,7 +173,7 @@ mod tests {
     }
 
     fn rows(runs: &[NextRun], now: UtcMicros, rules: &ScheduleRules) -> Vec<Row> {
-        let mut tally = Tally::new(now, rules.clone());
+        let mut tally = HourCounts::new(now, rules.clone());
         // In two pages, the first of them counted before the second comes.
         let (first, second) = runs.split_at(runs.len() / 2);
         tally.add(first.to_vec());

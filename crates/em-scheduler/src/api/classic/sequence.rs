@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use crate::api::Api;
+use crate::api::context::Api;
 use crate::em_web::{InvalidSchedule, SyncPlan, SyncPlanner, SyncTask, first_runs};
 use crate::model::ScheduleRules;
 use crate::store::SyncRange;

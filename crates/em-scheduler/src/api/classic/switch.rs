@@ -12,16 +12,14 @@ use std::time::Duration;
 use tracing::{info, warn};
 
 use super::dialect;
-use crate::api::Api;
-use crate::api::error::Failure;
-use crate::api::reply::Reply;
-use crate::api::routes::Outcome;
-use crate::api::service::Context;
+use super::failure::Failure;
+use super::reply::{HandlerResult, Reply};
+use crate::api::context::{Api, Context};
 
 /// How long shutdown waits for requests in flight.
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
 
-pub(in crate::api) async fn pause(Context { api, switching }: Context) -> Outcome {
+pub(super) async fn pause(Context { api, switching }: Context) -> HandlerResult {
     let _alone = switching.lock().await;
     refuse_if_stopped(&api)?;
     api.store.set_paused(api.store.now(), true).await?;
@@ -32,7 +30,7 @@ pub(in crate::api) async fn pause(Context { api, switching }: Context) -> Outcom
     Reply::message("all jobs paused!")
 }
 
-pub(in crate::api) async fn resume(Context { api, switching }: Context) -> Outcome {
+pub(super) async fn resume(Context { api, switching }: Context) -> HandlerResult {
     let _alone = switching.lock().await;
     refuse_if_stopped(&api)?;
     api.store.set_paused(api.store.now(), false).await?;
@@ -42,7 +40,7 @@ pub(in crate::api) async fn resume(Context { api, switching }: Context) -> Outco
     Reply::message("all jobs resumed!")
 }
 
-pub(in crate::api) async fn shutdown(Context { api, .. }: Context) -> Outcome {
+pub(super) async fn shutdown(Context { api, .. }: Context) -> HandlerResult {
     stop(&api).await?;
     let in_flight = api.dispatcher.drained(LONGEST_WAIT).await;
     if in_flight > 0 {
@@ -51,7 +49,7 @@ pub(in crate::api) async fn shutdown(Context { api, .. }: Context) -> Outcome {
     Reply::message("scheduler shutdown!")
 }
 
-pub(in crate::api) async fn kill(Context { api, .. }: Context) -> Outcome {
+pub(super) async fn kill(Context { api, .. }: Context) -> HandlerResult {
     stop(&api).await?;
     Reply::message("scheduler killed!")
 }

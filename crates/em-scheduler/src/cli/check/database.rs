@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use rustix::process::{Pid, test_kill_process};
 use triggers::{Hazard, UtcMicros};
 
-use super::{Finding, Level};
+use super::finding::{Finding, Level};
 use crate::chance;
 use crate::cli::database::{self, Opened};
 use crate::config::{Config, DatabaseUrl, Sources};

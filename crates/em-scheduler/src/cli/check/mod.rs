@@ -2,6 +2,7 @@
 //! deployment scripts, may run beside the service, and changes nothing.
 
 mod database;
+mod finding;
 mod surroundings;
 
 use std::io::{self, Write};
@@ -10,8 +11,9 @@ use std::process::ExitCode;
 use clap::Args;
 use serde::Serialize;
 
+use self::finding::{Finding, Level};
 use super::flags::Flags;
-use super::on_runtime;
+use super::start::on_runtime;
 use crate::config::{Config, ConfigError, Sources};
 use crate::logging::Escaped;
 
@@ -25,38 +27,12 @@ Examples:
   em-scheduler check --json | jq -r '.findings[] | select(.level == \"error\") | .text'";
 
 #[derive(Args)]
-pub(super) struct Arguments {
+pub(super) struct CheckArguments {
     /// Print one JSON object instead of text.
     #[arg(long)]
     json: bool,
     #[command(flatten)]
     flags: Flags,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-enum Level {
-    Ok,
-    Warning,
-    Error,
-}
-
-/// What was looked at and found.
-#[derive(Debug, Serialize)]
-struct Finding {
-    subject: &'static str,
-    level: Level,
-    text: String,
-}
-
-impl Finding {
-    fn new(subject: &'static str, level: Level, text: impl Into<String>) -> Self {
-        Self {
-            subject,
-            level,
-            text: text.into(),
-        }
-    }
 }
 
 #[derive(Debug, Serialize)]
@@ -65,7 +41,7 @@ struct Report {
     findings: Vec<Finding>,
 }
 
-pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+pub(super) fn run(arguments: &CheckArguments) -> anyhow::Result<ExitCode> {
     let read = arguments.flags.sources().and_then(|sources| {
         let config = Config::read(&sources)?;
         Ok((config, sources))

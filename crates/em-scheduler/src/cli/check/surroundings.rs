@@ -6,9 +6,9 @@ use std::time::Duration;
 use http::Uri;
 use tokio::net::TcpStream;
 
-use super::{Finding, Level};
-use crate::api::Socket;
+use super::finding::{Finding, Level};
 use crate::config::Config;
+use crate::http::Socket;
 
 const PATIENCE: Duration = Duration::from_secs(5);
 

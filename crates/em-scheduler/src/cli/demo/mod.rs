@@ -11,8 +11,9 @@ use std::time::Duration;
 use anyhow::Context;
 use clap::Args;
 
+use super::database;
 use super::serve::Running;
-use super::{database, on_runtime, start_logging};
+use super::start::{on_runtime, start_logging};
 use crate::config::catalogue::{BIND, DATABASE_URL, LOG_LEVEL, RUNNER_HOST, TIMEZONE};
 use crate::config::{Config, Environment, Sources};
 use crate::lifecycle::Signals;
@@ -26,7 +27,7 @@ Examples:
   em-scheduler demo --seconds 20 --timezone America/New_York";
 
 #[derive(Args)]
-pub(super) struct Arguments {
+pub(super) struct DemoArguments {
     /// End after so many seconds [default: only at Ctrl-C].
     #[arg(long, value_name = "SECONDS")]
     seconds: Option<u64>,
@@ -41,7 +42,7 @@ pub(super) struct Arguments {
     log_level: String,
 }
 
-pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
+pub(super) fn run(arguments: &DemoArguments) -> anyhow::Result<()> {
     let folder = tempfile::Builder::new()
         .prefix("em-scheduler-demo-")
         .tempdir()

@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use triggers::{UtcMicros, Zone};
 
-use crate::api;
 use crate::clock::{Clock, SystemClock};
+use crate::http::Limits;
 use crate::logging::Escaped;
 
 /// A listener on a free loopback port.
@@ -22,7 +22,7 @@ pub(super) async fn bind() -> io::Result<TcpListener> {
 /// Serves as long as the process lives.
 pub(super) async fn serve(listener: TcpListener, zone: Zone) {
     let router = Router::new().route("/api/{task}", get(receive)).with_state(zone);
-    api::serve(listener, router, api::Limits::default(), std::future::pending()).await;
+    crate::http::serve(listener, router, Limits::default(), std::future::pending()).await;
 }
 
 async fn receive(State(zone): State<Zone>, Path(task): Path<String>, headers: HeaderMap) -> Json<Value> {

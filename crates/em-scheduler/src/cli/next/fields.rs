@@ -2,7 +2,7 @@
 
 use triggers::{Definition, interval_fields};
 
-use crate::cli::Usage;
+use crate::cli::usage::Usage;
 
 /// Names and values in their order. A value goes on until the next name, so it may hold blanks; quotes round it are taken off.
 pub(super) fn read(flag: &str, text: &str) -> Result<Vec<(String, String)>, Usage> {

@@ -12,7 +12,7 @@ const LONGEST_LINE: u64 = 1024 * 1024;
 
 #[derive(Serialize)]
 #[serde(rename_all = "lowercase")]
-enum Answer {
+enum CaseAnswer {
     Fires(Vec<UtcMicros>),
     Error(String),
 }
@@ -29,9 +29,9 @@ pub(super) fn answer(input: impl Read, output: impl Write, policy: DstPolicy) ->
         }
         let answer = if line.len() as u64 == LONGEST_LINE && !line.ends_with(b"\n") {
             skip_line(&mut input)?;
-            Answer::Error(format!("the line is longer than {LONGEST_LINE} bytes"))
+            CaseAnswer::Error(format!("the line is longer than {LONGEST_LINE} bytes"))
         } else if line.trim_ascii().is_empty() {
-            Answer::Error("the line is blank; a case is a JSON object".into())
+            CaseAnswer::Error("the line is blank; a case is a JSON object".into())
         } else {
             one(&line, policy)
         };
@@ -44,16 +44,16 @@ pub(super) fn answer(input: impl Read, output: impl Write, policy: DstPolicy) ->
     }
 }
 
-fn one(line: &[u8], policy: DstPolicy) -> Answer {
+fn one(line: &[u8], policy: DstPolicy) -> CaseAnswer {
     let answered = catch_unwind(AssertUnwindSafe(|| {
         let text = std::str::from_utf8(line)
             .map_err(|error| TriggerError::Case(format!("it is no UTF-8 text: {error}")))?;
         Case::parse(text)?.answer(policy)
     }));
     match answered {
-        Ok(Ok(fires)) => Answer::Fires(fires),
-        Ok(Err(error)) => Answer::Error(error.to_string()),
-        Err(_) => Answer::Error("a fault of em-scheduler".into()),
+        Ok(Ok(fires)) => CaseAnswer::Fires(fires),
+        Ok(Err(error)) => CaseAnswer::Error(error.to_string()),
+        Err(_) => CaseAnswer::Error("a fault of em-scheduler".into()),
     }
 }
 

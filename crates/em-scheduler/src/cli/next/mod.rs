@@ -1,6 +1,7 @@
 //! `next`: when a trigger fires next, for a person (one trigger from the command line: a sentence, the fires, and what may
 //! surprise) or for a program (cases as JSON lines, answers and nothing else). It needs no database and changes nothing.
 
+mod arguments;
 mod fields;
 mod jsonl;
 mod notes;
@@ -8,12 +9,13 @@ mod trigger;
 
 use std::io::{self, Write};
 
-use clap::Args;
-use triggers::{Context, Dialect, Local, UtcMicros, WallMicros, Zone};
+use triggers::{Context, Local, UtcMicros, WallMicros, Zone};
 
-use super::Usage;
+use super::usage::Usage;
 use crate::clock::{Clock, SystemClock};
 use crate::config::{ConfigError, Environment, Sources, catalogue, read};
+
+pub(super) use self::arguments::NextArguments;
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
@@ -26,82 +28,10 @@ Examples:
   em-scheduler next --date '2026-12-01 09:00:00' --tz Europe/Berlin
   echo '{\"kind\":\"cron\",\"fields\":{\"hour\":2},\"tz\":\"UTC\",\"from\":\"2026-01-01T00:00:00Z\",\"n\":2}' | em-scheduler next --jsonl";
 
-/// More fires than this are not printed.
-const MOST: i64 = triggers::case::MOST_FIRES as i64;
-
 /// In microseconds, leap day included: both changes of the clock lie in it.
 const YEAR: i64 = 366 * 86_400_000_000;
 
-#[derive(Args)]
-#[group(skip)]
-pub(super) struct Arguments {
-    #[command(flatten)]
-    asked: Asked,
-    /// How a crontab line is read: crontab (Sunday is 0 or 7, day or weekday, @daily) or aps-crontab (Monday is 0, day and
-    /// weekday must both match) [default: crontab].
-    #[arg(long, value_name = "DIALECT")]
-    dialect: Option<Dialect>,
-    /// The time zone, by IANA name [env: EM_SCHEDULER_TIMEZONE] [default: the system's].
-    #[arg(
-        long,
-        visible_alias = "timezone",
-        value_name = "ZONE",
-        conflicts_with = "jsonl"
-    )]
-    tz: Option<String>,
-    /// What a cron does when clocks change, once or literal [env: EM_SCHEDULER_DST] [default: once].
-    #[arg(long, value_name = "POLICY")]
-    dst: Option<String>,
-    /// From when: an instant (2026-01-01T00:00:00Z) or a local time ('2026-01-01 09:00:00') [default: now].
-    #[arg(long, value_name = "TIME", conflicts_with = "jsonl")]
-    from: Option<String>,
-    /// No fire before this time; an interval counts from it.
-    #[arg(long, value_name = "TIME", conflicts_with = "jsonl")]
-    start: Option<String>,
-    /// No fire after this time.
-    #[arg(long, value_name = "TIME", conflicts_with = "jsonl")]
-    end: Option<String>,
-    /// How many fires to print.
-    #[arg(
-        short = 'n',
-        long,
-        value_name = "COUNT",
-        default_value = "10",
-        conflicts_with = "jsonl"
-    )]
-    #[arg(value_parser = clap::value_parser!(u32).range(1..=MOST))]
-    count: u32,
-    /// Whose time zone data to use, bundled or system [env: EM_SCHEDULER_TZ_DATA] [default: bundled].
-    #[arg(long, value_name = "SOURCE")]
-    tz_data: Option<String>,
-    /// What the shell made of a value that was not quoted.
-    #[arg(hide = true)]
-    stray: Vec<String>,
-}
-
-/// What is asked about: exactly one of these.
-#[derive(Args)]
-#[group(required = true, multiple = false)]
-struct Asked {
-    /// A cron by its fields: year, month, day, week, day_of_week, hour, minute, second.
-    #[arg(long, value_name = "FIELDS")]
-    cron: Option<String>,
-    /// A cron by a line of five fields, or a nickname such as @daily.
-    #[arg(long, value_name = "LINE")]
-    crontab: Option<String>,
-    /// An interval: weeks, days, hours, minutes, seconds.
-    #[arg(long, value_name = "FIELDS")]
-    interval: Option<String>,
-    /// One local time, or one with an offset.
-    #[arg(long, value_name = "TIME")]
-    date: Option<String>,
-    /// Read cases from standard input, one JSON object a line, and answer each line, also a blank one, with a line:
-    /// `{"fires":["<UTC instant>",…]}` or `{"error":"…"}`. A crontab line in a case is aps-crontab unless it names its dialect.
-    #[arg(long)]
-    jsonl: bool,
-}
-
-pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
+pub(super) fn run(arguments: &NextArguments) -> anyhow::Result<()> {
     let usage = |error: triggers::TriggerError| Usage(error.to_string());
     // Not a matter for clap: it drops a `requires` whose target conflicts with what is given, as --crontab does here.
     if arguments.dialect.is_some() && arguments.asked.crontab.is_none() {
@@ -166,7 +96,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
 }
 
 /// The settings that matter here, so that the answer is the one the service would act on.
-fn sources(arguments: &Arguments) -> Result<Sources, ConfigError> {
+fn sources(arguments: &NextArguments) -> Result<Sources, ConfigError> {
     let flags = [
         (catalogue::TIMEZONE.name, &arguments.tz),
         (catalogue::DST.name, &arguments.dst),

@@ -3,10 +3,11 @@
 use serde_json::{Number, Value};
 use triggers::{Context, Definition, Dialect, Kind, UtcMicros, Zone};
 
-use super::{Arguments, fields};
-use crate::cli::Usage;
+use super::arguments::NextArguments;
+use super::fields;
+use crate::cli::usage::Usage;
 
-pub(super) fn definition(arguments: &Arguments) -> Result<Definition, Usage> {
+pub(super) fn definition(arguments: &NextArguments) -> Result<Definition, Usage> {
     let asked = &arguments.asked;
     let mut definition = if let Some(line) = &asked.crontab {
         Definition {
@@ -56,7 +57,7 @@ fn number(text: String) -> Value {
 const MOST_SHOWN: usize = 40;
 
 /// What to say where the shell has cut a value to pieces that was not quoted.
-pub(super) fn unquoted(arguments: &Arguments) -> Usage {
+pub(super) fn unquoted(arguments: &NextArguments) -> Usage {
     let asked = &arguments.asked;
     let stray = arguments.stray.join(" ");
     let given = [
@@ -81,7 +82,7 @@ pub(super) fn unquoted(arguments: &Arguments) -> Usage {
 }
 
 /// Whether a value would be read if it came in one piece.
-fn is_read(arguments: &Arguments, flag: &str, whole: &str) -> bool {
+fn is_read(arguments: &NextArguments, flag: &str, whole: &str) -> bool {
     let context = Context::new(Zone::utc(), UtcMicros::new(0));
     let definition = match flag {
         "--crontab" => Definition {

@@ -7,7 +7,7 @@ use http::header::AUTHORIZATION;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-use crate::api::error::Refusal;
+use crate::http::refusal::Refusal;
 
 /// A token, kept as its digest: what is not there cannot leak, and digests are all of one length, so that the time of
 /// a comparison tells not even the length of the token.

@@ -8,13 +8,13 @@
 //!  ├── switches, health ────────────────────────────────────────────────────────▶ (as many as there are connections)
 //! ```
 //! A request is at work until its handler has ended, also where the caller has left before. Not in here: connections, and those
-//! that ask for nothing (`server::places`).
+//! that ask for nothing (`server::slots`).
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::routes::{Route, Urgency};
+use super::routes::Urgency;
 
 /// Requests at work, and beyond them deletions. Fewer than a listener has connections, so that some can always be read.
 const REQUESTS: usize = 256;
@@ -29,19 +29,19 @@ type Counts = BTreeMap<&'static str, usize>;
 
 /// A request is at work until this is dropped.
 #[derive(Debug)]
-pub(super) struct Work {
+pub(super) struct Admission {
     workload: Workload,
     pattern: &'static str,
 }
 
 /// What is at work, where it is too much for one more request: most first.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Busy(Vec<(&'static str, usize)>);
+pub struct Busy(Vec<(&'static str, usize)>);
 
 impl Workload {
-    /// Lets a request of the route in.
-    pub(super) fn begin(&self, route: &'static Route) -> Result<Work, Busy> {
-        let limit = match route.urgency {
+    /// Lets a request of the route with this pattern in.
+    pub(super) fn begin(&self, pattern: &'static str, urgency: Urgency) -> Result<Admission, Busy> {
+        let limit = match urgency {
             Urgency::Ordinary => REQUESTS,
             Urgency::Removal => REMOVALS,
             Urgency::Switch | Urgency::Health => usize::MAX,
@@ -52,10 +52,10 @@ impl Workload {
             all.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
             return Err(Busy(all));
         }
-        *counts.entry(route.pattern).or_default() += 1;
-        Ok(Work {
+        *counts.entry(pattern).or_default() += 1;
+        Ok(Admission {
             workload: self.clone(),
-            pattern: route.pattern,
+            pattern,
         })
     }
 
@@ -69,7 +69,7 @@ impl Workload {
     }
 }
 
-impl Drop for Work {
+impl Drop for Admission {
     fn drop(&mut self) {
         let mut counts = self.workload.counts();
         if let Some(count) = counts.get_mut(self.pattern) {
@@ -96,41 +96,39 @@ impl fmt::Display for Busy {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api::ROUTES;
 
-    fn route(pattern: &str) -> &'static Route {
-        static TABLE: [Route; 15] = ROUTES;
-        TABLE.iter().find(|route| route.pattern == pattern).unwrap()
-    }
-
-    fn begin(workload: &Workload, pattern: &str, count: usize) -> Vec<Work> {
-        let begun = (0..count).map(|_| workload.begin(route(pattern)));
+    fn begin(
+        workload: &Workload,
+        (pattern, urgency): (&'static str, Urgency),
+        count: usize,
+    ) -> Vec<Admission> {
+        let begun = (0..count).map(|_| workload.begin(pattern, urgency));
         begun.collect::<Result<_, _>>().unwrap()
     }
 
     #[test]
     fn switches_and_health_are_let_in_beyond_the_limit() {
         let workload = Workload::default();
-        let run = "/api/run/{task_id}";
+        let run = ("/run/{task}", Urgency::Ordinary);
         let mut runs = begin(&workload, run, 250);
-        let lists = begin(&workload, "/api/jobs", 6);
-        let busy = workload.begin(route(run)).unwrap_err();
+        let lists = begin(&workload, ("/jobs", Urgency::Ordinary), 6);
+        let busy = workload.begin(run.0, run.1).unwrap_err();
         assert_eq!(
             busy.to_string(),
-            "256 requests are at work (250 of /api/run/{task_id}, 6 of /api/jobs)"
+            "256 requests are at work (250 of /run/{task}, 6 of /jobs)"
         );
-        assert_eq!(workload.begin(route("/api/details")).unwrap_err(), busy);
-        let deletions = begin(&workload, "/api/delete/{task_id}", 48);
+        assert_eq!(workload.begin("/details", Urgency::Ordinary).unwrap_err(), busy);
+        let deletions = begin(&workload, ("/delete/{task}", Urgency::Removal), 48);
         assert!(
-            workload.begin(route("/api/delete")).is_err(),
-            "there are places that no deletion takes"
+            workload.begin("/delete", Urgency::Removal).is_err(),
+            "there is room that no deletion takes"
         );
-        let pauses = begin(&workload, "/api/pause", 10);
-        let alive = begin(&workload, "/api", 100);
+        let pauses = begin(&workload, ("/pause", Urgency::Switch), 10);
+        let alive = begin(&workload, ("/alive", Urgency::Health), 100);
         drop((deletions, pauses, alive));
         runs.pop();
         let more = begin(&workload, run, 1);
-        assert!(workload.begin(route(run)).is_err());
+        assert!(workload.begin(run.0, run.1).is_err());
         drop((runs, lists, more));
         assert!(workload.is_idle());
     }

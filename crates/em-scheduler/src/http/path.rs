@@ -1,14 +1,10 @@
-//! Paths as text: percent signs away, variables out, and back into a header.
+//! Paths as text: percent signs away, variables out, and back into a header. Not in here: which paths there are (`routes`).
 
 use std::fmt::Write;
 
-use super::error::Failure;
-use super::ids;
-use crate::model::TaskId;
-
 /// The variables of a route's pattern with their values.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct PathValues(Vec<(&'static str, String)>);
+pub struct PathValues(Vec<(&'static str, String)>);
 
 impl PathValues {
     /// Reads `path` by `pattern`; none where it does not fit.
@@ -31,17 +27,8 @@ impl PathValues {
         }
     }
 
-    /// The task id in the path.
-    pub(super) fn task_id(&self) -> Result<TaskId, Failure> {
-        ids::task_id(self.value("task_id")).map_err(Failure::Reason)
-    }
-
-    /// The minutes in the path.
-    pub(super) fn minutes(&self) -> Result<i64, Failure> {
-        ids::minutes(self.value("minutes")).map_err(Failure::Reason)
-    }
-
-    fn value(&self, name: &str) -> &str {
+    /// The value of a variable; empty where the pattern has none of the name.
+    pub fn value(&self, name: &str) -> &str {
         let found = self.0.iter().find(|(variable, _)| *variable == name);
         found.map_or("", |(_, value)| value)
     }

@@ -4,7 +4,7 @@
 use http::HeaderMap;
 use http::header::{HeaderName, ORIGIN, REFERER};
 
-use crate::api::error::Refusal;
+use crate::http::refusal::Refusal;
 
 const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 const FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");

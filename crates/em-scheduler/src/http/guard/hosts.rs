@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use http::header::HOST;
 use http::{HeaderMap, Uri};
 
-use crate::api::error::Refusal;
+use crate::http::refusal::Refusal;
 
 const LOOPBACK: [&str; 3] = ["127.0.0.1", "localhost", "[::1]"];
 /// The port that nobody writes.

@@ -9,12 +9,12 @@ use axum::body::Body;
 use bytes::Bytes;
 use hyper::body::{Frame, SizeHint};
 
-use super::places::Place;
+use super::slots::ConnectionSlot;
 
 /// See the module.
 pub(super) struct Watched {
     pub(super) body: Body,
-    pub(super) place: Arc<Place>,
+    pub(super) slot: Arc<ConnectionSlot>,
 }
 
 impl hyper::body::Body for Watched {
@@ -27,7 +27,7 @@ impl hyper::body::Body for Watched {
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
         let part = Pin::new(&mut self.body).poll_frame(context);
         if part.is_ready() {
-            self.place.taken_on();
+            self.slot.taken_on();
         }
         part
     }

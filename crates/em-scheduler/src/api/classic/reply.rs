@@ -1,4 +1,4 @@
-//! What a handler answers when all went well: JSON, ready to be sent, or a long list of it that is sent while it is read.
+//! What a handler returns when all went well: JSON, ready to be sent, or a long list of it that is sent while it is read.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -9,10 +9,13 @@ use hyper::body::Frame;
 use serde::Serialize;
 use tokio::sync::mpsc::{Receiver, channel};
 
-use super::routes::Outcome;
+use super::failure::Failure;
 use crate::store::{Pages, StoreError};
 
-/// The JSON of a successful answer.
+/// How a request ends, before it is written as HTTP.
+pub(super) type HandlerResult = Result<Reply, Failure>;
+
+/// The JSON of a successful response.
 #[derive(Debug)]
 pub(super) enum Reply {
     Whole(Bytes),
@@ -22,21 +25,21 @@ pub(super) enum Reply {
 /// A list on its way, page by page. Where it breaks off, so does the connection: half a list must not look like one.
 #[derive(Debug)]
 pub(super) struct Parts {
-    texts: Receiver<Result<Text, StoreError>>,
+    texts: Receiver<Result<ListPart, StoreError>>,
     ended: bool,
 }
 
 /// A piece of the list's text, and whether it is the last.
-type Text = (Bytes, bool);
+type ListPart = (Bytes, bool);
 
 #[derive(Serialize)]
-struct Message<'a> {
+struct DoneMessage<'a> {
     message: &'a str,
 }
 
 impl Reply {
     /// A value as JSON.
-    pub(super) fn json(value: &impl Serialize) -> Outcome {
+    pub(super) fn json(value: &impl Serialize) -> HandlerResult {
         match serde_json::to_vec(value) {
             Ok(text) => Ok(Self::Whole(text.into())),
             Err(error) => Err(unwritable(&error).into()),
@@ -47,7 +50,7 @@ impl Reply {
     pub(super) async fn list<T, I>(
         mut pages: Pages<T>,
         item: impl Fn(T) -> Option<I> + Send + 'static,
-    ) -> Outcome
+    ) -> HandlerResult
     where
         T: Send + 'static,
         I: Serialize,
@@ -90,8 +93,8 @@ impl Reply {
     }
 
     /// `{"message": "Scheduler: …"}`: how the classic routes say that something was done.
-    pub(super) fn message(done: &str) -> Outcome {
-        Self::json(&Message {
+    pub(super) fn message(done: &str) -> HandlerResult {
+        Self::json(&DoneMessage {
             message: &format!("Scheduler: {done}"),
         })
     }

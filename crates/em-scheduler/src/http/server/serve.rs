@@ -3,11 +3,6 @@
 //! It stands on hyper's connection because axum's own server has no header time-out: a client that sends its
 //! header a byte at a time would hold a connection for ever. Not in here: what is served, and to whom (`guard`).
 
-mod listener;
-mod places;
-mod socket;
-mod watched;
-
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,13 +17,10 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::watch;
 use tracing::{debug, warn};
 
-use self::places::Places;
-use self::watched::Watched;
-
-pub(super) use self::places::Place;
-
-pub use self::listener::Listener;
-pub use self::socket::Socket;
+use super::limits::Limits;
+use super::listener::Listener;
+use super::slots::{ConnectionSlot, ConnectionSlots};
+use super::watched::Watched;
 
 /// A request's head must fit in here, with room beyond what the guard allows, so that it can say what is too long.
 const HEAD_LIMIT: usize = 64 * 1024;
@@ -38,32 +30,6 @@ const GRACE: Duration = Duration::from_secs(5);
 /// the grace while it is read.
 const PARTING: Duration = Duration::from_secs(1);
 
-/// The limits of one listener.
-#[derive(Debug, Clone, Copy)]
-pub struct Limits {
-    /// A request's header must be complete within this time, and the next request must begin within it.
-    pub header: Duration,
-    /// So long a connection may go without a request being carried out on it and without a part of an answer being taken.
-    pub idle: Duration,
-    /// Connections at a time: more than there may be requests at work, so that switches are read when no other request is
-    /// carried out (S15). For one more the one that has waited longest for a request has to go; where all are at work, it waits.
-    pub connections: u32,
-}
-
-/// The usual number of connections.
-const CONNECTIONS: u32 = 320;
-const _: () = assert!(CONNECTIONS as usize > super::workload::REMOVALS);
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            header: Duration::from_secs(10),
-            idle: Duration::from_secs(30),
-            connections: CONNECTIONS,
-        }
-    }
-}
-
 /// Serves until `shutdown` completes, then accepts nothing more and gives the requests under way up to 5 s to end.
 /// Idle connections are closed at once.
 pub async fn serve(
@@ -72,26 +38,26 @@ pub async fn serve(
     limits: Limits,
     shutdown: impl Future<Output = ()>,
 ) {
-    let places = Arc::new(Places::new(limits));
+    let slots = Arc::new(ConnectionSlots::new(limits));
     let (ending, end) = watch::channel(());
     let mut shutdown = std::pin::pin!(shutdown);
     let next = async || {
         let stream = listener.accept().await;
-        (stream, Places::take(&places).await)
+        (stream, ConnectionSlots::take(&slots).await)
     };
     loop {
         tokio::select! {
             () = &mut shutdown => break,
-            (stream, place) = next() => {
-                tokio::spawn(connection(stream, router.clone(), place, end.clone()));
+            (stream, slot) = next() => {
+                tokio::spawn(connection(stream, router.clone(), slot, end.clone()));
             }
         }
     }
     drop((listener, end));
-    // Closes the channel: each connection hears it and gives its place back when its request has ended.
+    // Closes the channel: each connection hears it and gives its slot back when its request has ended.
     drop(ending);
-    if tokio::time::timeout(GRACE, places.all_free()).await.is_err() {
-        let open = places.taken();
+    if tokio::time::timeout(GRACE, slots.all_free()).await.is_err() {
+        let open = slots.taken();
         warn!(
             open,
             "requests are still running; their connections are left to end by themselves"
@@ -102,21 +68,21 @@ pub async fn serve(
 async fn connection(
     stream: impl AsyncRead + AsyncWrite + Unpin,
     router: Router,
-    place: Place,
+    slot: ConnectionSlot,
     mut end: watch::Receiver<()>,
 ) {
-    let (limits, place) = (place.limits(), Arc::new(place));
-    let (router, of_request) = (TowerToHyperService::new(router), Arc::clone(&place));
+    let (limits, slot) = (slot.limits(), Arc::new(slot));
+    let (router, of_request) = (TowerToHyperService::new(router), Arc::clone(&slot));
     let service = service_fn(move |mut request: Request<Incoming>| {
-        let place = Arc::clone(&of_request);
-        place.taken_on();
+        let slot = Arc::clone(&of_request);
+        slot.taken_on();
         // The service says by it when the request begins to be carried out, and when that ends.
-        request.extensions_mut().insert(Arc::clone(&place));
+        request.extensions_mut().insert(Arc::clone(&slot));
         let answer = router.call(request);
         async move {
             answer
                 .await
-                .map(|answer| answer.map(|body| Watched { body, place }))
+                .map(|answer| answer.map(|body| Watched { body, slot }))
         }
     });
     let connection = http1::Builder::new()
@@ -127,7 +93,7 @@ async fn connection(
     let mut connection = std::pin::pin!(connection);
     let ended = tokio::select! {
         ended = &mut connection => ended,
-        () = place.lost(limits.idle) => {
+        () = slot.lost(limits.idle) => {
             debug!("a connection was closed that had gone without a request for too long");
             return;
         }
@@ -137,7 +103,7 @@ async fn connection(
             tokio::select! {
                 ended = connection => ended,
                 // Half a header is no request to wait for.
-                () = place.lost(limits.idle.min(PARTING)) => return,
+                () = slot.lost(limits.idle.min(PARTING)) => return,
             }
         }
     };

@@ -1,10 +1,10 @@
-//! The places for connections. There are only so many, and who holds one without asking for anything must not keep out
+//! The slots for connections. There are only so many, and who holds one without asking for anything must not keep out
 //! who does: half-open connections by the thousand are one short script.
 //!
 //! ```text
 //!  take ─▶ waiting ──request carried out──▶ at work ──answer made──▶ waiting ─▶ …
 //!             │  ▲ a request's head has come, or a part of a long answer is taken: waiting anew
-//!             └── longest of all, and somebody needs a place; or beyond the idle limit ─▶ lost
+//!             └── longest of all, and somebody needs a slot; or beyond the idle limit ─▶ lost
 //! ```
 //! A request whose body is still to come is not yet at work: it is as easily made as half a head.
 
@@ -14,10 +14,10 @@ use std::time::Duration;
 
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
 
-use super::Limits;
+use super::limits::Limits;
 
-/// The places of one listener.
-pub(super) struct Places {
+/// The slots of one listener.
+pub(super) struct ConnectionSlots {
     limits: Limits,
     free: Arc<Semaphore>,
     queue: Mutex<Queue>,
@@ -39,18 +39,18 @@ enum Phase {
     Lost,
 }
 
-/// A place, held by one connection.
-pub(in crate::api) struct Place {
-    places: Arc<Places>,
+/// A slot, held by one connection.
+pub(in crate::http) struct ConnectionSlot {
+    slots: Arc<ConnectionSlots>,
     phase: watch::Sender<Phase>,
-    /// Given back when the place is dropped.
+    /// Given back when the slot is dropped.
     _permit: Option<OwnedSemaphorePermit>,
 }
 
-/// A request is being carried out on the place, until this is dropped.
-pub(in crate::api) struct Serving(Arc<Place>);
+/// A request is being carried out on the slot, until this is dropped.
+pub(in crate::http) struct Serving(Arc<ConnectionSlot>);
 
-impl Places {
+impl ConnectionSlots {
     pub(super) fn new(limits: Limits) -> Self {
         Self {
             limits,
@@ -60,16 +60,16 @@ impl Places {
         }
     }
 
-    /// A place. Where none is free, the connection that has waited longest for a request loses its own; where none waits, the first that
+    /// A slot. Where none is free, the connection that has waited longest for a request loses its own; where none waits, the first that
     /// does.
-    pub(super) async fn take(places: &Arc<Self>) -> Place {
-        let place = Place {
-            places: Arc::clone(places),
+    pub(super) async fn take(slots: &Arc<Self>) -> ConnectionSlot {
+        let slot = ConnectionSlot {
+            slots: Arc::clone(slots),
             phase: watch::Sender::new(Phase::AtWork),
-            _permit: places.permit().await,
+            _permit: slots.permit().await,
         };
-        place.wait();
-        place
+        slot.wait();
+        slot
     }
 
     /// None only where the semaphore is closed, which never happens.
@@ -86,7 +86,7 @@ impl Places {
         }
     }
 
-    /// Takes the place of the connection that has waited longest for a request; false where none waits.
+    /// Takes the slot of the connection that has waited longest for a request; false where none waits.
     fn longest_goes(&self) -> bool {
         let longest = self.queue().waiting.pop_first();
         longest.is_some_and(|(_, longest)| {
@@ -95,7 +95,7 @@ impl Places {
         })
     }
 
-    /// Waits until nobody holds a place any more.
+    /// Waits until nobody holds a slot any more.
     pub(super) async fn all_free(&self) {
         // As above: nobody closes it.
         let _ = self.free.acquire_many(self.limits.connections).await;
@@ -110,38 +110,38 @@ impl Places {
     }
 }
 
-impl Place {
+impl ConnectionSlot {
     pub(super) fn limits(&self) -> Limits {
-        self.places.limits
+        self.slots.limits
     }
 
-    /// A request is carried out from now on; none where the place is lost, so that no answer could be sent.
-    pub(in crate::api) fn begin(place: &Arc<Self>) -> Option<Serving> {
-        // Whoever takes a place away holds the queue as well.
-        let mut queue = place.places.queue();
-        let phase = *place.phase.borrow();
+    /// A request is carried out from now on; none where the slot is lost, so that no answer could be sent.
+    pub(in crate::http) fn begin(slot: &Arc<Self>) -> Option<Serving> {
+        // Whoever takes a slot away holds the queue as well.
+        let mut queue = slot.slots.queue();
+        let phase = *slot.phase.borrow();
         match phase {
             Phase::Waiting(turn) => drop(queue.waiting.remove(&turn)?),
             Phase::AtWork => {}
             Phase::Lost => return None,
         }
-        place.phase.send_replace(Phase::AtWork);
-        Some(Serving(Arc::clone(place)))
+        slot.phase.send_replace(Phase::AtWork);
+        Some(Serving(Arc::clone(slot)))
     }
 
     fn wait(&self) {
-        let mut queue = self.places.queue();
+        let mut queue = self.slots.queue();
         let turn = queue.next;
         queue.next += 1;
         queue.waiting.insert(turn, self.phase.clone());
         self.phase.send_replace(Phase::Waiting(turn));
         drop(queue);
-        self.places.one_more_waits.notify_one();
+        self.slots.one_more_waits.notify_one();
     }
 
     /// A request has come, or a part of an answer was taken: the connection has not been idle.
     pub(super) fn taken_on(&self) {
-        let mut queue = self.places.queue();
+        let mut queue = self.slots.queue();
         let phase = *self.phase.borrow();
         if let Phase::Waiting(turn) = phase
             && queue.waiting.remove(&turn).is_some()
@@ -151,7 +151,7 @@ impl Place {
         }
     }
 
-    /// Waits until the place is lost: taken away, or without a request for so long.
+    /// Waits until the slot is lost: taken away, or without a request for so long.
     pub(super) async fn lost(&self, idle: Duration) {
         let mut phase = self.phase.subscribe();
         loop {
@@ -170,10 +170,10 @@ impl Place {
     }
 }
 
-impl Drop for Place {
+impl Drop for ConnectionSlot {
     fn drop(&mut self) {
         if let Phase::Waiting(turn) = *self.phase.borrow() {
-            self.places.queue().waiting.remove(&turn);
+            self.slots.queue().waiting.remove(&turn);
         }
     }
 }
@@ -188,8 +188,8 @@ impl Drop for Serving {
 mod tests {
     use super::*;
 
-    fn places(connections: u32) -> Arc<Places> {
-        Arc::new(Places::new(Limits {
+    fn slots(connections: u32) -> Arc<ConnectionSlots> {
+        Arc::new(ConnectionSlots::new(Limits {
             connections,
             ..Limits::default()
         }))
@@ -197,50 +197,59 @@ mod tests {
 
     #[tokio::test]
     async fn who_has_waited_longest_goes_and_who_works_stays() {
-        let places = places(3);
+        let slots = slots(3);
         let mut held = Vec::new();
         for _ in 0..3 {
-            held.push(Arc::new(Places::take(&places).await));
+            held.push(Arc::new(ConnectionSlots::take(&slots).await));
         }
-        let work = Place::begin(&held[0]).unwrap();
+        let work = ConnectionSlot::begin(&held[0]).unwrap();
         // The second one asked for something in between: now the third has waited longest.
-        drop(Place::begin(&held[1]).unwrap());
-        let (third, more) = (held.pop().unwrap(), Arc::clone(&places));
-        let next = tokio::spawn(async move { Places::take(&more).await });
+        drop(ConnectionSlot::begin(&held[1]).unwrap());
+        let (third, more) = (held.pop().unwrap(), Arc::clone(&slots));
+        let next = tokio::spawn(async move { ConnectionSlots::take(&more).await });
         third.lost(Duration::from_secs(600)).await;
-        assert!(Place::begin(&third).is_none(), "a lost place takes no request");
+        assert!(
+            ConnectionSlot::begin(&third).is_none(),
+            "a lost slot takes no request"
+        );
         drop(third);
         next.await.unwrap();
         drop(work);
         drop(held);
-        assert_eq!(places.taken(), 0);
-        assert!(places.queue().waiting.is_empty());
+        assert_eq!(slots.taken(), 0);
+        assert!(slots.queue().waiting.is_empty());
     }
 
     #[tokio::test]
     async fn who_reads_on_has_not_been_idle() {
-        let places = places(2);
-        let (reader, idle) = (Places::take(&places).await, Places::take(&places).await);
+        let slots = slots(2);
+        let (reader, idle) = (
+            ConnectionSlots::take(&slots).await,
+            ConnectionSlots::take(&slots).await,
+        );
         reader.taken_on();
-        let more = Arc::clone(&places);
-        let next = tokio::spawn(async move { Places::take(&more).await });
+        let more = Arc::clone(&slots);
+        let next = tokio::spawn(async move { ConnectionSlots::take(&more).await });
         idle.lost(Duration::from_secs(600)).await;
         idle.taken_on();
-        assert!(Place::begin(&Arc::new(idle)).is_none(), "a lost place stays lost");
+        assert!(
+            ConnectionSlot::begin(&Arc::new(idle)).is_none(),
+            "a lost slot stays lost"
+        );
         next.await.unwrap();
-        assert!(Place::begin(&Arc::new(reader)).is_some());
+        assert!(ConnectionSlot::begin(&Arc::new(reader)).is_some());
     }
 
     #[tokio::test]
     async fn where_all_are_at_work_the_first_who_waits_goes() {
-        let places = places(2);
+        let slots = slots(2);
         let held = [
-            Arc::new(Places::take(&places).await),
-            Arc::new(Places::take(&places).await),
+            Arc::new(ConnectionSlots::take(&slots).await),
+            Arc::new(ConnectionSlots::take(&slots).await),
         ];
-        let work = held.each_ref().map(|place| Place::begin(place).unwrap());
-        let more = Arc::clone(&places);
-        let next = tokio::spawn(async move { Places::take(&more).await });
+        let work = held.each_ref().map(|slot| ConnectionSlot::begin(slot).unwrap());
+        let more = Arc::clone(&slots);
+        let next = tokio::spawn(async move { ConnectionSlots::take(&more).await });
         tokio::task::yield_now().await;
         let [first, second] = work;
         drop(second);
@@ -252,9 +261,9 @@ mod tests {
 
     #[tokio::test]
     async fn who_is_idle_for_too_long_goes() {
-        let place = Arc::new(Places::take(&places(1)).await);
-        let work = Place::begin(&place).unwrap();
-        let mut lost = std::pin::pin!(place.lost(Duration::ZERO));
+        let slot = Arc::new(ConnectionSlots::take(&slots(1)).await);
+        let work = ConnectionSlot::begin(&slot).unwrap();
+        let mut lost = std::pin::pin!(slot.lost(Duration::ZERO));
         assert!(tokio::select! { biased; () = &mut lost => false, () = std::future::ready(()) => true });
         drop(work);
         lost.await;

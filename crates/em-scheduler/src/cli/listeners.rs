@@ -8,18 +8,19 @@ use axum::Router;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
-use crate::api::{self, Guard, Hosts, Limits, Listener, Socket, Token};
+use crate::api;
 use crate::config::Exposure;
+use crate::http::{Guard, Hosts, Limits, Listener, Socket, Token};
 
 /// The listeners, open but not served.
-pub(super) struct Doors {
+pub(super) struct Listeners {
     tcp: Option<TcpListener>,
     socket: Option<Socket>,
     allow_hosts: Vec<String>,
     token: Option<Token>,
 }
 
-impl Doors {
+impl Listeners {
     pub(super) async fn open(exposure: &Exposure) -> anyhow::Result<Self> {
         let tcp = match exposure.bind {
             Some(bind) => Some(
@@ -63,21 +64,21 @@ impl Doors {
         let guarded = |hosts| {
             Guard::new(hosts)
                 .with_token(self.token.clone())
-                .protect(router.clone())
+                .protect(router.clone(), api::table())
         };
         tokio::join!(
-            serve(tcp.map(|(door, hosts)| (door, guarded(hosts))), end.clone()),
-            serve(socket.map(|(door, hosts)| (door, guarded(hosts))), end),
+            serve(tcp.map(|(tcp, hosts)| (tcp, guarded(hosts))), end.clone()),
+            serve(socket.map(|(socket, hosts)| (socket, guarded(hosts))), end),
         );
     }
 }
 
-async fn serve(door: Option<(impl Listener, Router)>, mut end: watch::Receiver<()>) {
-    if let Some((listener, router)) = door {
+async fn serve(guarded: Option<(impl Listener, Router)>, mut end: watch::Receiver<()>) {
+    if let Some((listener, router)) = guarded {
         let end = async {
             // A sender that is dropped means the same as one that says so.
             let _ = end.changed().await;
         };
-        api::serve(listener, router, Limits::default(), end).await;
+        crate::http::serve(listener, router, Limits::default(), end).await;
     }
 }
