@@ -90,7 +90,7 @@ impl Scenario {
         EngineSettings {
             rules: Self::rules(),
             firing: self.firing,
-            delivery: self.delivery,
+            delivery: self.delivery_rules(),
             retention: 7 * 86_400 * SECOND,
             alone: self.alone,
             instance: instance.to_owned(),

@@ -12,11 +12,16 @@ use super::here;
 use super::modules::{Reference, Tree};
 
 /// Sources and the top-level module; none: all of the crate.
-const FOLDERS: [(&str, Option<&str>); 5] = [
+const FOLDERS: [(&str, Option<&str>); 10] = [
     ("src", Some("api")),
     ("src", Some("cli")),
     ("src", Some("config")),
+    ("src", Some("dispatch")),
+    ("src", Some("em_web")),
+    ("src", Some("engine")),
     ("src", Some("http")),
+    ("src", Some("model")),
+    ("src", Some("store")),
     ("../triggers/src", None),
 ];
 
