@@ -1,7 +1,7 @@
 //! The columns of em_web's `task` and `project` that are read, in one table. Statements list them in its order, rows are read
 //! by these names, and what a database must have is checked against it.
 
-use super::schema::{Dialect, Family, family};
+use super::model::{Dialect, Family, family};
 use super::sequences::Sequences;
 
 macro_rules! fields {

@@ -9,6 +9,7 @@ mod compare;
 mod earlier;
 mod jobs;
 mod log;
+mod model;
 mod rows;
 pub(crate) mod schema;
 mod sequences;
@@ -22,5 +23,6 @@ pub use jobs::{
     manual_job_id,
 };
 pub use log::{Announced, LogRow};
+pub(crate) use model::{Dialect, Family};
 pub use rows::{Cells, ProjectRow, TaskRow, project_row, task_row};
 pub use sequences::Sequences;

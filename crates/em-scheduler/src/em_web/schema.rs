@@ -1,15 +1,11 @@
 //! em_web's tables: created whole on an empty database, verified and never altered on an existing one.
 //!
-//! The model is data (`em_model.csv`, `em_lookups.csv`); this module turns it into statements for both engines and
+//! The model is data (see `model`, and `em_lookups.csv`); this module turns it into statements for both engines and
 //! says which columns the scheduler itself uses.
 
-use std::fmt::Write as _;
-use std::sync::LazyLock;
-
 use super::columns::Field;
+use super::model::{Dialect, Family, columns, family};
 
-/// The tables and columns of em_web.
-const MODEL: &str = include_str!("em_model.csv");
 /// The rows of its lookup tables.
 const LOOKUPS: &str = include_str!("em_lookups.csv");
 
@@ -20,42 +16,6 @@ pub(crate) const STATUS_SCHEDULER: i32 = 6;
 
 /// Both.
 pub(crate) const STATUSES: [i32; 2] = [STATUS_ERRORED, STATUS_SCHEDULER];
-
-/// The SQL dialect a statement is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Dialect {
-    Sqlite,
-    Postgres,
-}
-
-/// What a column must be able to hold to be usable.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Family {
-    Integer,
-    Text,
-    /// A date and time without zone.
-    WallTime,
-}
-
-impl Family {
-    /// In words, for errors.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Integer => "an integer",
-            Self::Text => "a text",
-            Self::WallTime => "a timestamp without time zone",
-        }
-    }
-
-    /// Whether a PostgreSQL `data_type` belongs to the family.
-    pub(crate) fn accepts(self, data_type: &str) -> bool {
-        match self {
-            Self::Integer => matches!(data_type, "integer" | "bigint" | "smallint"),
-            Self::Text => matches!(data_type, "character varying" | "text"),
-            Self::WallTime => data_type == "timestamp without time zone",
-        }
-    }
-}
 
 /// The columns that are written, or that only statements name, beside those that are read as rows ([`Field`]).
 const WRITTEN: [(&str, &[&str]); 3] = [
@@ -84,13 +44,6 @@ pub(crate) fn used_columns() -> Vec<(&'static str, &'static str, Family)> {
     let used = read.chain(written);
     used.map(|(table, name)| (table, name, family(table, name)))
         .collect()
-}
-
-/// What a column of the model holds.
-pub(super) fn family(table: &str, name: &str) -> Family {
-    let columns = columns().iter();
-    let mut named = columns.filter(|column| column.table == table && column.name == name);
-    named.next().map_or(Family::Text, Column::family)
 }
 
 /// The tables of the model, in an order that respects their references.
@@ -169,81 +122,6 @@ fn lookup_statements(dialect: Dialect) -> Vec<String> {
         }));
     }
     statements
-}
-
-#[derive(Debug)]
-struct Column {
-    table: &'static str,
-    name: &'static str,
-    kind: &'static str,
-    nullable: bool,
-    primary_key: bool,
-    references: &'static str,
-    indexed: bool,
-    default: &'static str,
-}
-
-impl Column {
-    fn family(&self) -> Family {
-        match self.kind {
-            "INTEGER" => Family::Integer,
-            "DATETIME" => Family::WallTime,
-            _ => Family::Text,
-        }
-    }
-
-    fn ddl(&self, dialect: Dialect) -> String {
-        let mut ddl = format!("\"{}\" ", self.name);
-        ddl += match (dialect, self.kind) {
-            (Dialect::Postgres, "INTEGER") if self.primary_key => "SERIAL",
-            (Dialect::Postgres, "DATETIME") => "TIMESTAMP WITHOUT TIME ZONE",
-            (_, kind) => kind,
-        };
-        if self.primary_key {
-            ddl += " PRIMARY KEY";
-        }
-        if !self.nullable {
-            ddl += " NOT NULL";
-        }
-        if self.default == "server now()" {
-            ddl += " DEFAULT CURRENT_TIMESTAMP";
-        }
-        if let Some((table, column)) = self.references.split_once('.') {
-            // Writing to a String cannot fail.
-            let _ = write!(ddl, " REFERENCES \"{table}\" (\"{column}\")");
-        }
-        ddl
-    }
-}
-
-fn columns() -> &'static [Column] {
-    static COLUMNS: LazyLock<Vec<Column>> = LazyLock::new(parsed);
-    &COLUMNS
-}
-
-fn parsed() -> Vec<Column> {
-    let mut lines = MODEL.lines();
-    let header: Vec<&str> = lines.next().unwrap_or("").split(',').collect();
-    lines
-        .filter(|line| !line.is_empty())
-        .map(|line| {
-            let cells: Vec<&'static str> = line.split(',').collect();
-            let cell = |name: &str| {
-                let place = header.iter().position(|title| *title == name);
-                place.and_then(|place| cells.get(place).copied()).unwrap_or("")
-            };
-            Column {
-                table: cell("table"),
-                name: cell("column"),
-                kind: cell("type"),
-                nullable: cell("nullable") == "True",
-                primary_key: cell("primary_key") == "True",
-                references: cell("references"),
-                indexed: cell("indexed") == "True",
-                default: cell("default"),
-            }
-        })
-        .collect()
 }
 
 #[cfg(test)]

@@ -4,7 +4,8 @@
 use serde_json::{Value, json};
 use triggers::{Hazard, UtcMicros};
 
-use super::{RunKey, SkipReason};
+use super::ids::RunKey;
+use super::skip::SkipReason;
 
 /// Something that happened to a job or a run of a task.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -5,20 +5,21 @@ mod attempt;
 mod corrupt;
 mod dialect;
 mod event;
+mod ids;
 mod job;
 pub mod life;
 mod rules;
 mod run;
-mod task;
+mod skip;
 
 pub use attempt::{Delivered, TargetRefusal};
 pub use corrupt::Corrupt;
 pub use dialect::WireDialect;
 pub use event::{Event, EventRecord};
+pub use ids::{RunKey, TaskId};
 pub use job::{
-    DueJob, JobKind, ListedJob, NewJob, Next, Outcome, Plan, SkipReason, StoredJob, UnreadableTrigger,
-    Verdict,
+    DueJob, JobKind, ListedJob, NewJob, Next, Outcome, Plan, StoredJob, UnreadableTrigger, Verdict,
 };
 pub use rules::ScheduleRules;
-pub use run::{Delivery, OpenRun, RunKey, RunState, SendableRun, Settled, Settlement};
-pub use task::TaskId;
+pub use run::{Delivery, OpenRun, RunState, SendableRun, Settled, Settlement};
+pub use skip::SkipReason;

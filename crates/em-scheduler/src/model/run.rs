@@ -2,10 +2,9 @@
 
 use triggers::UtcMicros;
 
-use super::{JobKind, SkipReason, TaskId};
-
-/// `scheduler_run.key`: names a run inside one database.
-pub type RunKey = i64;
+use super::ids::{RunKey, TaskId};
+use super::job::JobKind;
+use super::skip::SkipReason;
 
 /// `scheduler_run.state`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -1,4 +1,4 @@
-//! The processes on one database: leases and notices (see `crate::peers`).
+//! The processes on one database: leases and notices (what they owe each other is said in the module `peers`).
 
 use super::Result;
 use crate::model::RunKey;

@@ -2,7 +2,7 @@
 //! the engines see to it that two processes started together do not both run it.
 
 use super::{Result, StoreError};
-use crate::em_web::schema::Dialect;
+use crate::em_web::Dialect;
 
 /// The statements of each version, the first being version 1.
 const SQLITE: [&str; 4] = [

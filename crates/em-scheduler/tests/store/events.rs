@@ -24,10 +24,11 @@ async fn events(h: &Harness) -> Vec<String> {
 }
 
 async fn jobs_that_are_stored_and_removed_are_told(h: Harness) {
+    let now = at(NOW).get();
     h.place.task(7, true).await;
     let first = after(60).get();
     h.store_jobs(7, vec![job("3-7-cron", 7, Some(after(60)))]).await;
-    let added = format!("{NOW}|7|3-7-cron|~|job_added|{{\"hazards\":[],\"next_run_at\":{first}}}");
+    let added = format!("{now}|7|3-7-cron|~|job_added|{{\"hazards\":[],\"next_run_at\":{first}}}");
     assert_eq!(events(&h).await, std::slice::from_ref(&added));
     h.store_jobs(7, vec![job("3-7-intv", 7, None)]).await;
     h.store.remove_jobs(after(9), 7).await.unwrap();
@@ -35,22 +36,24 @@ async fn jobs_that_are_stored_and_removed_are_told(h: Harness) {
         events(&h).await,
         [
             added,
-            format!("{NOW}|7|3-7-cron|~|job_removed|~"),
-            format!("{NOW}|7|3-7-intv|~|job_added|{{\"hazards\":[],\"next_run_at\":null}}"),
+            format!("{now}|7|3-7-cron|~|job_removed|~"),
+            format!("{now}|7|3-7-intv|~|job_added|{{\"hazards\":[],\"next_run_at\":null}}"),
             format!("{}|7|3-7-intv|~|job_removed|~", after(9).get()),
         ]
     );
 }
 
 async fn a_refusal_is_told_with_its_reason(h: Harness) {
+    let now = at(NOW).get();
     h.place.task(7, true).await;
     let plan = Arc::new(|_: &TaskRow| Err(InvalidSchedule::NoDate(3)));
     h.store.replace_jobs(at(NOW), 7, plan).await.unwrap();
     let reason = "{\"reason\":\"project 3: ooff is 1 but ooff_date is null\"}";
-    assert_eq!(events(&h).await, [format!("{NOW}|7|~|~|refused|{reason}")]);
+    assert_eq!(events(&h).await, [format!("{now}|7|~|~|refused|{reason}")]);
 }
 
 async fn a_job_that_stands_still_is_told(h: Harness) {
+    let now = at(NOW).get();
     h.due_job(7, "3-7-cron").await;
     h.place
         .run("DELETE FROM scheduler_event; UPDATE scheduler_job SET kind = 'lunar'")
@@ -59,7 +62,7 @@ async fn a_job_that_stands_still_is_told(h: Harness) {
     let events = events(&h).await;
     assert_eq!(events.len(), 1, "{events:?}");
     assert!(
-        events[0].starts_with(&format!("{NOW}|7|3-7-cron|~|job_unreadable|")) && events[0].contains("lunar"),
+        events[0].starts_with(&format!("{now}|7|3-7-cron|~|job_unreadable|")) && events[0].contains("lunar"),
         "{events:?}"
     );
 }

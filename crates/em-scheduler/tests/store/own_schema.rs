@@ -14,7 +14,7 @@ const OURS: &str =
 #[test]
 fn none_of_our_tables_stands_beside_em_webs() {
     on_postgres(async |h| {
-        assert_eq!(h.place.lines(OURS).await, ["em_scheduler|10"]);
+        assert_eq!(h.place.lines(OURS).await, ["em_scheduler|11"]);
         let em_webs = "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'";
         assert_eq!(h.place.lines(em_webs).await, ["21"]);
     });
@@ -46,9 +46,9 @@ fn tables_of_an_earlier_version_are_moved_with_what_they_hold() {
             .unwrap();
         assert_eq!(format!("{standing:?} {grants:?}"), "Ready []");
         drop(inspected);
-        assert_eq!(place.lines(OURS).await, ["public|10"]);
+        assert_eq!(place.lines(OURS).await, ["public|11"]);
         let store = place.open(ME).await.unwrap();
-        assert_eq!(place.lines(OURS).await, ["em_scheduler|10"]);
+        assert_eq!(place.lines(OURS).await, ["em_scheduler|11"]);
         assert!(store.paused().await.unwrap());
         assert_eq!(store.list_jobs(false).await.unwrap().len(), 1);
         // Identity columns have come along.
@@ -128,7 +128,7 @@ fn tables_that_vanish_are_told_and_made_again() {
             "{gone}"
         );
         assert!(h.store.restore_tables(true).await.unwrap());
-        assert_eq!(h.place.lines(OURS).await, ["em_scheduler|10"]);
+        assert_eq!(h.place.lines(OURS).await, ["em_scheduler|11"]);
         assert_eq!(h.store.settings().await.unwrap(), settings);
         assert!(h.store.paused().await.unwrap());
         // What stands in task.next_run was written by us, in our zone.

@@ -170,7 +170,7 @@ fn without_visibility(statement: &str) -> (bool, &str) {
 fn statements(text: &str) -> Vec<String> {
     let code: Vec<&str> = text
         .lines()
-        .take_while(|line| *line != "mod tests {")
+        .take_while(|line| !line.ends_with("mod tests {"))
         .map(|line| line.split("//").next().unwrap_or_default())
         .filter(|line| *line != "#[cfg(test)]" && *line != "mod tests;")
         .collect();

@@ -25,9 +25,12 @@ pub(super) const CALLERS: usize = 4;
 /// And as many that must always get through: pause, resume, what removes jobs.
 pub(super) const SWITCHES: usize = 3;
 
+/// Lists read at a time: each keeps a connection and a snapshot while it is read.
+pub(super) const LISTS: usize = 2;
+
 /// Theirs, and enough for the engine, its publisher, its notices and its comparison, the two loops of dispatch and the
 /// clock, which never wait for a caller.
-const CONNECTIONS: usize = CALLERS + SWITCHES + 7 + super::lists::AT_ONCE;
+const CONNECTIONS: usize = CALLERS + SWITCHES + 7 + LISTS;
 
 /// A connection that takes longer counts as none.
 pub(super) const PATIENCE: Duration = Duration::from_secs(5);
@@ -80,9 +83,6 @@ fn session(limits: HoldLimits) -> String {
          SET enable_hashjoin = off; SET enable_mergejoin = off"
     )
 }
-
-/// The name by which the sessions of all processes are known to the server (see `stuck`).
-pub(super) const APPLICATION: &str = "em-scheduler";
 
 type Connecting<'a> = Pin<Box<dyn Future<Output = Result<(Client, JoinHandle<()>), Error>> + Send + 'a>>;
 

@@ -18,9 +18,6 @@ use crate::store::{Result, StoreError};
 /// What a row says, or nothing where it is passed over.
 pub(super) type Reading<T> = fn(&Row) -> Result<Option<T>>;
 
-/// Lists read at a time: each keeps a connection and a snapshot while it is read.
-pub(super) const AT_ONCE: usize = 2;
-
 /// Reads a list into its writer. It takes a place among the lists and a connection until it has been read or is dropped.
 pub(super) fn read<T: Send + 'static>(
     (link, places): (&Arc<Link>, &Arc<Semaphore>),

@@ -203,7 +203,7 @@ impl PostgresStore {
             beside: None,
             callers: Places::new(connect::CALLERS),
             switches: Places::new(connect::SWITCHES),
-            lists: Arc::new(Semaphore::new(lists::AT_ONCE)),
+            lists: Arc::new(Semaphore::new(connect::LISTS)),
             list_limits: ListLimits::default(),
             agreed: Mutex::default(),
             reading: OnceLock::new(),

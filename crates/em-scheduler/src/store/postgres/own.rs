@@ -3,7 +3,7 @@
 
 use super::error;
 use super::tx::{Guard, Tx};
-use crate::em_web::schema::Dialect;
+use crate::em_web::Dialect;
 use crate::store::{Result, StoreError, migrations};
 
 /// Creates the schema and the tables, or brings them up to date. Those of an earlier version, which stood beside

@@ -5,7 +5,7 @@ use tokio_postgres::Row;
 use triggers::WallMicros;
 
 use super::wall::Wall;
-use crate::em_web::schema::Dialect;
+use crate::em_web::Dialect;
 use crate::em_web::{self, Cells, Field, ProjectRow, Sequences, TaskRow};
 use crate::model::TaskId;
 use crate::store::{Result, StoreError, codec};

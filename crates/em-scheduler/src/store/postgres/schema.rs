@@ -7,7 +7,8 @@ use super::error;
 use super::own;
 use super::tx::{Guard, Tx};
 use crate::em_web::Sequences;
-use crate::em_web::schema::{self as em_schema, Dialect, Family};
+use crate::em_web::schema as em_schema;
+use crate::em_web::{Dialect, Family};
 use crate::store::{Result, Standing, StoreError};
 
 /// Finds a table as a statement naming it would, along the search path.

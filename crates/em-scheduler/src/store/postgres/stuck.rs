@@ -8,8 +8,8 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use super::connect::APPLICATION;
 use super::link::Link;
+use super::url::APPLICATION;
 use crate::store::Result;
 
 /// The sessions of our role on this database that hold rows or guards and have waited for their client for so long, if that is

@@ -8,8 +8,10 @@ use std::time::Duration;
 use tokio_postgres::Config;
 use tokio_postgres::config::Host;
 
-use super::connect::APPLICATION;
 use crate::store::{Result, StoreError};
+
+/// The name by which the sessions of all processes are known to the server (see `stuck`).
+pub(super) const APPLICATION: &str = "em-scheduler";
 
 /// How long anything on the network may take to show a sign of life.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);

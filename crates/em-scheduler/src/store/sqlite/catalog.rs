@@ -1,10 +1,13 @@
 //! The file as a whole on SQLite: what it is, and the settings that all processes share.
 
-use super::{SqliteStore, close};
-use crate::store::{Catalog, Result};
+use super::connect::{self, Role};
+use super::error::naming;
+use super::{SqliteStore, close, schema};
+use crate::store::{Catalog, Result, Standing};
 use async_trait::async_trait;
 use rusqlite::Connection;
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 use triggers::UtcMicros;
 
@@ -52,6 +55,21 @@ impl Catalog for SqliteStore {
         let closing = tokio::task::spawn_blocking(move || close(&readers, &writer));
         // A panic in it has been reported by its hook.
         let _ = closing.await;
+    }
+}
+
+impl SqliteStore {
+    /// The shared settings that a file holds; none where it has no tables of ours, or older ones. Changes nothing, and needs
+    /// no lock.
+    ///
+    /// # Errors
+    /// The file cannot be read, or is no database of em_web's.
+    pub fn stored_settings(path: &Path) -> Result<BTreeMap<String, String>> {
+        let connection = connect::open(path, Role::Copier)?;
+        match schema::standing(&connection).map_err(|error| naming(path, error))? {
+            Standing::Ready => stored_settings(&connection),
+            _ => Ok(BTreeMap::new()),
+        }
     }
 }
 

@@ -6,7 +6,6 @@ use std::time::Duration;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
-use super::log;
 use crate::store::Result;
 
 /// What the writer keeps of the file in memory.
@@ -65,5 +64,7 @@ fn set_up_writer(connection: &Connection) -> Result<()> {
     connection.pragma_update(None, "temp_store", "MEMORY")?;
     // The default of 2 MB is smaller than the indexes a burst touches.
     connection.pragma_update(None, "cache_size", -WRITER_CACHE_KB)?;
-    log::set_up(connection)
+    // SQLite's own checkpoint would run at every commit beyond its limit, each time in vain while there are readers (see `log`).
+    connection.pragma_update(None, "wal_autocheckpoint", 0)?;
+    Ok(())
 }

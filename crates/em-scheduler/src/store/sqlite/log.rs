@@ -58,12 +58,6 @@ impl Default for LogLimits {
     }
 }
 
-pub(super) fn set_up(connection: &Connection) -> Result<()> {
-    // SQLite's own checkpoint would run at every commit beyond its limit, each time in vain while there are readers.
-    connection.pragma_update(None, "wal_autocheckpoint", 0)?;
-    Ok(())
-}
-
 /// The state of the log, kept by the writer's thread.
 pub(super) struct Log {
     limits: LogLimits,

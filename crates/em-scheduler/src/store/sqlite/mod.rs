@@ -9,6 +9,7 @@ mod cluster;
 mod connect;
 mod copy;
 mod em_web;
+mod error;
 mod events;
 mod files;
 mod firing;
@@ -23,11 +24,10 @@ mod schema;
 mod tasks;
 mod writer;
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rusqlite::{Connection, ErrorCode, OptionalExtension, Transaction};
+use rusqlite::{Connection, OptionalExtension, Transaction};
 use triggers::{UtcMicros, Zone};
 
 pub use self::copy::Copying;
@@ -36,6 +36,7 @@ pub use self::log::LogLimits;
 pub use self::samples::insert_samples;
 
 use self::connect::Role;
+use self::error::naming;
 use self::lock::InstanceLock;
 use self::log::Log;
 use self::readers::Readers;
@@ -155,19 +156,6 @@ impl SqliteStore {
         schema::standing(&connect::open(path, Role::Reader)?)
     }
 
-    /// The shared settings that a file holds; none where it has no tables of ours, or older ones. Changes nothing, and needs
-    /// no lock.
-    ///
-    /// # Errors
-    /// The file cannot be read, or is no database of em_web's.
-    pub fn stored_settings(path: &Path) -> Result<BTreeMap<String, String>> {
-        let connection = connect::open(path, Role::Copier)?;
-        match schema::standing(&connection).map_err(|error| naming(path, error))? {
-            Standing::Ready => catalog::stored_settings(&connection),
-            _ => Ok(BTreeMap::new()),
-        }
-    }
-
     /// With other limits for lists.
     #[must_use]
     pub fn with_list_limits(mut self, list_limits: ListLimits) -> Self {
@@ -203,16 +191,6 @@ impl SqliteStore {
     }
 }
 
-/// The same error, naming the file.
-fn naming(path: &Path, error: StoreError) -> StoreError {
-    match error {
-        StoreError::Unavailable(reason) | StoreError::Other(reason) | StoreError::Unusable(reason) => {
-            StoreError::Unusable(format!("the database file {}: {reason}", path.display()))
-        }
-        error => error,
-    }
-}
-
 /// Readers first: the connection that is closed last copies the log into the file, and a reader cannot write.
 fn close(readers: &Readers, writer: &Writer) {
     readers.close();
@@ -241,27 +219,4 @@ fn set_state(connection: &Connection, name: &str, value: i64) -> Result<()> {
         )?
         .execute((name, value))?;
     Ok(())
-}
-
-/// What a failed commit means for the operations that shared it.
-fn unavailable(error: &StoreError) -> StoreError {
-    StoreError::Unavailable(error.to_string())
-}
-
-impl From<rusqlite::Error> for StoreError {
-    fn from(error: rusqlite::Error) -> Self {
-        match error.sqlite_error_code() {
-            Some(
-                ErrorCode::DatabaseBusy
-                | ErrorCode::DatabaseLocked
-                | ErrorCode::ReadOnly
-                | ErrorCode::SystemIoFailure
-                | ErrorCode::DiskFull
-                | ErrorCode::CannotOpen
-                | ErrorCode::PermissionDenied,
-            ) => Self::Unavailable(error.to_string()),
-            Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => Self::Unusable(error.to_string()),
-            _ => Self::Other(error.to_string()),
-        }
-    }
 }

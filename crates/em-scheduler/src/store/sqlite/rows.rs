@@ -5,7 +5,7 @@ use rusqlite::{Connection, OptionalExtension, Row};
 use triggers::WallMicros;
 
 use super::cells::Cells;
-use crate::em_web::schema::Dialect;
+use crate::em_web::Dialect;
 use crate::em_web::{self, Field, Sequences, TaskRow};
 use crate::model::TaskId;
 use crate::store::{Result, StoreError};

@@ -3,8 +3,9 @@
 
 use rusqlite::{Connection, MAIN_DB, TransactionBehavior};
 
+use crate::em_web::Dialect;
 use crate::em_web::Sequences;
-use crate::em_web::schema::{self as em_schema, Dialect};
+use crate::em_web::schema as em_schema;
 use crate::store::{Result, Standing, StoreError, migrations};
 
 /// What em_web's model knows of sequences is returned.

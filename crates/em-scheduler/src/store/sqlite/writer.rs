@@ -19,9 +19,9 @@ use std::thread::JoinHandle;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 use tokio::sync::oneshot;
 
+use super::error::unavailable;
 use super::lock::InstanceLock;
 use super::log::{self, Barred, Log};
-use super::unavailable;
 use crate::store::{Result, StoreError};
 
 /// At most so many operations share a commit, so that the first of them does not wait without bound.
