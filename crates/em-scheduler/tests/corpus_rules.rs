@@ -14,7 +14,8 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use em_scheduler::engine::plan::{FiringRules, is_late, plan};
+use em_scheduler::engine::plan::{FiringRules, plan};
+use em_scheduler::model::life::is_late;
 use em_scheduler::model::{DueJob, JobKind, Next, Outcome, SkipReason, Verdict};
 use serde_json::{Map, Value, json};
 use triggers::{Case, DstPolicy, Trigger, UtcMicros};
@@ -264,6 +265,7 @@ impl Round {
                 created_at: UtcMicros::new(0),
                 next_run_at,
                 instances,
+                has_run: false,
                 task_enabled: Some(true),
             };
             let decided = plan(&due, &job.trigger, &job.rules, self.now);

@@ -31,6 +31,7 @@ mod store {
     mod decide;
     mod decide_edges;
     mod differing;
+    mod events;
     mod existing;
     mod fixture;
     mod harness;

@@ -8,7 +8,7 @@ use std::fs;
 use std::path::Path;
 
 /// Module by floor, from the ground up. A module may use its own floor's row only where it stands beside it below.
-const FLOORS: [&[&str]; 6] = [
+const FLOORS: [&[&str]; 7] = [
     &[
         "clock",
         "chance",
@@ -21,6 +21,7 @@ const FLOORS: [&[&str]; 6] = [
         "wakeup",
     ],
     &["model"],
+    &["em_web"],
     &["store"],
     &["dispatch", "peers"],
     &["api", "engine", "config"],

@@ -13,6 +13,7 @@ use tracing::error;
 use super::reply::Reply;
 use super::routes::{Access, Outcome};
 use super::workload::Busy;
+use crate::model::Corrupt;
 use crate::store::StoreError;
 
 /// Why a request failed.
@@ -44,10 +45,10 @@ impl From<StoreError> for Failure {
                 Self::Unavailable(reason)
             }
             // A row of em_web's tables that cannot be read concerns its task; whoever asked can mend it.
-            StoreError::Corrupt {
+            StoreError::Corrupt(Corrupt {
                 table: "task" | "project",
                 ..
-            } => Self::Reason(error.to_string()),
+            }) => Self::Reason(error.to_string()),
             error => Self::Fault(error.to_string()),
         }
     }

@@ -14,7 +14,7 @@ use crate::instance::Place;
 use crate::model::WireDialect;
 use crate::store::postgres::{PostgresOptions, PostgresStore};
 use crate::store::sqlite::{SqliteOptions, SqliteStore};
-use crate::store::{Standing, Store};
+use crate::store::{Catalog, Standing, Store};
 
 /// An open store, and what it knows of this process.
 pub(super) struct Opened {

@@ -9,6 +9,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use triggers::{Context, Definition, Kind, Trigger, UtcMicros, Zone};
 
+use crate::model::UnreadableTrigger;
+
 /// What was not used for so many microseconds is forgotten, at the latest after twice as long. A job that fires less often may
 /// as well be compiled each time.
 const REMEMBERED: i64 = 300_000_000;
@@ -43,16 +45,21 @@ impl Compiled {
     ///
     /// # Errors
     /// The text is no definition, or none that makes a trigger.
-    pub(super) fn get(&self, text: &str, created: UtcMicros, now: UtcMicros) -> Result<Arc<Trigger>, String> {
+    pub(super) fn get(
+        &self,
+        text: &str,
+        created: UtcMicros,
+        now: UtcMicros,
+    ) -> Result<Arc<Trigger>, UnreadableTrigger> {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         known.age(now);
         if let Some(trigger) = known.find(text) {
             return Ok(trigger);
         }
-        let definition: Definition = serde_json::from_str(text).map_err(|error| error.to_string())?;
+        let definition: Definition = serde_json::from_str(text)?;
         // A stored definition names its zone and policy; the context gives only the creation.
         let context = Context::new(Zone::utc(), created);
-        let trigger = Arc::new(definition.compile(&context).map_err(|error| error.to_string())?);
+        let trigger = Arc::new(definition.compile(&context)?);
         if definition.kind != Kind::Date {
             known.recent.insert(text.to_owned(), Arc::clone(&trigger));
         }

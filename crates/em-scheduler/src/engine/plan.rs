@@ -3,6 +3,7 @@
 
 use triggers::{Trigger, UtcMicros};
 
+use crate::model::life::is_late;
 use crate::model::{DueJob, JobKind, Next, Outcome, Plan, SkipReason, Verdict};
 
 /// The rules that hold for every job.
@@ -73,11 +74,6 @@ pub fn plan(job: &DueJob, trigger: &Trigger, rules: &FiringRules, now: UtcMicros
         verdicts,
         next: after(next),
     }
-}
-
-/// Whether a run is too late to be sent: strictly more than the grace after its time.
-pub fn is_late(scheduled_for: UtcMicros, now: UtcMicros, grace: i64) -> bool {
-    now.since(scheduled_for) > grace
 }
 
 /// A trigger job needs a task that is enabled, a delayed one a task that exists.

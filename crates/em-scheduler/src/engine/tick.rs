@@ -10,7 +10,7 @@ use super::compiled::Compiled;
 use super::parts::EngineParts;
 use super::plan::{self, FiringRules};
 use crate::dispatch::Dispatcher;
-use crate::model::{DueJob, Plan, TaskId};
+use crate::model::{DueJob, Plan, TaskId, UnreadableTrigger};
 use crate::store::{Decided, Decider, Result};
 
 /// Due jobs decided in one transaction, at most: enough to fill a commit, few enough to let others in between.
@@ -26,7 +26,7 @@ struct Round {
 }
 
 impl Decider for Round {
-    fn plan(&self, job: &DueJob) -> Result<Plan, String> {
+    fn plan(&self, job: &DueJob) -> Result<Plan, UnreadableTrigger> {
         let trigger = self.compiled.get(&job.definition, job.created_at, self.now)?;
         Ok(plan::plan(job, &trigger, &self.rules, self.now))
     }

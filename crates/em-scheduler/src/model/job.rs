@@ -1,8 +1,8 @@
 //! Jobs: what fires next, and what the firing rule says of one that is due.
 
-use triggers::{Hazard, UtcMicros};
+use triggers::{Hazard, TriggerError, UtcMicros};
 
-use super::TaskId;
+use super::{Event, TaskId};
 
 /// Where a job comes from; it also decides who may remove it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -74,6 +74,15 @@ pub struct NewJob {
 }
 
 impl NewJob {
+    /// Tells that it was stored.
+    pub fn added(&self) -> Event {
+        Event::JobAdded {
+            job: self.id.clone(),
+            next: self.next_run_at,
+            hazards: self.hazards.clone(),
+        }
+    }
+
     /// The same as a tombstone: it has had its turn.
     #[must_use]
     pub fn over(self) -> Self {
@@ -95,6 +104,17 @@ impl NewJob {
             self
         }
     }
+}
+
+/// Why the trigger of a stored job cannot be read (F10).
+#[derive(Debug, thiserror::Error)]
+pub enum UnreadableTrigger {
+    /// The text is no definition.
+    #[error(transparent)]
+    Text(#[from] serde_json::Error),
+    /// The definition makes no trigger.
+    #[error(transparent)]
+    Definition(#[from] TriggerError),
 }
 
 /// A job as `job_sync` sees it in the store.
@@ -150,6 +170,8 @@ pub struct DueJob {
     pub next_run_at: UtcMicros,
     /// The job's runs that are not final.
     pub instances: u32,
+    /// Of a one-off: whether its run was decided before.
+    pub has_run: bool,
     /// `task.enabled = 1`; none where the task no longer exists.
     pub task_enabled: Option<bool>,
 }

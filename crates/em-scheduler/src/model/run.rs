@@ -1,12 +1,4 @@
-//! Runs: one row per decision, and the life of each (F1, D1–D6).
-//!
-//! ```text
-//!  decide        claim         first byte about to leave     answer
-//!    ├──▶ queued ──────────────▶ sending ───────────────────▶ delivered | failed | unknown
-//!    └──▶ missed | skipped          └─ nothing left ─▶ queued
-//! ```
-//! `claimed` is the state between the two once another process could take a queued run away; a single process
-//! goes from `queued` to `sending` in one step.
+//! Runs: one row per decision (F1). What may become of one is said in `life`.
 
 use triggers::UtcMicros;
 
@@ -51,20 +43,26 @@ impl RunState {
         }
     }
 
+    /// All of them, in the order of a run's life.
+    pub const ALL: [Self; 8] = [
+        Self::Queued,
+        Self::Claimed,
+        Self::Sending,
+        Self::Delivered,
+        Self::Failed,
+        Self::Missed,
+        Self::Skipped,
+        Self::Unknown,
+    ];
+
     /// The reverse of [`as_str`](Self::as_str); none for an unknown text.
     pub fn from_text(text: &str) -> Option<Self> {
-        [
-            Self::Queued,
-            Self::Claimed,
-            Self::Sending,
-            Self::Delivered,
-            Self::Failed,
-            Self::Missed,
-            Self::Skipped,
-            Self::Unknown,
-        ]
-        .into_iter()
-        .find(|state| state.as_str() == text)
+        Self::ALL.into_iter().find(|state| state.as_str() == text)
+    }
+
+    /// Whether nothing becomes of a run in this state any more.
+    pub fn is_final(self) -> bool {
+        !matches!(self, Self::Queued | Self::Claimed | Self::Sending)
     }
 }
 
@@ -149,6 +147,8 @@ pub struct OpenRun {
     pub run: SendableRun,
     /// The instance that held it.
     pub owner: String,
+    /// Its job was deleted.
+    pub withdrawn: bool,
 }
 
 /// How a run's attempt ended, to be written down.

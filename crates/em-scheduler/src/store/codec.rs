@@ -1,9 +1,9 @@
 //! Between the rows of both engines and the model: the forms in which times and states are stored.
 
-use triggers::{UtcMicros, WallMicros, Zone};
+use triggers::{UtcMicros, WallMicros};
 
 use super::{StoreError, passed_over};
-use crate::model::{Event, JobKind, Outcome, RunIdColumn, RunState, Settled, TaskId};
+use crate::model::{Corrupt, Event, JobKind, RunKey, TaskId};
 
 /// The states of a run that is not final, as SQL writes them.
 pub(super) const OPEN_STATES: &str = "('queued', 'claimed', 'sending')";
@@ -78,12 +78,12 @@ pub(super) fn corrupt(
     row: String,
     found: impl Into<String>,
 ) -> StoreError {
-    StoreError::Corrupt {
+    StoreError::Corrupt(Corrupt {
         table,
         row,
         column,
         found: found.into(),
-    }
+    })
 }
 
 /// A due time that belongs to no job.
@@ -110,7 +110,7 @@ const SHOWN: usize = 100;
 pub(super) fn readable<T>(row: Result<T, StoreError>) -> Result<Option<T>, StoreError> {
     match row {
         Ok(row) => Ok(Some(row)),
-        Err(error @ StoreError::Corrupt { .. }) => {
+        Err(error @ StoreError::Corrupt(_)) => {
             passed_over::tell(&error);
             Ok(None)
         }
@@ -121,96 +121,18 @@ pub(super) fn readable<T>(row: Result<T, StoreError>) -> Result<Option<T>, Store
 /// The same for a run of this task, whose log tells of it once.
 pub(super) fn readable_run<T>(
     run: Result<T, StoreError>,
-    task: Option<TaskId>,
+    (task, key): (Option<TaskId>, RunKey),
     told: &mut Vec<(TaskId, Event)>,
 ) -> Result<Option<T>, StoreError> {
     match run {
-        Err(error @ StoreError::Corrupt { .. }) => {
+        Err(error @ StoreError::Corrupt(_)) => {
             let new = passed_over::tell(&error);
             let task = task.filter(|_| new);
-            told.extend(task.map(|task| (task, Event::RunUnreadable(error.to_string()))));
+            told.extend(task.map(|task| (task, Event::RunUnreadable(Some(key), error.to_string()))));
             Ok(None)
         }
         run => run.map(Some),
     }
-}
-
-/// One row of `task_log`, but for its id.
-#[derive(Debug)]
-pub(super) struct EventRow {
-    pub(super) task_id: i32,
-    /// Whether `job_id` is `coalesce(task.last_run_job_id, '')` instead of null.
-    pub(super) links_run: bool,
-    pub(super) message: String,
-    pub(super) error: Option<i32>,
-}
-
-impl EventRow {
-    pub(super) fn new(task_id: i32, event: &Event, zone: &Zone) -> Self {
-        Self {
-            task_id,
-            links_run: event.run_id() == RunIdColumn::LastRun,
-            message: event.message(zone),
-            error: event.error(),
-        }
-    }
-}
-
-/// What a verdict becomes in `scheduler_run`: its state and reason, and the event that tells of it.
-pub(super) fn decided(
-    outcome: &Outcome,
-    scheduled_for: UtcMicros,
-    sending: bool,
-) -> (RunState, Option<String>, Event) {
-    match outcome {
-        Outcome::Send if sending => (RunState::Sending, None, Event::RunSubmitted),
-        Outcome::Send => (RunState::Queued, None, Event::RunSubmitted),
-        Outcome::Missed { late } => (
-            RunState::Missed,
-            Some(late_reason(*late)),
-            Event::RunMissed(scheduled_for, *late),
-        ),
-        Outcome::Skipped(reason) => (
-            RunState::Skipped,
-            Some(reason.to_string()),
-            Event::RunSkipped(scheduled_for, *reason),
-        ),
-    }
-}
-
-/// What a settlement becomes: the final state, its reason and event; none where the run goes back to `queued`.
-pub(super) fn settled(
-    outcome: &Settled,
-    scheduled_for: UtcMicros,
-) -> Option<(RunState, Option<String>, Event)> {
-    Some(match outcome {
-        Settled::Delivered { took } => (RunState::Delivered, None, Event::RunDelivered(*took)),
-        Settled::Failed { reason } => (
-            RunState::Failed,
-            Some(reason.clone()),
-            Event::RunFailed(scheduled_for, reason.clone()),
-        ),
-        Settled::Unknown { reason } => (
-            RunState::Unknown,
-            Some(reason.clone()),
-            Event::RunUnknown(scheduled_for, reason.clone()),
-        ),
-        Settled::Missed { late } => (
-            RunState::Missed,
-            Some(late_reason(*late)),
-            Event::RunMissed(scheduled_for, *late),
-        ),
-        Settled::Skipped(reason) => (
-            RunState::Skipped,
-            Some(reason.to_string()),
-            Event::RunSkipped(scheduled_for, *reason),
-        ),
-        Settled::Requeued { .. } | Settled::Repeat { .. } => return None,
-    })
-}
-
-fn late_reason(late: i64) -> String {
-    format!("late by {}.{:06} s", late / 1_000_000, late % 1_000_000)
 }
 
 #[cfg(test)]

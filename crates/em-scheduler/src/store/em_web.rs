@@ -1,311 +1,71 @@
-//! em_web's tables: created whole on an empty database, verified and never altered on an existing one.
-//!
-//! The model is data (`em_model.csv`, `em_lookups.csv`); this module turns it into statements for both engines and
-//! says which columns the scheduler itself uses.
+//! What is read from em_web's tables and brought in line with them (`crate::em_web`).
 
-use std::fmt::Write as _;
+use super::{Pages, Result};
+use crate::em_web::{Announced, Sequences, SyncPlanner, TaskRow};
+use crate::model::{Corrupt, ScheduleRules, TaskId};
+use async_trait::async_trait;
+use std::collections::BTreeMap;
+use triggers::UtcMicros;
 
-/// The tables and columns of em_web.
-const MODEL: &str = include_str!("em_model.csv");
-/// The rows of its lookup tables.
-const LOOKUPS: &str = include_str!("em_lookups.csv");
+/// The tasks of one page of `job_sync`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SyncRange {
+    /// So many tasks after this one, in order of id.
+    After(Option<TaskId>, usize),
+    /// These, in order of id.
+    Of(Vec<TaskId>),
+    /// All tasks of the project.
+    InProject(i32),
+}
 
-/// The rows of `task_status` the scheduler writes into other tables.
-pub(super) const STATUS_ERRORED: i32 = 2;
-/// The status of the scheduler's own rows in `task_log`.
-pub(super) const STATUS_SCHEDULER: i32 = 6;
-
-/// Both.
-pub(super) const STATUSES: [i32; 2] = [STATUS_ERRORED, STATUS_SCHEDULER];
-
-/// The SQL dialect a statement is for.
+/// What one page of `job_sync` did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Dialect {
-    Sqlite,
-    Postgres,
+pub struct SyncedPage {
+    /// The last task of the range; none: there are no more tasks.
+    pub last: Option<TaskId>,
+    /// How many tasks were changed.
+    pub changed: usize,
 }
 
-/// What a column must be able to hold to be usable.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Family {
-    Integer,
-    Text,
-    /// A date and time without zone.
-    WallTime,
-}
+/// em_web's tables. See [`Store`](super::Store) for the rules that all operations keep.
+#[async_trait]
+pub trait EmWeb: Send + Sync {
+    /// What em_web's model knows of sequences, as it was when the store was opened.
+    fn sequences(&self) -> Sequences;
 
-impl Family {
-    /// In words, for errors.
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            Self::Integer => "an integer",
-            Self::Text => "a text",
-            Self::WallTime => "a timestamp without time zone",
-        }
-    }
+    /// Whether em_web's tables know sequences of tasks (column `project.sequence_tasks`), as those of its later releases and of its
+    /// successor do.
+    async fn has_sequences(&self) -> Result<bool>;
 
-    /// Whether a PostgreSQL `data_type` belongs to the family.
-    pub(super) fn accepts(self, data_type: &str) -> bool {
-        match self {
-            Self::Integer => matches!(data_type, "integer" | "bigint" | "smallint"),
-            Self::Text => matches!(data_type, "character varying" | "text"),
-            Self::WallTime => data_type == "timestamp without time zone",
-        }
-    }
-}
+    /// The task with its project; none if there is no such task.
+    async fn task(&self, id: TaskId) -> Result<Option<TaskRow>>;
 
-/// The columns the scheduler reads or writes, in the order of the tables.
-pub(super) fn used_columns() -> Vec<(&'static str, &'static str, Family)> {
-    let used: [(&str, &[&str]); 4] = [
-        (
-            "project",
-            &[
-                "id",
-                "name",
-                "cron",
-                "cron_year",
-                "cron_month",
-                "cron_week",
-                "cron_day",
-                "cron_week_day",
-                "cron_hour",
-                "cron_min",
-                "cron_sec",
-                "cron_start_date",
-                "cron_end_date",
-                "intv",
-                "intv_type",
-                "intv_value",
-                "intv_start_date",
-                "intv_end_date",
-                "ooff",
-                "ooff_date",
-            ],
-        ),
-        (
-            "task",
-            &[
-                "id",
-                "name",
-                "project_id",
-                "status_id",
-                "enabled",
-                "next_run",
-                "last_run_job_id",
-                "est_duration",
-            ],
-        ),
-        (
-            "task_log",
-            &[
-                "id",
-                "task_id",
-                "status_id",
-                "job_id",
-                "message",
-                "error",
-                "status_date",
-            ],
-        ),
-        ("task_status", &["id"]),
-    ];
-    let columns = columns();
-    used.iter()
-        .flat_map(|(table, names)| names.iter().map(move |name| (*table, *name)))
-        .map(|(table, name)| {
-            let family = columns
-                .iter()
-                .find(|column| column.table == table && column.name == name)
-                .map_or(Family::Text, Column::family);
-            (table, name, family)
-        })
-        .collect()
-}
+    /// The enabled tasks with their projects, in order of id; the value that cannot be read where there is one. Changes nothing, and
+    /// needs no table of ours.
+    fn enabled_tasks(&self) -> Pages<(TaskId, Result<TaskRow, Corrupt>)>;
 
-/// The tables of the model, in an order that respects their references.
-pub(super) fn tables() -> Vec<&'static str> {
-    let mut tables: Vec<&str> = Vec::new();
-    for column in columns() {
-        if !tables.contains(&column.table) {
-            tables.push(column.table);
-        }
-    }
-    tables
-}
+    /// Writes the earliest next run of each of these tasks into `task.next_run`. Answers the tasks it could not
+    /// write because somebody else holds their rows: to be tried again.
+    async fn publish_next_runs(&self, now: UtcMicros, tasks: Vec<TaskId>) -> Result<Vec<TaskId>>;
 
-/// The statements that create the whole model on an empty database, lookup rows included.
-pub(super) fn create_statements(dialect: Dialect) -> Vec<String> {
-    let columns = columns();
-    let mut statements = Vec::new();
-    for table in tables() {
-        let lines: Vec<String> = columns
-            .iter()
-            .filter(|column| column.table == table)
-            .map(|column| column.ddl(dialect))
-            .collect();
-        statements.push(format!(
-            "CREATE TABLE \"{table}\" (\n  {}\n)",
-            lines.join(",\n  ")
-        ));
-    }
-    for column in columns
-        .iter()
-        .filter(|column| column.indexed && !column.primary_key)
-    {
-        let (table, name) = (column.table, column.name);
-        statements.push(format!(
-            "CREATE INDEX ix_{table}_{name} ON \"{table}\" (\"{name}\")"
-        ));
-    }
-    statements.push("CREATE INDEX ix_task_log_status_date_error ON task_log (status_date, error)".into());
-    statements.push("CREATE INDEX ix_task_file_id_task_id_job_id ON task_file (id, task_id, job_id)".into());
-    statements.extend(lookup_statements(dialect));
-    statements
-}
+    /// One page of `job_sync`. Each task is compared and changed in one transaction, a page in as many as it takes.
+    async fn sync_page(&self, now: UtcMicros, range: SyncRange, plan: SyncPlanner) -> Result<SyncedPage>;
 
-fn lookup_statements(dialect: Dialect) -> Vec<String> {
-    let columns = columns();
-    let mut statements = Vec::new();
-    let mut tables: Vec<&str> = Vec::new();
-    for line in LOOKUPS.lines().skip(1).filter(|line| !line.is_empty()) {
-        let mut cells = line.split(',');
-        let (Some(table), Some(id), Some(name), ext) = (
-            cells.next(),
-            cells.next(),
-            cells.next(),
-            cells.next().unwrap_or(""),
-        ) else {
-            continue;
-        };
-        if !tables.contains(&table) {
-            tables.push(table);
-        }
-        let name = name.replace('\'', "''");
-        // An empty extension is one too: the column is never null.
-        let extended = columns
-            .iter()
-            .any(|column| column.table == table && column.name == "ext");
-        statements.push(if extended {
-            format!("INSERT INTO {table} (id, name, ext) VALUES ({id}, '{name}', '{ext}')")
-        } else {
-            format!("INSERT INTO {table} (id, name) VALUES ({id}, '{name}')")
-        });
-    }
-    if dialect == Dialect::Postgres {
-        // So that em_web's own inserts continue after the rows given here.
-        statements.extend(tables.iter().map(|table| {
-            format!("SELECT setval(pg_get_serial_sequence('{table}', 'id'), (SELECT max(id) FROM {table}))")
-        }));
-    }
-    statements
-}
+    /// The tasks that `job_sync` may have to change, by these rules, in order of id: every one that differs from what
+    /// is stored for it, and perhaps others. None where to find them out is not cheaper than to go through all.
+    async fn find_differing(&self, now: UtcMicros, rules: ScheduleRules) -> Result<Option<Vec<TaskId>>>;
 
-#[derive(Debug)]
-struct Column {
-    table: &'static str,
-    name: &'static str,
-    kind: &'static str,
-    nullable: bool,
-    primary_key: bool,
-    references: &'static str,
-    indexed: bool,
-    default: &'static str,
-}
+    /// Whether `job_sync` has ever gone through on this database.
+    async fn synced_before(&self) -> Result<bool>;
 
-impl Column {
-    fn family(&self) -> Family {
-        match self.kind {
-            "INTEGER" => Family::Integer,
-            "DATETIME" => Family::WallTime,
-            _ => Family::Text,
-        }
-    }
+    /// Writes down that it has.
+    async fn set_synced(&self, now: UtcMicros) -> Result<()>;
 
-    fn ddl(&self, dialect: Dialect) -> String {
-        let mut ddl = format!("\"{}\" ", self.name);
-        ddl += match (dialect, self.kind) {
-            (Dialect::Postgres, "INTEGER") if self.primary_key => "SERIAL",
-            (Dialect::Postgres, "DATETIME") => "TIMESTAMP WITHOUT TIME ZONE",
-            (_, kind) => kind,
-        };
-        if self.primary_key {
-            ddl += " PRIMARY KEY";
-        }
-        if !self.nullable {
-            ddl += " NOT NULL";
-        }
-        if self.default == "server now()" {
-            ddl += " DEFAULT CURRENT_TIMESTAMP";
-        }
-        if let Some((table, column)) = self.references.split_once('.') {
-            // Writing to a String cannot fail.
-            let _ = write!(ddl, " REFERENCES \"{table}\" (\"{column}\")");
-        }
-        ddl
-    }
-}
+    /// The IANA name of the zone in which another scheduler wrote `task.next_run`: the default of this role's sessions. None:
+    /// the scheduler's.
+    async fn earlier_zone(&self) -> Result<Option<String>>;
 
-fn columns() -> Vec<Column> {
-    let mut lines = MODEL.lines();
-    let header: Vec<&str> = lines.next().unwrap_or("").split(',').collect();
-    lines
-        .filter(|line| !line.is_empty())
-        .map(|line| {
-            let cells: Vec<&'static str> = line.split(',').collect();
-            let cell = |name: &str| {
-                let place = header.iter().position(|title| *title == name);
-                place.and_then(|place| cells.get(place).copied()).unwrap_or("")
-            };
-            Column {
-                table: cell("table"),
-                name: cell("column"),
-                kind: cell("type"),
-                nullable: cell("nullable") == "True",
-                primary_key: cell("primary_key") == "True",
-                references: cell("references"),
-                indexed: cell("indexed") == "True",
-                default: cell("default"),
-            }
-        })
-        .collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_model_is_read_whole() {
-        assert_eq!(tables().len(), 21);
-        assert_eq!(columns().len(), 197);
-    }
-
-    #[test]
-    fn a_referenced_table_is_created_before_the_one_that_names_it() {
-        let order = tables();
-        for column in columns() {
-            if let Some((target, _)) = column.references.split_once('.') {
-                let place = |table: &str| order.iter().position(|name| *name == table);
-                assert!(
-                    place(target) < place(column.table),
-                    "{} before {}",
-                    target,
-                    column.table
-                );
-            }
-        }
-    }
-
-    #[test]
-    fn every_column_used_is_in_the_model() {
-        let columns = columns();
-        for (table, name, _) in used_columns() {
-            assert!(
-                columns
-                    .iter()
-                    .any(|column| column.table == table && column.name == name),
-                "{table}.{name}"
-            );
-        }
-    }
+    /// The newest `Job added` of each of these tasks that has an interval without start, as its log has it; nothing where the
+    /// log cannot be read. Goes through the log of these tasks: for the first pass on a database alone.
+    async fn announced(&self, range: &SyncRange) -> Result<BTreeMap<TaskId, Announced>>;
 }

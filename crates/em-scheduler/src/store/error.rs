@@ -1,5 +1,7 @@
 //! What can go wrong in a store, as the floors above need to tell it apart.
 
+use crate::model::Corrupt;
+
 /// The one error type of the store.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -19,30 +21,21 @@ pub enum StoreError {
     #[error("{0}")]
     Unusable(String),
     /// A value in a row that cannot be read.
-    #[error("table {table}, row {row}, column {column}: {found}")]
-    Corrupt {
-        /// The table.
-        table: &'static str,
-        /// The row, as its key reads.
-        row: String,
-        /// The column.
-        column: &'static str,
-        /// What is there and what is allowed.
-        found: String,
-    },
+    #[error(transparent)]
+    Corrupt(#[from] Corrupt),
     /// Anything else: a bug of ours or a refusal of the database, to be logged whole.
     #[error("{0}")]
     Other(String),
 }
 
 impl StoreError {
-    /// The words for a value that cannot be read, where that is what went wrong: it concerns one row alone.
+    /// The value that cannot be read, where that is what went wrong: it concerns one row alone.
     ///
     /// # Errors
     /// Any other error, as it was.
-    pub(super) fn unreadable(self) -> Result<String> {
+    pub(super) fn unreadable(self) -> Result<Corrupt> {
         match self {
-            Self::Corrupt { .. } => Ok(self.to_string()),
+            Self::Corrupt(corrupt) => Ok(corrupt),
             other => Err(other),
         }
     }
@@ -50,6 +43,14 @@ impl StoreError {
     /// Whether trying again later may help.
     pub fn is_unavailable(&self) -> bool {
         matches!(self, Self::Unavailable(_) | Self::Locked(_) | Self::Vanished(_))
+    }
+}
+
+/// What was read, or the value in it that cannot be; any other error ends the operation.
+pub(super) fn corrupt<T>(read: Result<T>) -> Result<Result<T, Corrupt>> {
+    match read {
+        Ok(read) => Ok(Ok(read)),
+        Err(error) => error.unreadable().map(Err),
     }
 }
 

@@ -1,19 +1,21 @@
 //! Our own tables (`scheduler_*`), by version. Each migration runs once, in the transaction that notes its version;
 //! the engines see to it that two processes started together do not both run it.
 
-use super::em_web::Dialect;
 use super::{Result, StoreError};
+use crate::em_web::schema::Dialect;
 
 /// The statements of each version, the first being version 1.
-const SQLITE: [&str; 3] = [
+const SQLITE: [&str; 4] = [
     include_str!("../../migrations/sqlite/0001_jobs_and_runs.sql"),
     include_str!("../../migrations/sqlite/0002_runs_in_order_of_time.sql"),
     include_str!("../../migrations/sqlite/0003_several_processes.sql"),
+    include_str!("../../migrations/sqlite/0004_events.sql"),
 ];
-const POSTGRES: [&str; 3] = [
+const POSTGRES: [&str; 4] = [
     include_str!("../../migrations/postgres/0001_jobs_and_runs.sql"),
     include_str!("../../migrations/postgres/0002_due_in_order.sql"),
     include_str!("../../migrations/postgres/0003_several_processes.sql"),
+    include_str!("../../migrations/postgres/0004_events.sql"),
 ];
 
 /// The table that notes the versions applied; the same text on both engines.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use em_scheduler::clock::{Clock as _, SystemClock};
 use em_scheduler::dispatch::Dispatcher;
-use em_scheduler::model::{DueJob, Next, Outcome, Plan, SendableRun, TaskId, Verdict};
+use em_scheduler::model::{DueJob, Next, Outcome, Plan, SendableRun, TaskId, UnreadableTrigger, Verdict};
 use em_scheduler::store::Decider;
 
 use crate::on_both_databases;
@@ -16,7 +16,7 @@ use crate::world::World;
 struct Admit(Dispatcher);
 
 impl Decider for Admit {
-    fn plan(&self, job: &DueJob) -> Result<Plan, String> {
+    fn plan(&self, job: &DueJob) -> Result<Plan, UnreadableTrigger> {
         let verdict = Verdict {
             scheduled_for: job.next_run_at,
             outcome: Outcome::Send,

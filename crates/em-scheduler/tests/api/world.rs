@@ -8,7 +8,9 @@ use em_scheduler::api::{Api, Guard, Hosts, Limits, router, serve};
 use em_scheduler::control::Control;
 use em_scheduler::dispatch::{Dispatcher, Policy, RunnerClient, RunnerTimeouts};
 use em_scheduler::engine::plan::{FiringRules, plan};
-use em_scheduler::model::{Delivery, DueJob, Plan, ScheduleRules, SendableRun, TaskId, WireDialect};
+use em_scheduler::model::{
+    Delivery, DueJob, Plan, ScheduleRules, SendableRun, TaskId, UnreadableTrigger, WireDialect,
+};
 use em_scheduler::store::{Decider, ListLimits, Store};
 use em_scheduler::wakeup::Bell;
 use tokio::net::TcpListener;
@@ -283,11 +285,10 @@ struct Deciding {
 }
 
 impl Decider for Deciding {
-    fn plan(&self, job: &DueJob) -> Result<Plan, String> {
-        let definition: Definition =
-            serde_json::from_str(&job.definition).map_err(|error| error.to_string())?;
+    fn plan(&self, job: &DueJob) -> Result<Plan, UnreadableTrigger> {
+        let definition: Definition = serde_json::from_str(&job.definition)?;
         let context = Context::new(self.zone.clone(), job.created_at);
-        let trigger = definition.compile(&context).map_err(|error| error.to_string())?;
+        let trigger = definition.compile(&context)?;
         let rules = FiringRules {
             grace: 30 * SECOND,
             coalesce: true,

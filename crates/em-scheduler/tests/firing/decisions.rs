@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use em_scheduler::dispatch::RunnerTimeouts;
+use em_scheduler::em_web::{TaskRow, first_runs};
 use em_scheduler::engine::FiringRules;
-use em_scheduler::model::{JobKind, NewJob, ScheduleRules, TaskRow, jobs_of};
+use em_scheduler::model::{JobKind, NewJob, ScheduleRules};
 use triggers::{DstPolicy, Zone};
 
 use crate::on_both;
@@ -303,13 +304,7 @@ async fn a_one_off_runs_once_whatever_is_added(world: World) {
         dst: DstPolicy::Once,
     };
     let now = scheduler.in_micros(0);
-    let plan = Arc::new(move |task: &TaskRow| {
-        let wanted = jobs_of(task, &rules).map_err(|error| error.to_string())?;
-        wanted
-            .iter()
-            .map(|job| job.first(now, &rules).map_err(|error| error.to_string()))
-            .collect()
-    });
+    let plan = Arc::new(move |task: &TaskRow| first_runs(task, now, &rules));
     scheduler.store.replace_jobs(now, 1, plan).await.unwrap();
     scheduler.bell.ring();
     world

@@ -9,12 +9,11 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use em_scheduler::model::{
-    Announced, ListedJob, RunKey, ScheduleRules, SendableRun, Settlement, TaskId, TaskRow,
-};
+use em_scheduler::em_web::{Announced, Sequences, SyncPlan, SyncPlanner, SyncTask, TaskRow};
+use em_scheduler::model::{Corrupt, ListedJob, RunKey, ScheduleRules, SendableRun, Settlement, TaskId};
 use em_scheduler::store::{
-    Decided, Decider, Instance, JobNamer, JobPlanner, NextRun, Notice, Pages, Replaced, Result, Sequences,
-    Store, StoreError, SyncPlan, SyncPlanner, SyncRange, SyncTask, SyncedPage, TakeOverJudge,
+    Catalog, Cluster, Decided, Decider, EmWeb, Firing, Instance, JobNamer, JobPlanner, NextRun, Notice,
+    Pages, Replaced, Result, Runs, Schedules, StoreError, SyncRange, SyncedPage, TakeOverJudge,
 };
 use triggers::UtcMicros;
 
@@ -199,13 +198,9 @@ impl Life {
 }
 
 #[async_trait]
-impl Store for FaultyStore {
+impl Catalog for FaultyStore {
     fn describe(&self) -> String {
         self.inner.0.describe()
-    }
-
-    fn sequences(&self) -> Sequences {
-        self.inner.0.sequences()
     }
 
     fn now(&self) -> UtcMicros {
@@ -219,49 +214,6 @@ impl Store for FaultyStore {
 
     async fn restore_tables(&self, _paused: bool) -> Result<bool> {
         Ok(false)
-    }
-
-    async fn paused(&self) -> Result<bool> {
-        self.step(Op::Read("paused"), async { real!(self, inner => inner.paused()) })
-            .await
-    }
-
-    // At one instant: pages that are read by a thread beside the virtual clock would come when they like.
-    fn job_pages(&self, with_definitions: bool) -> Pages<ListedJob> {
-        let jobs = real!(self, inner => inner.list_jobs(with_definitions));
-        jobs.expect("the lists are read").into()
-    }
-
-    fn next_runs(&self) -> Pages<NextRun> {
-        let inner = Arc::clone(&self.inner.0);
-        let runs = self.real(async move { inner.next_runs().all().await });
-        runs.expect("the next runs are read").into()
-    }
-
-    async fn list_jobs(&self, with_definitions: bool) -> Result<Vec<ListedJob>> {
-        self.step(Op::Read("jobs"), async {
-            real!(self, inner => inner.list_jobs(with_definitions))
-        })
-        .await
-    }
-
-    async fn task(&self, id: TaskId) -> Result<Option<TaskRow>> {
-        self.step(Op::Read("task"), async { real!(self, inner => inner.task(id)) })
-            .await
-    }
-
-    async fn listed_jobs(&self, task: TaskId) -> Result<Option<usize>> {
-        self.step(Op::Read("listed_jobs"), async {
-            real!(self, inner => inner.listed_jobs(task))
-        })
-        .await
-    }
-
-    async fn has_sequences(&self) -> Result<bool> {
-        self.step(Op::Read("has_sequences"), async {
-            real!(self, inner => inner.has_sequences())
-        })
-        .await
     }
 
     async fn settings(&self) -> Result<BTreeMap<String, String>> {
@@ -281,6 +233,35 @@ impl Store for FaultyStore {
     async fn change_settings(&self, new: BTreeMap<String, String>) -> Result<()> {
         self.step(Op::Settings, async {
             real!(self, inner => inner.change_settings(new))
+        })
+        .await
+    }
+}
+
+#[async_trait]
+impl Schedules for FaultyStore {
+    // At one instant: pages that are read by a thread beside the virtual clock would come when they like.
+    fn job_pages(&self, with_definitions: bool) -> Pages<ListedJob> {
+        let jobs = real!(self, inner => inner.list_jobs(with_definitions));
+        jobs.expect("the lists are read").into()
+    }
+
+    async fn list_jobs(&self, with_definitions: bool) -> Result<Vec<ListedJob>> {
+        self.step(Op::Read("jobs"), async {
+            real!(self, inner => inner.list_jobs(with_definitions))
+        })
+        .await
+    }
+
+    fn next_runs(&self) -> Pages<NextRun> {
+        let inner = Arc::clone(&self.inner.0);
+        let runs = self.real(async move { inner.next_runs().all().await });
+        runs.expect("the next runs are read").into()
+    }
+
+    async fn listed_jobs(&self, task: TaskId) -> Result<Option<usize>> {
+        self.step(Op::Read("listed_jobs"), async {
+            real!(self, inner => inner.listed_jobs(task))
         })
         .await
     }
@@ -326,22 +307,18 @@ impl Store for FaultyStore {
         })
         .await
     }
+}
+
+#[async_trait]
+impl Firing for FaultyStore {
+    async fn paused(&self) -> Result<bool> {
+        self.step(Op::Read("paused"), async { real!(self, inner => inner.paused()) })
+            .await
+    }
 
     async fn set_paused(&self, now: UtcMicros, paused: bool) -> Result<()> {
         self.step(Op::Pause(paused), async {
             real!(self, inner => inner.set_paused(now, paused))
-        })
-        .await
-    }
-
-    async fn begin_manual_run(
-        &self,
-        now: UtcMicros,
-        task: TaskId,
-        job_id: JobNamer,
-    ) -> Result<Option<SendableRun>> {
-        self.step(Op::Manual(task), async {
-            real!(self, inner => inner.begin_manual_run(now, task, job_id))
         })
         .await
     }
@@ -354,6 +331,21 @@ impl Store for FaultyStore {
                 }
                 _ => real!(self, inner => inner.decide(now, limit, decider)),
             }
+        })
+        .await
+    }
+}
+
+#[async_trait]
+impl Runs for FaultyStore {
+    async fn begin_manual_run(
+        &self,
+        now: UtcMicros,
+        task: TaskId,
+        job_id: JobNamer,
+    ) -> Result<Option<SendableRun>> {
+        self.step(Op::Manual(task), async {
+            real!(self, inner => inner.begin_manual_run(now, task, job_id))
         })
         .await
     }
@@ -379,63 +371,50 @@ impl Store for FaultyStore {
         .await
     }
 
-    async fn publish_next_runs(&self, now: UtcMicros, tasks: Vec<TaskId>) -> Result<Vec<TaskId>> {
-        self.step(Op::Publish, async {
-            real!(self, inner => inner.publish_next_runs(now, tasks))
+    async fn release_queued(&self, now: UtcMicros) -> Result<usize> {
+        self.step(Op::Release, async {
+            real!(self, inner => inner.release_queued(now))
         })
         .await
     }
 
-    async fn sync_page(&self, now: UtcMicros, range: SyncRange, plan: SyncPlanner) -> Result<SyncedPage> {
-        self.step(Op::Sync, async {
-            real!(self, inner => inner.sync_page(now, range, plan))
-        })
-        .await
-    }
-
-    async fn find_differing(&self, now: UtcMicros, rules: ScheduleRules) -> Result<Option<Vec<TaskId>>> {
-        let op = Op::Read("differing");
-        self.meet(self.life.long_fault(), Side::Before, &op).await?;
+    async fn take_over(
+        &self,
+        now: UtcMicros,
+        owners: Vec<String>,
+        strangers: bool,
+        judge: TakeOverJudge,
+    ) -> Result<Vec<SendableRun>> {
+        let op = Op::TakeOver {
+            owners: owners.clone(),
+            strangers,
+        };
         self.step(op, async {
-            let found = real!(self, inner => inner.find_differing(now, rules))?;
-            // More than what differs may be answered; where the real store never says, this is how the engine meets it.
-            if self.life.world.core().random.chance(500) {
-                return self.all_tasks(now).map(Some);
+            if self.saboteur.as_ref().is_some_and(Saboteur::takes_nothing_over) {
+                return Ok(Vec::new());
             }
-            Ok(found)
+            real!(self, inner => inner.take_over(now, owners, strangers, judge))
         })
         .await
     }
 
-    async fn synced_before(&self) -> Result<bool> {
-        self.step(Op::Read("synced"), async {
-            real!(self, inner => inner.synced_before())
+    async fn answered_tasks(&self, newest: usize, within: i64) -> Result<Vec<TaskId>> {
+        self.step(Op::Read("answered tasks"), async {
+            real!(self, inner => inner.answered_tasks(newest, within))
         })
         .await
     }
 
-    async fn earlier_zone(&self) -> Result<Option<String>> {
-        self.step(Op::Read("earlier zone"), async {
-            real!(self, inner => inner.earlier_zone())
+    async fn delete_old_runs(&self, before: UtcMicros, limit: usize) -> Result<usize> {
+        self.step(Op::DeleteOld, async {
+            real!(self, inner => inner.delete_old_runs(before, limit))
         })
         .await
     }
+}
 
-    async fn announced(&self, range: &SyncRange) -> Result<BTreeMap<TaskId, Announced>> {
-        let range = range.clone();
-        self.step(Op::Read("announced"), async {
-            real!(self, inner => inner.announced(&range))
-        })
-        .await
-    }
-
-    async fn set_synced(&self, now: UtcMicros) -> Result<()> {
-        self.step(Op::SetSynced, async {
-            real!(self, inner => inner.set_synced(now))
-        })
-        .await
-    }
-
+#[async_trait]
+impl Cluster for FaultyStore {
     async fn renew_lease(&self, now: UtcMicros, lease_until: UtcMicros) -> Result<()> {
         self.step(Op::RenewLease, async {
             real!(self, inner => inner.renew_lease(now, lease_until))
@@ -480,51 +459,92 @@ impl Store for FaultyStore {
         .await
     }
 
-    async fn release_queued(&self, now: UtcMicros) -> Result<usize> {
-        self.step(Op::Release, async {
-            real!(self, inner => inner.release_queued(now))
-        })
-        .await
-    }
-
-    async fn answered_tasks(&self, newest: usize, within: i64) -> Result<Vec<TaskId>> {
-        self.step(Op::Read("answered tasks"), async {
-            real!(self, inner => inner.answered_tasks(newest, within))
-        })
-        .await
-    }
-
-    async fn take_over(
-        &self,
-        now: UtcMicros,
-        owners: Vec<String>,
-        strangers: bool,
-        judge: TakeOverJudge,
-    ) -> Result<Vec<SendableRun>> {
-        let op = Op::TakeOver {
-            owners: owners.clone(),
-            strangers,
-        };
-        self.step(op, async {
-            if self.saboteur.as_ref().is_some_and(Saboteur::takes_nothing_over) {
-                return Ok(Vec::new());
-            }
-            real!(self, inner => inner.take_over(now, owners, strangers, judge))
-        })
-        .await
-    }
-
     async fn forget_instances(&self, ids: Vec<String>) -> Result<()> {
         self.step(Op::Forget, async {
             real!(self, inner => inner.forget_instances(ids))
         })
         .await
     }
+}
 
-    async fn delete_old_runs(&self, before: UtcMicros, limit: usize) -> Result<usize> {
-        self.step(Op::DeleteOld, async {
-            real!(self, inner => inner.delete_old_runs(before, limit))
+#[async_trait]
+impl EmWeb for FaultyStore {
+    fn sequences(&self) -> Sequences {
+        self.inner.0.sequences()
+    }
+
+    async fn has_sequences(&self) -> Result<bool> {
+        self.step(Op::Read("has_sequences"), async {
+            real!(self, inner => inner.has_sequences())
         })
         .await
+    }
+
+    async fn task(&self, id: TaskId) -> Result<Option<TaskRow>> {
+        self.step(Op::Read("task"), async { real!(self, inner => inner.task(id)) })
+            .await
+    }
+
+    async fn publish_next_runs(&self, now: UtcMicros, tasks: Vec<TaskId>) -> Result<Vec<TaskId>> {
+        self.step(Op::Publish, async {
+            real!(self, inner => inner.publish_next_runs(now, tasks))
+        })
+        .await
+    }
+
+    async fn sync_page(&self, now: UtcMicros, range: SyncRange, plan: SyncPlanner) -> Result<SyncedPage> {
+        self.step(Op::Sync, async {
+            real!(self, inner => inner.sync_page(now, range, plan))
+        })
+        .await
+    }
+
+    async fn find_differing(&self, now: UtcMicros, rules: ScheduleRules) -> Result<Option<Vec<TaskId>>> {
+        let op = Op::Read("differing");
+        self.meet(self.life.long_fault(), Side::Before, &op).await?;
+        self.step(op, async {
+            let found = real!(self, inner => inner.find_differing(now, rules))?;
+            // More than what differs may be answered; where the real store never says, this is how the engine meets it.
+            if self.life.world.core().random.chance(500) {
+                return self.all_tasks(now).map(Some);
+            }
+            Ok(found)
+        })
+        .await
+    }
+
+    async fn synced_before(&self) -> Result<bool> {
+        self.step(Op::Read("synced"), async {
+            real!(self, inner => inner.synced_before())
+        })
+        .await
+    }
+
+    async fn set_synced(&self, now: UtcMicros) -> Result<()> {
+        self.step(Op::SetSynced, async {
+            real!(self, inner => inner.set_synced(now))
+        })
+        .await
+    }
+
+    async fn earlier_zone(&self) -> Result<Option<String>> {
+        self.step(Op::Read("earlier zone"), async {
+            real!(self, inner => inner.earlier_zone())
+        })
+        .await
+    }
+
+    async fn announced(&self, range: &SyncRange) -> Result<BTreeMap<TaskId, Announced>> {
+        let range = range.clone();
+        self.step(Op::Read("announced"), async {
+            real!(self, inner => inner.announced(&range))
+        })
+        .await
+    }
+
+    fn enabled_tasks(&self) -> Pages<(TaskId, Result<TaskRow, Corrupt>)> {
+        let inner = Arc::clone(&self.inner.0);
+        let tasks = self.real(async move { inner.enabled_tasks().all().await });
+        tasks.expect("the tasks are read").into()
     }
 }

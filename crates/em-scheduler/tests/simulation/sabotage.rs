@@ -5,8 +5,9 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use em_scheduler::em_web::TaskRow;
 use em_scheduler::model::{
-    DueJob, JobKind, Next, Outcome, Plan, RunKey, SendableRun, Settled, Settlement, TaskId, TaskRow,
+    DueJob, JobKind, Next, Outcome, Plan, RunKey, SendableRun, Settled, Settlement, TaskId,
 };
 use em_scheduler::store::{Decided, Decider, JobPlanner, Notice, Replaced, Result};
 use rusqlite::{Connection, Row, Transaction};
@@ -327,6 +328,7 @@ fn due_jobs(connection: &Connection, now: UtcMicros, limit: usize) -> Vec<(i64, 
             created_at: UtcMicros::new(row.get(5)?),
             next_run_at: UtcMicros::new(row.get(6)?),
             instances: row.get(8)?,
+            has_run: false,
             task_enabled: row.get::<_, Option<i64>>(7)?.map(|enabled| enabled == 1),
         };
         Ok((row.get(0)?, job))

@@ -6,9 +6,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use em_scheduler::clock::SystemClock;
-use em_scheduler::model::{DueJob, OpenRun, Settled, TaskRow};
+use em_scheduler::em_web::{SyncPlan, SyncTask, TaskRow};
+use em_scheduler::model::life::TakeOver;
+use em_scheduler::model::{DueJob, OpenRun, Settled};
 use em_scheduler::store::postgres::{PostgresOptions, PostgresStore};
-use em_scheduler::store::{JobPlanner, Result, Store, SyncPlan, SyncRange, SyncTask, TakeOver};
+use em_scheduler::store::{JobPlanner, Result, Store, SyncRange};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};

@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use em_scheduler::em_web::{SyncPlan, SyncTask};
 use em_scheduler::model::{Next, Settled, Settlement};
-use em_scheduler::store::{SyncPlan, SyncRange, SyncTask};
+use em_scheduler::store::SyncRange;
 
 use super::decide::{send_and, send_then};
 use super::fixture::job;
@@ -15,7 +16,7 @@ on_both!(only_the_columns_of_the_contract_are_written);
 type Database = BTreeMap<String, Vec<Row>>;
 
 async fn em_webs_rows(h: &Harness) -> Database {
-    let model = include_str!("../../src/store/em_model.csv");
+    let model = include_str!("../../src/em_web/em_model.csv");
     let tables: BTreeSet<&str> = model
         .lines()
         .skip(1)

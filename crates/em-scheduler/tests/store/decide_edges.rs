@@ -128,7 +128,7 @@ async fn an_unreadable_definition_stops_only_its_job(h: Harness) {
     h.due_job(8, "3-8-cron").await;
     let decided = h
         .decide(at(NOW), |job| match job.task_id {
-            7 => Err("no such field: cheese".into()),
+            7 => Err(<serde_json::Error as serde::de::Error>::custom("no such field: cheese").into()),
             _ => Ok(send_then(job, after(60))),
         })
         .await;

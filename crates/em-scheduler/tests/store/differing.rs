@@ -4,10 +4,10 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
-use em_scheduler::engine::sync::Pass;
+use em_scheduler::em_web::{Pass, SyncPlan, SyncTask};
 use em_scheduler::model::{ScheduleRules, TaskId};
+use em_scheduler::store::SyncRange;
 use em_scheduler::store::postgres::{Portions, PostgresStore};
-use em_scheduler::store::{SyncPlan, SyncRange, SyncTask};
 use triggers::{DstPolicy, Zone};
 
 use super::harness::{Harness, ME, Place, ZONE, after, client, on_postgres, postgres_options};

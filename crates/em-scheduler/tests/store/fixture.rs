@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use em_scheduler::model::{DueJob, JobKind, NewJob, Plan, SendableRun, TaskId, TaskRow};
+use em_scheduler::em_web::TaskRow;
+use em_scheduler::model::{DueJob, JobKind, NewJob, Plan, SendableRun, TaskId, UnreadableTrigger};
 use em_scheduler::store::{Decided, Decider, Replaced, Result};
 use triggers::UtcMicros;
 
@@ -29,8 +30,8 @@ struct Rule<F> {
     admits: bool,
 }
 
-impl<F: Fn(&DueJob) -> Result<Plan, String> + Send + Sync> Decider for Rule<F> {
-    fn plan(&self, job: &DueJob) -> Result<Plan, String> {
+impl<F: Fn(&DueJob) -> Result<Plan, UnreadableTrigger> + Send + Sync> Decider for Rule<F> {
+    fn plan(&self, job: &DueJob) -> Result<Plan, UnreadableTrigger> {
         (self.plan)(job)
     }
 
@@ -41,7 +42,7 @@ impl<F: Fn(&DueJob) -> Result<Plan, String> + Send + Sync> Decider for Rule<F> {
 
 pub(crate) fn rule<F>(admits: bool, plan: F) -> Arc<dyn Decider>
 where
-    F: Fn(&DueJob) -> Result<Plan, String> + Send + Sync + 'static,
+    F: Fn(&DueJob) -> Result<Plan, UnreadableTrigger> + Send + Sync + 'static,
 {
     Arc::new(Rule { plan, admits })
 }
@@ -64,7 +65,7 @@ impl Harness {
     /// Decides with a rule; runs stay queued.
     pub(crate) async fn decide<F>(&self, now: UtcMicros, plan: F) -> Decided
     where
-        F: Fn(&DueJob) -> Result<Plan, String> + Send + Sync + 'static,
+        F: Fn(&DueJob) -> Result<Plan, UnreadableTrigger> + Send + Sync + 'static,
     {
         self.store.decide(now, 100, rule(false, plan)).await.unwrap()
     }

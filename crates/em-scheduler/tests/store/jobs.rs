@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use em_scheduler::model::{JobKind, NewJob, TaskRow};
+use em_scheduler::em_web::{InvalidSchedule, TaskRow};
+use em_scheduler::model::{JobKind, NewJob};
 use em_scheduler::store::{JobPlanner, Replaced};
 
 use super::fixture::job;
@@ -25,7 +26,12 @@ fn these(jobs: Vec<NewJob>) -> JobPlanner {
 }
 
 fn refused() -> JobPlanner {
-    Arc::new(|_: &TaskRow| Err("intv_type is \"x\"".into()))
+    Arc::new(|_: &TaskRow| {
+        Err(InvalidSchedule::UnknownUnit {
+            project: 3,
+            found: "\"x\"".into(),
+        })
+    })
 }
 
 const JOBS: &str =
@@ -134,11 +140,16 @@ async fn a_refused_replacement_leaves_one_row(h: Harness) {
     h.place.run("UPDATE task SET enabled = 0").await;
     let before = (h.place.lines(JOBS).await, task_columns(&h).await);
     let outcome = h.store.replace_jobs(after(1), 7, refused()).await.unwrap();
-    assert_eq!(outcome, Replaced::Refused("intv_type is \"x\"".into()));
+    assert!(matches!(
+        outcome,
+        Replaced::Refused(InvalidSchedule::UnknownUnit { project: 3, .. })
+    ));
     assert_eq!((h.place.lines(JOBS).await, task_columns(&h).await), before);
     assert_eq!(
         h.place.log().await,
-        ["7|6|~|1|2026-11-23 16:12:05.150220|Job could not be scheduled: intv_type is \"x\""]
+        [
+            "7|6|~|1|2026-11-23 16:12:05.150220|Job could not be scheduled: project 3: intv_type is \"x\", allowed are w, d, h, m and s"
+        ]
     );
 }
 

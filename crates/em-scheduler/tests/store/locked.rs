@@ -4,7 +4,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use em_scheduler::model::{Settled, TaskRow};
+use em_scheduler::em_web::TaskRow;
+use em_scheduler::model::Settled;
 use em_scheduler::store::{Replaced, Store};
 use tokio::task::JoinSet;
 use tokio_postgres::Client;

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use em_scheduler::clock::SystemClock;
 use em_scheduler::store::sqlite::{LogLimits, SqliteOptions, SqliteStore};
-use em_scheduler::store::{ListLimits, Replaced, Store};
+use em_scheduler::store::{Catalog, ListLimits, Replaced, Schedules};
 use triggers::Zone;
 
 use super::fixture::job;

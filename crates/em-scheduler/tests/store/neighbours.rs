@@ -6,7 +6,7 @@ use std::time::Duration;
 use em_scheduler::clock::SystemClock;
 use em_scheduler::model::{SendableRun, Settled, Settlement};
 use em_scheduler::store::postgres::{PostgresOptions, PostgresStore};
-use em_scheduler::store::{ListLimits, Store, StoreError};
+use em_scheduler::store::{ListLimits, Schedules, StoreError};
 use triggers::Zone;
 
 use super::harness::{Harness, ME, Place, ZONE, after, client, on_postgres};

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use em_scheduler::model::{ProjectRow, TaskRow};
+use em_scheduler::em_web::{ProjectRow, TaskRow};
 use em_scheduler::store::Replaced;
 
 use super::harness::{Harness, NOW, at};
@@ -105,9 +105,10 @@ async fn an_unreadable_row_refuses_the_task(h: Harness) {
         ))
         .await;
     let plan = Arc::new(|_: &TaskRow| panic!("nothing to plan with"));
-    let Replaced::Refused(reason) = h.store.replace_jobs(at(NOW), 7, plan).await.unwrap() else {
+    let Replaced::Refused(invalid) = h.store.replace_jobs(at(NOW), 7, plan).await.unwrap() else {
         panic!()
     };
+    let reason = invalid.to_string();
     assert!(
         reason.contains("column ooff_date") && reason.contains(odd),
         "{reason}"

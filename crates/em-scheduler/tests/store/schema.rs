@@ -24,7 +24,7 @@ async fn tables(place: &Place) -> Vec<String> {
 const EACH_VERSION_ONCE: &str = "SELECT min(version), max(version) - count(*) FROM scheduler_schema";
 
 async fn the_whole_model_is_created(h: Harness) {
-    let model = include_str!("../../src/store/em_model.csv");
+    let model = include_str!("../../src/em_web/em_model.csv");
     let mut expected: Vec<&str> = model
         .lines()
         .skip(1)
@@ -35,7 +35,7 @@ async fn the_whole_model_is_created(h: Harness) {
     assert_eq!(expected.len(), 21);
     assert_eq!(tables(&h.place).await, expected);
 
-    for line in include_str!("../../src/store/em_lookups.csv")
+    for line in include_str!("../../src/em_web/em_lookups.csv")
         .lines()
         .skip(1)
         .filter(|line| !line.is_empty())

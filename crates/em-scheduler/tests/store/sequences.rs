@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use em_scheduler::engine::sync::Pass;
+use em_scheduler::em_web::{Pass, Sequences, SyncTask};
 use em_scheduler::model::{ScheduleRules, TaskId};
-use em_scheduler::store::{Sequences, SyncRange, SyncTask};
+use em_scheduler::store::SyncRange;
 use triggers::{DstPolicy, Zone};
 
 use super::harness::{Harness, ME, ZONE, after, on_postgres};

@@ -4,10 +4,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use em_scheduler::engine::earlier::Earlier;
-use em_scheduler::engine::sync::Pass;
-use em_scheduler::model::{Announced, ScheduleRules};
-use em_scheduler::store::{SyncRange, SyncTask};
+use em_scheduler::em_web::{Announced, Earlier, Pass, SyncTask};
+use em_scheduler::model::ScheduleRules;
+use em_scheduler::store::SyncRange;
 use test_postgres::Database;
 use triggers::{DstPolicy, Zone};
 
@@ -202,7 +201,7 @@ fn a_log_that_may_not_be_read_stops_nothing_postgres() {
             .await
             .unwrap();
         let range = SyncRange::After(None, 100);
-        let announced = em_scheduler::store::Store::announced(&store, &range)
+        let announced = em_scheduler::store::EmWeb::announced(&store, &range)
             .await
             .unwrap();
         assert_eq!(announced, BTreeMap::new());

@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
+use em_scheduler::em_web::{SyncPlan, SyncTask};
 use em_scheduler::model::JobKind;
-use em_scheduler::store::{SyncPlan, SyncRange, SyncTask, SyncedPage};
+use em_scheduler::store::{SyncRange, SyncedPage};
 
 use super::fixture::job;
 use super::harness::{Harness, NOW, after, at};
@@ -281,7 +282,8 @@ async fn an_unreadable_task_concerns_itself_alone(h: Harness) {
         .await;
     let plan = move |task: &SyncTask| {
         match (task.task_id, &task.task) {
-            (6, Err(reason)) => {
+            (6, Err(corrupt)) => {
+                let reason = corrupt.to_string();
                 assert!(
                     reason.contains("cron_end_date") && reason.contains(odd) && reason.contains("task 6"),
                     "{reason}"

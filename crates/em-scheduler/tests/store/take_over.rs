@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
+use em_scheduler::model::life::TakeOver;
 use em_scheduler::model::{OpenRun, Settled, SkipReason};
-use em_scheduler::store::TakeOver;
 
 use super::harness::{Harness, ME, NOW, after, at};
 

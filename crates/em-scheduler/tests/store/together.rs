@@ -4,8 +4,8 @@ use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
 use em_scheduler::model::{DueJob, SendableRun};
-use em_scheduler::store::Store;
 use em_scheduler::store::postgres::{PostgresOptions, PostgresStore};
+use em_scheduler::store::{Firing, Store};
 use tokio_postgres::Client;
 
 use super::decide::send_then;

@@ -9,6 +9,7 @@ use crate::api::path::PathValues;
 use crate::api::reply::Reply;
 use crate::api::routes::Outcome;
 use crate::api::service::Context;
+use crate::em_web;
 use crate::model::WireDialect;
 use crate::store::{JobPlanner, Replaced};
 
@@ -21,7 +22,7 @@ pub(in crate::api) async fn add(Context { api, .. }: Context, path: PathValues) 
         if let Some(project) = task.project.as_ref().filter(|project| project.sequence) {
             found.get_or_init(|| project.id);
         }
-        sequence::first_runs(task, now, &rules).map_err(|invalid| invalid.to_string())
+        em_web::first_runs(task, now, &rules)
     });
     let replaced = api.store.replace_jobs(now, task, plan).await?;
     if let (Replaced::Done, Some(project)) = (&replaced, sequence.get()) {
@@ -33,6 +34,6 @@ pub(in crate::api) async fn add(Context { api, .. }: Context, path: PathValues) 
         // No error: the original's word for it. Its successor has another (rule S14).
         Replaced::UnknownTask if api.dialect == WireDialect::Hub => Err(dialect::unknown(&api, task)),
         Replaced::UnknownTask => Reply::message("failed to create job!"),
-        Replaced::Refused(reason) => Err(Failure::Reason(reason)),
+        Replaced::Refused(invalid) => Err(Failure::Reason(invalid.to_string())),
     }
 }

@@ -11,7 +11,7 @@ use crate::api::routes::Outcome;
 use crate::api::service::Context;
 use crate::chance;
 use crate::dispatch::Delivered;
-use crate::model::{delayed_job, manual_job_id};
+use crate::em_web::{delayed_job, manual_job_id};
 use crate::store::{JobNamer, JobPlanner, Replaced};
 
 const MICROS_PER_MINUTE: i64 = 60_000_000;
@@ -46,16 +46,13 @@ pub(in crate::api) async fn run_later(Context { api, .. }: Context, path: PathVa
     let now = api.store.now();
     let at = now.saturating_add(minutes * MICROS_PER_MINUTE);
     let digits = chance::ten_hex_digits();
-    let plan: JobPlanner = Arc::new(move |task| {
-        let job = delayed_job(task, at, &digits).map_err(|invalid| invalid.to_string())?;
-        Ok(vec![job])
-    });
+    let plan: JobPlanner = Arc::new(move |task| Ok(vec![delayed_job(task, at, &digits)?]));
     match api.store.add_jobs(now, task, plan).await? {
         Replaced::Done => {
             api.bell.ring();
             Reply::message("task scheduled!")
         }
         Replaced::UnknownTask => Err(dialect::unknown(&api, task)),
-        Replaced::Refused(reason) => Err(Failure::Reason(reason)),
+        Replaced::Refused(invalid) => Err(Failure::Reason(invalid.to_string())),
     }
 }

@@ -6,8 +6,9 @@
 use std::sync::Arc;
 
 use crate::api::Api;
-use crate::model::{InvalidSchedule, NewJob, ScheduleRules, TaskRow, jobs_of};
-use crate::store::{SyncPlan, SyncPlanner, SyncRange, SyncTask};
+use crate::em_web::{InvalidSchedule, SyncPlan, SyncPlanner, SyncTask, first_runs};
+use crate::model::ScheduleRules;
+use crate::store::SyncRange;
 use triggers::UtcMicros;
 
 /// Brings the tasks of a sequence in line. What fails is left to `job_sync`: the task itself has been added.
@@ -41,14 +42,4 @@ fn plan(stored: &SyncTask, now: UtcMicros, rules: &ScheduleRules) -> Result<Sync
         _ => {}
     }
     Ok(plan)
-}
-
-/// The jobs that a task's project asks for, as they are stored when added at `now`.
-pub(super) fn first_runs(
-    task: &TaskRow,
-    now: UtcMicros,
-    rules: &ScheduleRules,
-) -> Result<Vec<NewJob>, InvalidSchedule> {
-    let wanted = jobs_of(task, rules)?;
-    wanted.iter().map(|job| job.first(now, rules)).collect()
 }

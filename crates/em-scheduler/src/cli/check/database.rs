@@ -6,7 +6,6 @@
 
 use std::fs::{self, OpenOptions};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
 
 use rustix::process::{Pid, test_kill_process};
 use triggers::{Hazard, UtcMicros};
@@ -15,15 +14,15 @@ use super::{Finding, Level};
 use crate::chance;
 use crate::cli::database::{self, Opened};
 use crate::config::{Config, DatabaseUrl, Sources};
-use crate::model::{InvalidSchedule, ScheduleRules, TaskRow, jobs_of};
+use crate::em_web::{InvalidSchedule, TaskRow, first_runs};
+use crate::model::ScheduleRules;
 use crate::store::postgres::PostgresStore;
 use crate::store::sqlite::{Copying, SqliteStore, open_to_others};
-use crate::store::{Standing, Store, StoreError, SyncPlan, SyncRange, SyncTask};
+use crate::store::{Standing, Store, StoreError};
 
 const SUBJECT: &str = "database";
 /// A larger file is not copied.
 const LARGEST_COPY: u64 = 4 << 30;
-const PAGE: usize = 500;
 /// More invalid schedules than this are only counted.
 const MOST_LISTED: usize = 100;
 
@@ -162,18 +161,9 @@ async fn postgres(
         _ => {}
     }
     if standing != Standing::Empty {
-        // Without tables of ours no pass of job_sync can look; em_web's tasks can be read all the same.
-        let mut seen = Seen::default();
-        for id in store.enabled_tasks().await? {
-            match store.task(id).await {
-                Ok(Some(task)) => seen.take(&task, (&rules, store.now())),
-                Ok(None) => {}
-                Err(error @ StoreError::Corrupt { .. }) => seen.invalid.push(format!("task {id}: {error}")),
-                Err(error) => return Err(error.into()),
-            }
-        }
+        // Without tables of ours there are no jobs to compare with; em_web's tasks can be read all the same.
         looked.model(&shown, &store);
-        looked.schedules(seen);
+        looked.schedules(schedules(&store, &rules).await?);
     }
     Ok(())
 }
@@ -312,36 +302,21 @@ async fn content(
 
 /// Goes through the tasks that are enabled.
 async fn schedules(store: &dyn Store, rules: &ScheduleRules) -> Result<Seen, StoreError> {
-    let seen: Arc<Mutex<Seen>> = Arc::default();
-    let (tell, rules, now) = (Arc::clone(&seen), rules.clone(), store.now());
-    // The pass of `job_sync`, with a plan that changes nothing.
-    let plan = Arc::new(move |task: &SyncTask| {
-        let mut seen = tell.lock().unwrap_or_else(PoisonError::into_inner);
-        match &task.task {
-            Ok(row) if row.enabled => seen.take(row, (&rules, now)),
-            Ok(_) => {}
-            Err(reason) => seen.invalid.push(format!("task {}: {reason}", task.task_id)),
-        }
-        SyncPlan::default()
-    });
-    let mut after = None;
-    loop {
-        after = store
-            .sync_page(now, SyncRange::After(after, PAGE), Arc::clone(&plan) as _)
-            .await?
-            .last;
-        if after.is_none() {
-            let seen = std::mem::take(&mut *seen.lock().unwrap_or_else(PoisonError::into_inner));
-            return Ok(seen);
+    let (mut seen, now) = (Seen::default(), store.now());
+    let mut tasks = store.enabled_tasks();
+    while let Some(page) = tasks.next().await? {
+        for (id, task) in page {
+            match task {
+                Ok(task) => seen.take(&task, (rules, now)),
+                Err(corrupt) => seen.invalid.push(format!("task {id}: {corrupt}")),
+            }
         }
     }
+    Ok(seen)
 }
 
 /// The hazards of the dates of a task's triggers, unless one of these is none.
 fn valid(task: &TaskRow, rules: &ScheduleRules, now: UtcMicros) -> Result<Vec<Hazard>, InvalidSchedule> {
-    let mut hazards = Vec::new();
-    for job in jobs_of(task, rules)? {
-        hazards.extend(job.first(now, rules)?.hazards);
-    }
-    Ok(hazards)
+    let jobs = first_runs(task, now, rules)?.into_iter();
+    Ok(jobs.flat_map(|job| job.hazards).collect())
 }

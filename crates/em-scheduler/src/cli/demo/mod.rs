@@ -2,7 +2,6 @@
 //! nothing but this program sees tasks fire. It is [`Running`] with made-up settings; nothing of it is special to `serve`.
 
 mod runner;
-mod samples;
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -17,6 +16,7 @@ use super::{database, on_runtime, start_logging};
 use crate::config::catalogue::{BIND, DATABASE_URL, LOG_LEVEL, RUNNER_HOST, TIMEZONE};
 use crate::config::{Config, Environment, Sources};
 use crate::lifecycle::Signals;
+use crate::store::sqlite::insert_samples;
 
 pub(super) const EXAMPLES: &str = "\
 Nothing is left behind: the database is in a temporary folder that goes with the demo.
@@ -65,7 +65,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
 
         // Opening the store once makes the tables that the samples go into.
         drop(database::open(&config).await?);
-        let samples = samples::insert(&file, &config.zone).context("the samples cannot be written")?;
+        let samples = insert_samples(&file, &config.zone).context("the samples cannot be written")?;
         tokio::spawn(runner::serve(runner, config.zone.clone()));
 
         let mut running = Running::start(config.clone(), &sources).await?;

@@ -1,5 +1,5 @@
-//! `job_sync`: when a pass begins, and with what. What a pass does, page by page, is in `sync_pass`; what changes is planned by
-//! `engine::sync`.
+//! `job_sync`: when a pass begins, and with what. What a pass does, page by page, is in `sync_pass`; what changes is said in
+//! `em_web::compare`.
 
 use std::collections::BTreeMap;
 
@@ -8,9 +8,8 @@ use triggers::{Context, Definition, Kind, Trigger, UtcMicros, Zone};
 
 use super::chore::{Chore, NEVER, SECOND};
 use super::sync_pass::Syncing;
-use crate::engine::earlier::Earlier;
+use crate::em_web::{Earlier, Pass};
 use crate::engine::parts::EngineParts;
-use crate::engine::sync::Pass;
 use crate::store::Result;
 
 /// The pass under way, and when the next begins: by its minute on the wall, not by the time that has passed.

@@ -7,9 +7,8 @@ use std::sync::Arc;
 
 use tokio::task::JoinHandle;
 
-use crate::engine::earlier::Earlier;
-use crate::engine::sync::Pass;
-use crate::model::{Announced, TaskId};
+use crate::em_web::{Announced, Earlier, Pass};
+use crate::model::TaskId;
 use crate::store::{Result, Store, SyncRange};
 use crate::wakeup::Bell;
 

@@ -9,9 +9,9 @@ use triggers::UtcMicros;
 use super::chore::{Chore, NEVER, SECOND};
 use super::dead::{Dead, OtherLeases};
 use crate::engine::parts::EngineParts;
-use crate::engine::plan::is_late;
+use crate::model::life::{TakeOver, is_late};
 use crate::model::{Delivery, JobKind, OpenRun, SendableRun, Settled};
-use crate::store::{Result, TakeOver};
+use crate::store::Result;
 
 /// A run asked for now that nobody knows of for so long will not be sent any more.
 const ABANDONED: i64 = 30 * SECOND;

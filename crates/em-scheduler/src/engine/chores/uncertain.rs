@@ -8,8 +8,9 @@ use async_trait::async_trait;
 use super::chore::{Chore, SECOND};
 use super::take_over::{adopt_or_miss, judge_abandoned};
 use crate::engine::parts::EngineParts;
+use crate::model::life::TakeOver;
 use crate::model::{JobKind, OpenRun};
-use crate::store::{Result, TakeOver};
+use crate::store::Result;
 
 /// How often is looked even if no write has failed: a commit may take effect after its caller has given up.
 const EVERY: i64 = 60 * SECOND;

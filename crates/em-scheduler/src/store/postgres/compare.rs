@@ -9,8 +9,9 @@ use triggers::{UtcMicros, Zone};
 
 use super::rows;
 use super::tx::{Tx, storable};
-use crate::model::{JobKind, ProjectRow, ScheduleRules, TaskId, definitions_of, display_prefix};
-use crate::store::{Result, Sequences, passed_over};
+use crate::em_web::{ProjectRow, Sequences, definitions_of, display_prefix};
+use crate::model::{JobKind, ScheduleRules, TaskId};
+use crate::store::{Result, passed_over};
 
 /// In what portions projects are gone through.
 #[derive(Debug, Clone, Copy)]

@@ -152,10 +152,12 @@ impl Connect for Dialer {
                 client.batch_execute(&session).await?;
                 Ok((client, task))
             });
-            // It ends early only with its runtime, and then nobody waits here.
-            dialing
-                .await
-                .unwrap_or_else(|_| Err(Error::__private_api_timeout()))
+            match dialing.await {
+                Ok(dialled) => dialled,
+                Err(ended) if ended.is_panic() => std::panic::resume_unwind(ended.into_panic()),
+                // It ends early only with its runtime, and then nobody waits here.
+                Err(_) => std::future::pending().await,
+            }
         })
     }
 }

@@ -9,8 +9,8 @@ use deadpool_postgres::Object;
 
 use super::link::{Link, Patience};
 use super::tx::GUARD;
+use crate::em_web::schema::STATUS_SCHEDULER;
 use crate::store::Result;
-use crate::store::em_web::STATUS_SCHEDULER;
 
 /// See [`RECORD`]; an event is written at once where the condition holds.
 macro_rules! record {

@@ -1,19 +1,50 @@
 //! Deciding on PostgreSQL. Any number of processes decide at once: each locks the due jobs it can have and leaves the
 //! others' alone (`SKIP LOCKED`, which is only speed; the conditional advance and the unique key are the safety).
 
+use super::cells::Cells;
+use super::link::Patience;
+use super::tx::{GUARD, Guard, SHARE, Step, Tx};
+use super::{PAUSED, PostgresStore, set_state};
+use crate::model::life::{self, JobAfter, NewRun};
+use crate::model::{DueJob, Event, Plan, RunKey, SendableRun, TaskId, Verdict};
+use crate::store::codec::{self, OPEN_STATES};
+use crate::store::{Decided, Decider, Firing, Result, StoreError, passed_over};
+use async_trait::async_trait;
 use std::collections::{HashMap, HashSet};
-use std::sync::LazyLock;
-
+use std::sync::{Arc, LazyLock};
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 use triggers::UtcMicros;
 
-use super::PAUSED;
-use super::cells::Cells;
-use super::tx::{GUARD, Guard, SHARE, Step, Tx};
-use crate::model::{DueJob, Event, Next, Outcome, Plan, RunKey, SendableRun, TaskId, Verdict};
-use crate::store::codec::{self, OPEN_STATES};
-use crate::store::{Decided, Decider, Result, StoreError, passed_over};
+#[async_trait]
+impl Firing for PostgresStore {
+    async fn paused(&self) -> Result<bool> {
+        self.flag(PAUSED).await
+    }
+
+    async fn set_paused(&self, now: UtcMicros, paused: bool) -> Result<()> {
+        self.write_when_free((&self.switches, Patience::Usual), now, || {
+            move |tx: &_| {
+                Box::pin(async move {
+                    tx.hold(Guard::Paused).await?;
+                    set_state(tx, PAUSED, i64::from(paused));
+                    Ok(())
+                })
+            }
+        })
+        .await
+    }
+
+    async fn decide(&self, now: UtcMicros, limit: usize, decider: Arc<dyn Decider>) -> Result<Decided> {
+        let decided = self
+            .write(now, move |tx| {
+                Box::pin(async move { decide(tx, limit, &*decider).await })
+            })
+            .await?;
+        self.link.wear(decided.jobs);
+        Ok(decided)
+    }
+}
 
 /// A due job, locked, and what is to become of it.
 struct Judged {
@@ -22,6 +53,14 @@ struct Judged {
     id: String,
     task: TaskId,
     plan: Result<(DueJob, Plan), String>,
+}
+
+impl Judged {
+    /// What becomes of the job; none where it stands still: it stays listed, without a next run (F10).
+    fn after(&self) -> Option<JobAfter> {
+        let plan = self.plan.as_ref().ok();
+        plan.map(|(job, plan)| life::job_after(plan.next, job.kind))
+    }
 }
 
 /// Due jobs read on the journey that locks them, at most; the others, if any, on one of their own.
@@ -101,7 +140,9 @@ fn due(d: &str) -> String {
         "SELECT d.job_key, d.next_run_at, j.id, j.task_id, j.kind, j.definition, j.created_at, t.id IS NOT NULL,
                 coalesce(t.enabled, 0) = 1,
                 (SELECT count(*) FROM em_scheduler.scheduler_run r
-                 WHERE r.task_id = j.task_id AND r.job_id = j.id AND r.state IN {OPEN_STATES})
+                 WHERE r.task_id = j.task_id AND r.job_id = j.id AND r.state IN {OPEN_STATES}),
+                CASE WHEN j.kind = 'one_off'
+                     THEN EXISTS (SELECT 1 FROM em_scheduler.scheduler_run r WHERE r.job_id = j.id) ELSE false END
          FROM {d} AS d JOIN em_scheduler.scheduler_job j ON j.key = d.job_key LEFT JOIN task t ON t.id = j.task_id"
     )
 }
@@ -111,6 +152,7 @@ static DUE_FIRST: LazyLock<String> = LazyLock::new(|| {
         "(SELECT job_key, next_run_at FROM em_scheduler.scheduler_due WHERE next_run_at <= $1 ORDER BY next_run_at, job_key LIMIT $2)",
     )
 });
+
 static DUE_BY_KEY: LazyLock<String> = LazyLock::new(|| {
     due("(SELECT job_key, next_run_at FROM em_scheduler.scheduler_due WHERE job_key = ANY($1::int8[]))")
 });
@@ -153,8 +195,11 @@ fn forget(tx: &Tx<'_>, keys: Vec<i64>) {
 fn judge_one(row: &Row, decider: &dyn Decider) -> Result<Judged> {
     let (id, task): (String, TaskId) = (row.try_get(2)?, row.try_get(3)?);
     let plan = match due_job(row) {
-        Ok(job) => decider.plan(&job).map(|plan| (job, plan)),
-        Err(error) => Err(error.unreadable()?),
+        Ok(job) => match decider.plan(&job) {
+            Ok(plan) => Ok((job, plan)),
+            Err(unreadable) => Err(unreadable.to_string()),
+        },
+        Err(error) => Err(error.unreadable()?.to_string()),
     };
     Ok(Judged {
         key: row.try_get(0)?,
@@ -176,6 +221,7 @@ fn due_job(row: &Row) -> Result<DueJob> {
         created_at: cells.instant(6, "created_at")?,
         next_run_at: cells.of_table("scheduler_due").instant(1, "next_run_at")?,
         instances: u32::try_from(instances).unwrap_or(u32::MAX),
+        has_run: row.try_get(10)?,
         task_enabled: row.try_get::<_, bool>(7)?.then_some(enabled),
     })
 }
@@ -203,14 +249,8 @@ impl Advances {
         for job in judged {
             advances.keys.push(job.key);
             advances.was.push(job.due.get());
-            // An unreadable job stands still: it stays listed, without a next run.
-            advances.next.push(match &job.plan {
-                Ok((
-                    _,
-                    Plan {
-                        next: Next::At(at), ..
-                    },
-                )) => Some(at.get()),
+            advances.next.push(match job.after() {
+                Some(JobAfter::Due(at)) => Some(at.get()),
                 _ => None,
             });
         }
@@ -227,22 +267,10 @@ impl Advances {
 fn end_jobs(tx: &Tx<'_>, judged: &[Judged]) {
     let (mut tombstones, mut gone) = (Vec::new(), Vec::new());
     for job in judged {
-        match &job.plan {
-            // The tombstone of a finished trigger keeps job_sync from adding it again.
-            Ok((
-                due,
-                Plan {
-                    next: Next::Finished, ..
-                },
-            )) if due.kind.is_trigger() => tombstones.push(job.key),
-            Ok((
-                _,
-                Plan {
-                    next: Next::Finished | Next::Removed,
-                    ..
-                },
-            )) => gone.push(job.key),
-            _ => {}
+        match job.after() {
+            Some(JobAfter::Tombstone) => tombstones.push(job.key),
+            Some(JobAfter::Gone) => gone.push(job.key),
+            Some(JobAfter::Due(_)) | None => {}
         }
     }
     if !tombstones.is_empty() {
@@ -268,8 +296,8 @@ async fn write(
     let mut new = NewRuns::default();
     for (job, plan) in judged.iter().filter_map(|judged| judged.plan.as_ref().ok()) {
         for verdict in &plan.verdicts {
-            let sending = verdict.outcome == Outcome::Send && decider.admit(job.task_id);
-            new.push(job, verdict, sending);
+            let run = life::decided(job, verdict, || decider.admit(job.task_id));
+            new.push(job, verdict, run);
         }
     }
     let now = tx.now.get();
@@ -302,7 +330,7 @@ async fn write(
         .iter()
         .map(|row| Ok(((row.try_get(1)?, row.try_get(2)?), row.try_get(0)?)))
         .collect::<Result<_>>()?;
-    Ok((tell(tx, judged, (new.told, written)), next))
+    Ok((tell(tx, judged, (new.decided, written)), next))
 }
 
 /// The keys of runs written, by job and time.
@@ -312,9 +340,9 @@ type Written<'a> = HashMap<(&'a str, i64), RunKey>;
 fn tell(
     tx: &Tx<'_>,
     judged: &[Judged],
-    (told, mut written): (Vec<(bool, Event)>, Written<'_>),
+    (decided, mut written): (Vec<Option<NewRun>>, Written<'_>),
 ) -> Vec<SendableRun> {
-    let mut told = told.into_iter();
+    let mut decided = decided.into_iter();
     let (mut runs, mut events) = (Vec::new(), Vec::new());
     for judged in judged {
         let (job, plan) = match &judged.plan {
@@ -324,30 +352,18 @@ fn tell(
                 continue;
             }
         };
-        for (verdict, (sending, event)) in plan.verdicts.iter().zip(told.by_ref()) {
+        for (verdict, new) in plan.verdicts.iter().zip(decided.by_ref()) {
             let at = verdict.scheduled_for;
-            let Some(key) = written.remove(&(job.id.as_str(), at.get())) else {
-                events.push((job.task_id, Event::AlreadyDecided(at)));
-                continue;
-            };
-            events.push((job.task_id, event));
-            if verdict.outcome == Outcome::Send {
-                runs.push(SendableRun {
-                    key,
-                    job_id: job.id.clone(),
-                    task_id: job.task_id,
-                    kind: job.kind,
-                    scheduled_for: at,
-                    fence: 1,
-                    attempt: u32::from(sending),
-                    not_before: None,
-                    sending,
-                });
+            match new.zip(written.remove(&(job.id.as_str(), at.get()))) {
+                Some((new, key)) => {
+                    runs.extend(new.sendable(key, job, at));
+                    events.push((job.task_id, new.event));
+                }
+                None => events.push((job.task_id, life::decided_before(job, at))),
             }
         }
-        if matches!(plan.next, Next::Finished | Next::Removed) {
-            events.push((job.task_id, Event::JobRemoved));
-        }
+        let ended = judged.after().and_then(JobAfter::event);
+        events.extend(ended.map(|event| (job.task_id, event)));
     }
     tx.record(&events);
     runs
@@ -364,9 +380,6 @@ static INSERT_RUNS: LazyLock<String> = LazyLock::new(|| {
          FROM unnest($1::text[], $2::int4[], $3::text[], $4::int8[], $5::text[], $6::int8[], $7::int8[],
                      $8::text[]) WITH ORDINALITY
               AS n (job_id, task_id, kind, at, state, coalesced, since, reason, place)
-         -- A one-off has one run in all, at whatever time a change of zone would read its date.
-         WHERE NOT (n.kind = 'one_off'
-                    AND EXISTS (SELECT 1 FROM em_scheduler.scheduler_run o WHERE o.job_id = n.job_id))
          ORDER BY n.place
          ON CONFLICT (job_id, scheduled_for) DO NOTHING RETURNING key, job_id, scheduled_for"
     )
@@ -383,23 +396,24 @@ struct NewRuns<'a> {
     coalesced: Vec<i64>,
     since: Vec<Option<i64>>,
     reasons: Vec<Option<String>>,
-    /// Whether the run goes out at once, and the event that tells of it.
-    told: Vec<(bool, Event)>,
+    /// What was decided, in order; none where nothing is written.
+    decided: Vec<Option<NewRun>>,
 }
 
 impl<'a> NewRuns<'a> {
-    fn push(&mut self, job: &'a DueJob, verdict: &Verdict, sending: bool) {
-        let (state, reason, event) = codec::decided(&verdict.outcome, verdict.scheduled_for, sending);
-        self.jobs.push(&job.id);
-        self.tasks.push(job.task_id);
-        self.kinds.push(job.kind.as_str());
-        self.times.push(verdict.scheduled_for.get());
-        self.states.push(state.as_str());
-        self.coalesced
-            .push(i64::try_from(verdict.coalesced).unwrap_or(i64::MAX));
-        self.since.push(verdict.coalesced_since.map(UtcMicros::get));
-        self.reasons.push(reason);
-        self.told.push((sending, event));
+    fn push(&mut self, job: &'a DueJob, verdict: &Verdict, new: Option<NewRun>) {
+        if let Some(new) = &new {
+            self.jobs.push(&job.id);
+            self.tasks.push(job.task_id);
+            self.kinds.push(job.kind.as_str());
+            self.times.push(verdict.scheduled_for.get());
+            self.states.push(new.state.as_str());
+            self.coalesced
+                .push(i64::try_from(verdict.coalesced).unwrap_or(i64::MAX));
+            self.since.push(verdict.coalesced_since.map(UtcMicros::get));
+            self.reasons.push(new.reason.clone());
+        }
+        self.decided.push(new);
     }
 
     /// What [`INSERT_RUNS`] is given.

@@ -2,45 +2,43 @@
 //! number of processes on one database.
 //!
 //! ```text
-//!  url ─▶ connect (pool, session, tls) ─▶ link ─▶ schema (create, verify, migrate)
-//!                                          tx      one transaction: statements, locks, events
-//!          operations      the store's operations, each in its transaction
-//!          jobs  sync      what the API and job_sync change
-//!          compare         what job_sync may have to change
-//!          lists           what goes through all jobs, row by row
-//!          firing  runs    what the engine decides and settles
-//!          tasks  debts    what is written into em_web's task
-//!          rows  wall      what is read from em_web
-//!          cells           what is read from our own tables
-//!          clock           the database's time
+//!  url ─▶ connect (pool, session, tls) ─▶ link ─▶ schema, own (create, verify, migrate)
+//!                                          tx      one transaction: statements, locks
+//!          catalog  schedules  firing  runs  cluster  em_web      the store's operations, a file per trait
+//!          events  deferred    what is told of them
+//!          tasks  debts        what is written into em_web's task
+//!          compare             what job_sync may have to change
+//!          lists               what goes through all jobs, row by row
+//!          rows  wall          what is read from em_web
+//!          cells               what is read from our own tables
+//!          clock               the database's time
 //! ```
 //! The database's clock is the authoritative time. Transactions read committed rows statement by statement; what must
 //! not move between two statements is locked (see `tx`).
 
-mod answered;
 mod beside;
+mod catalog;
 mod cells;
 mod clock;
+mod cluster;
 mod compare;
 mod connect;
 mod debts;
 mod deferred;
+mod em_web;
 mod error;
+mod events;
 mod firing;
-mod instances;
-mod jobs;
 mod link;
 mod listener;
 mod lists;
-mod operations;
 mod own;
 mod places;
 mod rows;
 mod runs;
+mod schedules;
 mod schema;
-mod settings;
 mod stuck;
-mod sync;
 mod tasks;
 mod tls;
 mod tx;
@@ -68,8 +66,9 @@ use self::places::Places;
 use self::rows::Reading;
 use self::tx::{Scope, Tx};
 use self::url::Target;
-use super::{ListLimits, Pages, Result, Sequences, Standing, Store, StoreError, pages};
+use super::{Catalog, ListLimits, Pages, Result, Standing, StoreError, pages};
 use crate::clock::{Clock, Stopwatch};
+use crate::em_web::Sequences;
 use crate::model::{ScheduleRules, TaskId};
 
 /// Names in `scheduler_state`.
@@ -183,15 +182,6 @@ impl PostgresStore {
             Box::pin(async move { compare::find_differing(tx, &rules, portions).await })
         })
         .await
-    }
-
-    /// The ids of the enabled tasks, also of a store that was only inspected.
-    ///
-    /// # Errors
-    /// The database fails.
-    pub async fn enabled_tasks(&self) -> Result<Vec<TaskId>> {
-        self.write(self.now(), |tx| Box::pin(schema::enabled_tasks(tx)))
-            .await
     }
 
     async fn unprepared(options: PostgresOptions) -> Result<Self> {

@@ -3,7 +3,7 @@
 
 use super::error;
 use super::tx::{Guard, Tx};
-use crate::store::em_web::Dialect;
+use crate::em_web::schema::Dialect;
 use crate::store::{Result, StoreError, migrations};
 
 /// Creates the schema and the tables, or brings them up to date. Those of an earlier version, which stood beside
@@ -139,7 +139,7 @@ async fn move_here(tx: &Tx<'_>) -> Result<()> {
 }
 
 /// Our tables; those of them that earlier versions made stood beside em_web's.
-const TABLES: [&str; 10] = [
+const TABLES: [&str; 11] = [
     "scheduler_job",
     "scheduler_due",
     "scheduler_run",
@@ -149,6 +149,7 @@ const TABLES: [&str; 10] = [
     "scheduler_deferred",
     "scheduler_deleted",
     "scheduler_setting",
+    "scheduler_event",
     "scheduler_schema",
 ];
 

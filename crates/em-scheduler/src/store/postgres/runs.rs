@@ -1,23 +1,118 @@
-//! The life of a run on PostgreSQL, once it is decided: begun, settled, taken over, forgotten.
+//! The runs that were decided, on PostgreSQL: begun, settled, taken over, forgotten.
 //!
 //! Runs are locked in the order of their keys before they are changed, so that batches that meet wait for one another
 //! and never in a circle.
 
+use super::cells::Cells;
+use super::link::{Link, Patience};
+use super::tx::{Tx, storable};
+use super::{PostgresStore, rows, tasks};
+use crate::em_web::TaskRow;
+use crate::model::life::{self, Held, Settling, Taken};
+use crate::model::{Event, JobKind, OpenRun, RunKey, RunState, SendableRun, Settlement, TaskId};
+use crate::store::codec::{self, OPEN_STATES};
+use crate::store::{JobNamer, Result, Runs, TakeOverJudge};
+use async_trait::async_trait;
 use std::collections::HashMap;
-
+use std::sync::Arc;
 use tokio_postgres::Row;
 use triggers::UtcMicros;
 
-use super::cells::Cells;
-use super::tasks;
-use super::tx::{Tx, storable};
-use crate::model::{Event, OpenRun, RunKey, RunState, SendableRun, Settled, Settlement, SkipReason, TaskId};
-use crate::store::codec::{self, OPEN_STATES};
-use crate::store::{Result, TakeOver, TakeOverJudge};
+#[async_trait]
+impl Runs for PostgresStore {
+    async fn begin_manual_run(
+        &self,
+        now: UtcMicros,
+        task: TaskId,
+        job_id: JobNamer,
+    ) -> Result<Option<SendableRun>> {
+        self.write_when_free((&self.callers, Patience::Usual), now, || {
+            let job_id = Arc::clone(&job_id);
+            move |tx: &_| Box::pin(async move { begin_manual_run(tx, task, &job_id).await })
+        })
+        .await
+    }
+
+    async fn begin_sends(&self, now: UtcMicros, runs: Vec<(RunKey, i64)>) -> Result<Vec<SendableRun>> {
+        self.write(now, move |tx| {
+            Box::pin(async move { begin_sends(tx, &runs).await })
+        })
+        .await
+    }
+
+    async fn settle(&self, now: UtcMicros, settlements: Vec<Settlement>) -> Result<()> {
+        self.write(now, move |tx| {
+            Box::pin(async move { settle(tx, &settlements).await })
+        })
+        .await
+    }
+
+    async fn release_queued(&self, now: UtcMicros) -> Result<usize> {
+        self.write(now, |tx| Box::pin(release_queued(tx))).await
+    }
+
+    async fn take_over(
+        &self,
+        now: UtcMicros,
+        owners: Vec<String>,
+        strangers: bool,
+        judge: TakeOverJudge,
+    ) -> Result<Vec<SendableRun>> {
+        self.write(now, move |tx| {
+            Box::pin(async move { take_over(tx, (&owners, strangers), &judge).await })
+        })
+        .await
+    }
+
+    async fn answered_tasks(&self, newest: usize, within: i64) -> Result<Vec<TaskId>> {
+        answered(&self.link, (newest, within)).await
+    }
+
+    async fn delete_old_runs(&self, before: UtcMicros, limit: usize) -> Result<usize> {
+        self.write(before, move |tx| Box::pin(delete_old_runs(tx, before, limit)))
+            .await
+    }
+}
+
+async fn task(tx: &Tx<'_>, id: TaskId) -> Result<Option<TaskRow>> {
+    let rows = tx.rows(&tx.reading.one_task, &[&id]).await?;
+    rows.first().map(rows::task_row).transpose()
+}
+
+pub(super) async fn begin_manual_run(
+    tx: &Tx<'_>,
+    id: TaskId,
+    name: &JobNamer,
+) -> Result<Option<SendableRun>> {
+    let Some(row) = task(tx, id).await? else {
+        return Ok(None);
+    };
+    let job_id = name(&row);
+    let inserted = tx
+        .row(
+            "INSERT INTO em_scheduler.scheduler_run
+               (job_id, task_id, kind, scheduled_for, state, decided_at, attempt, owner, fence, sent_at)
+             VALUES ($1, $2, 'manual', $3, 'sending', $3, 1, $4, 1, $3) RETURNING key",
+            &[&job_id, &id, &tx.now.get(), &tx.owner],
+        )
+        .await?;
+    tx.record(&[(id, Event::RunSubmitted)]);
+    Ok(Some(SendableRun {
+        key: inserted.try_get(0)?,
+        job_id,
+        task_id: id,
+        kind: JobKind::Manual,
+        scheduled_for: tx.now,
+        fence: 1,
+        attempt: 1,
+        not_before: None,
+        sending: true,
+    }))
+}
 
 /// The columns of a run in the order [`run_row`] reads them; `r` is the table.
 const RUN_COLUMNS: &str = "r.key, r.job_id, r.task_id, r.kind, r.scheduled_for, r.fence, r.attempt, r.not_before, \
-     r.state = 'sending', r.owner";
+     r.state = 'sending', r.owner, r.withdrawn = 1";
 
 fn run_row(row: &Row) -> Result<OpenRun> {
     let cells = Cells::new(row, "scheduler_run", 1);
@@ -34,23 +129,16 @@ fn run_row(row: &Row) -> Result<OpenRun> {
             sending: row.try_get(8)?,
         },
         owner: row.try_get(9)?,
+        withdrawn: row.try_get(10)?,
     })
-}
-
-/// What must be known of a run to settle it, once it is locked.
-struct Held {
-    fence: i64,
-    state: String,
-    withdrawn: bool,
-    muted: bool,
 }
 
 /// Locks runs and reads how they stand.
 async fn hold(tx: &Tx<'_>, keys: &[RunKey]) -> Result<HashMap<RunKey, Held>> {
     let locked = tx
         .rows(
-            "SELECT key, fence, state, withdrawn = 1, muted = 1 FROM em_scheduler.scheduler_run WHERE key = ANY($1::int8[])
-             ORDER BY key FOR NO KEY UPDATE",
+            "SELECT key, fence, state, attempt::int8, withdrawn = 1, muted = 1 FROM em_scheduler.scheduler_run
+             WHERE key = ANY($1::int8[]) ORDER BY key FOR NO KEY UPDATE",
             &[&keys],
         )
         .await?;
@@ -58,9 +146,10 @@ async fn hold(tx: &Tx<'_>, keys: &[RunKey]) -> Result<HashMap<RunKey, Held>> {
     for row in locked {
         let run = Held {
             fence: row.try_get(1)?,
-            state: row.try_get(2)?,
-            withdrawn: row.try_get(3)?,
-            muted: row.try_get(4)?,
+            state: RunState::from_text(row.try_get(2)?),
+            attempt: row.try_get(3)?,
+            withdrawn: row.try_get(4)?,
+            muted: row.try_get(5)?,
         };
         held.insert(row.try_get(0)?, run);
     }
@@ -72,13 +161,14 @@ pub(super) async fn begin_sends(tx: &Tx<'_>, runs: &[(RunKey, i64)]) -> Result<V
     // By key alone, and what is not ours is left out here. Were the state a condition, the planner would take the index
     // of open runs for the shorter way, and walk through every run that has ended since the last vacuum: 120 µs a run.
     let lock = format!(
-        "SELECT {RUN_COLUMNS}, r.state = 'queued' FROM em_scheduler.scheduler_run r WHERE r.key = ANY($1::int8[])
+        "SELECT {RUN_COLUMNS}, r.state FROM em_scheduler.scheduler_run r WHERE r.key = ANY($1::int8[])
          ORDER BY r.key FOR NO KEY UPDATE OF r"
     );
     let (mut held, mut told) = (HashMap::with_capacity(runs.len()), Vec::new());
     for row in tx.rows(&lock, &[&keys]).await? {
-        if row.try_get::<_, bool>(10)?
-            && let Some(found) = codec::readable_run(run_row(&row), row.try_get(2)?, &mut told)?
+        if life::is_waiting(RunState::from_text(row.try_get(11)?))
+            && let Some(found) =
+                codec::readable_run(run_row(&row), (row.try_get(2)?, row.try_get(0)?), &mut told)?
         {
             held.insert(found.run.key, found.run);
         }
@@ -86,14 +176,7 @@ pub(super) async fn begin_sends(tx: &Tx<'_>, runs: &[(RunKey, i64)]) -> Result<V
     tx.record(&told);
     let begun: Vec<SendableRun> = runs
         .iter()
-        .filter_map(|(key, fence)| held.remove(key).filter(|run| run.fence == *fence))
-        .map(|run| SendableRun {
-            fence: run.fence + 1,
-            attempt: run.attempt + 1,
-            not_before: None,
-            sending: true,
-            ..run
-        })
+        .filter_map(|(key, fence)| held.remove(key).and_then(|run| life::begin(run, *fence)))
         .collect();
     if !begun.is_empty() {
         let keys: Vec<RunKey> = begun.iter().map(|run| run.key).collect();
@@ -115,61 +198,31 @@ struct Batch {
     reasons: Vec<Option<String>>,
     requeued: Vec<RunKey>,
     not_before: Vec<i64>,
-    /// What is added to the count of attempts.
-    uncounted: Vec<i32>,
+    attempts: Vec<i64>,
     failed: Vec<TaskId>,
     events: Vec<(TaskId, Event)>,
 }
 
 impl Batch {
-    fn add(&mut self, settlement: &Settlement, run: &Held) {
-        let at = settlement.scheduled_for;
-        match (&settlement.outcome, codec::settled(&settlement.outcome, at)) {
-            (_, Some(end)) => self.end(settlement, run, end),
-            (Settled::Requeued { .. } | Settled::Repeat { .. }, _) if run.withdrawn => {
-                // Its job was deleted meanwhile.
-                let reason = SkipReason::Deleted;
-                let end = (
-                    RunState::Skipped,
-                    Some(reason.to_string()),
-                    Event::RunSkipped(at, reason),
-                );
-                self.end(settlement, run, end);
+    fn add(&mut self, settlement: &Settlement, settling: Settling) {
+        match settling {
+            Settling::Nothing => {}
+            Settling::Ends(ending) => {
+                self.ended.push(settlement.key);
+                self.states.push(ending.state.as_str());
+                self.reasons.push(ending.reason.map(storable));
+                if ending.marks_task {
+                    self.failed.push(settlement.task_id);
+                }
+                self.events
+                    .extend(ending.event.map(|event| (settlement.task_id, event)));
             }
-            // Requeued before, by a commit whose answer got lost.
-            (Settled::Requeued { .. } | Settled::Repeat { .. }, _) if run.state != "sending" => {}
-            (
-                Settled::Requeued {
-                    not_before,
-                    attempted,
-                },
-                _,
-            ) => {
-                self.requeue(settlement.key, *not_before, i32::from(!attempted));
+            Settling::Requeues { not_before, attempt } => {
+                self.requeued.push(settlement.key);
+                self.not_before.push(not_before.get());
+                self.attempts.push(attempt);
             }
-            (Settled::Repeat { not_before }, _) => self.requeue(settlement.key, *not_before, 0),
-            _ => {}
         }
-    }
-
-    fn end(&mut self, settlement: &Settlement, run: &Held, end: (RunState, Option<String>, Event)) {
-        let (state, reason, event) = end;
-        self.ended.push(settlement.key);
-        self.states.push(state.as_str());
-        self.reasons.push(reason.map(storable));
-        if run.muted {
-            return;
-        }
-        if state == RunState::Failed {
-            self.failed.push(settlement.task_id);
-        }
-        self.events.push((settlement.task_id, event));
-    }
-
-    fn requeue(&mut self, key: RunKey, not_before: UtcMicros, uncounted: i32) {
-        self.requeued.push(key);
-        self.not_before.push(not_before.get());
-        self.uncounted.push(uncounted);
     }
 }
 
@@ -179,12 +232,8 @@ pub(super) async fn settle(tx: &Tx<'_>, settlements: &[Settlement]) -> Result<()
     let mut batch = Batch::default();
     for settlement in settlements {
         // Taken out: of two settlements of one run in a batch, the first counts.
-        let Some(run) = held.remove(&settlement.key) else {
-            continue;
-        };
-        let open = matches!(run.state.as_str(), "queued" | "claimed" | "sending");
-        if open && run.fence == settlement.fence {
-            batch.add(settlement, &run);
+        if let Some(run) = held.remove(&settlement.key) {
+            batch.add(settlement, life::settle(settlement, &run));
         }
     }
     if !batch.ended.is_empty() {
@@ -202,12 +251,12 @@ pub(super) async fn settle(tx: &Tx<'_>, settlements: &[Settlement]) -> Result<()
     if !batch.requeued.is_empty() {
         tx.later(
             "UPDATE em_scheduler.scheduler_run r SET state = 'queued', not_before = n.not_before, sent_at = NULL,
-                                        attempt = greatest(r.attempt, 1) - n.uncounted
-             FROM unnest($1::int8[], $2::int8[], $3::int4[]) AS n (key, not_before, uncounted) WHERE r.key = n.key",
+                                        attempt = n.attempt::int4
+             FROM unnest($1::int8[], $2::int8[], $3::int8[]) AS n (key, not_before, attempt) WHERE r.key = n.key",
             vec![
                 Box::new(batch.requeued),
                 Box::new(batch.not_before),
-                Box::new(batch.uncounted),
+                Box::new(batch.attempts),
             ],
         );
     }
@@ -222,7 +271,7 @@ pub(super) async fn take_over(
     judge: &TakeOverJudge,
 ) -> Result<Vec<SendableRun>> {
     let query = format!(
-        "SELECT {RUN_COLUMNS}, r.withdrawn = 1 FROM em_scheduler.scheduler_run r
+        "SELECT {RUN_COLUMNS} FROM em_scheduler.scheduler_run r
          WHERE r.state IN {OPEN_STATES} AND (r.owner = ANY($1::text[])
             OR ($2::bool AND r.owner <> $3::text
                 AND NOT EXISTS (SELECT 1 FROM em_scheduler.scheduler_instance i WHERE i.id = r.owner)))
@@ -231,41 +280,22 @@ pub(super) async fn take_over(
     // A row that is locked is somebody's work, or that of a connection given up: the next look finds it.
     let (mut open, mut told) = (Vec::new(), Vec::new());
     for row in tx.rows(&query, &[&owners, &strangers, &tx.owner]).await? {
-        if let Some(run) = codec::readable_run(run_row(&row), row.try_get(2)?, &mut told)? {
-            open.push((run, row.try_get::<_, bool>(10)?));
+        if let Some(run) = codec::readable_run(run_row(&row), (row.try_get(2)?, row.try_get(0)?), &mut told)?
+        {
+            open.push(run);
         }
     }
     tx.record(&told);
-    open.sort_by(|(one, _), (other, _)| {
+    open.sort_by(|one, other| {
         (one.run.scheduled_for, &one.run.job_id).cmp(&(other.run.scheduled_for, &other.run.job_id))
     });
     let (mut adopted, mut settlements) = (Vec::new(), Vec::new());
-    for (found, withdrawn) in open {
-        let verdict = judge(&found);
-        let run = found.run;
-        let outcome = match verdict {
-            TakeOver::Leave => continue,
-            TakeOver::Adopt if !withdrawn => {
-                adopted.push(SendableRun {
-                    fence: run.fence + 1,
-                    sending: false,
-                    ..run
-                });
-                continue;
-            }
-            // Its job was deleted: nothing more is sent for it.
-            TakeOver::Adopt => Settled::Skipped(SkipReason::Deleted),
-            TakeOver::Settle(outcome) => outcome,
-        };
-        let (key, fence) = (run.key, run.fence);
-        let (task_id, scheduled_for) = (run.task_id, run.scheduled_for);
-        settlements.push(Settlement {
-            key,
-            fence,
-            task_id,
-            scheduled_for,
-            outcome,
-        });
+    for found in open {
+        match life::take_over(judge(&found), found) {
+            Taken::Left => {}
+            Taken::Adopted(run) => adopted.push(run),
+            Taken::Settled(settlement) => settlements.push(settlement),
+        }
     }
     let keys: Vec<RunKey> = adopted.iter().map(|run| run.key).collect();
     if !keys.is_empty() {
@@ -289,11 +319,35 @@ pub(super) async fn delete_old_runs(tx: &Tx<'_>, before: UtcMicros, limit: usize
            SELECT o.key FROM (SELECT key, decided_at, state FROM em_scheduler.scheduler_run ORDER BY key LIMIT $2) AS o
            WHERE o.decided_at < $1 AND o.state NOT IN {OPEN_STATES})"
     );
-    let deleted = tx
+    let events = "DELETE FROM em_scheduler.scheduler_event WHERE key IN (
+           SELECT o.key FROM (SELECT key, at FROM em_scheduler.scheduler_event ORDER BY key LIMIT $2) AS o WHERE o.at < $1)";
+    let (before, limit) = (before.get(), i64::try_from(limit).unwrap_or(i64::MAX));
+    let deleted = tx.run(&delete, &[&before, &limit]).await? + tx.run(events, &[&before, &limit]).await?;
+    Ok(usize::try_from(deleted).unwrap_or(usize::MAX))
+}
+
+/// The rows belong to no process afterwards: who looks for runs that have no living owner finds them.
+pub(super) async fn release_queued(tx: &Tx<'_>) -> Result<usize> {
+    let released = tx
         .run(
-            &delete,
-            &[&before.get(), &i64::try_from(limit).unwrap_or(i64::MAX)],
+            "UPDATE em_scheduler.scheduler_run SET owner = '', fence = fence + 1 WHERE key IN (
+               SELECT key FROM em_scheduler.scheduler_run WHERE owner = $1 AND state = 'queued' ORDER BY key FOR NO KEY UPDATE)",
+            &[&tx.owner],
         )
         .await?;
-    Ok(usize::try_from(deleted).unwrap_or(usize::MAX))
+    Ok(usize::try_from(released).unwrap_or(usize::MAX))
+}
+
+pub(super) async fn answered(link: &Link, (newest, within): (usize, i64)) -> Result<Vec<TaskId>> {
+    // The limit is no parameter: the planner must see that it is few rows from the end of an index, and not sort them all.
+    // As floats, for the difference of what cannot be the times of a run must not fail the others.
+    let last = format!(
+        "SELECT task_id FROM (
+           SELECT DISTINCT ON (task_id) task_id, state, finished_at::float8 - sent_at::float8 AS took FROM (
+             SELECT key, task_id, state, sent_at, finished_at FROM em_scheduler.scheduler_run ORDER BY key DESC LIMIT {newest}) newest
+           WHERE state IN ('delivered', 'unknown') ORDER BY task_id, key DESC) last
+         WHERE state = 'delivered' AND took BETWEEN 0 AND $1::int8"
+    );
+    let rows = link.rows(&last, &[&within]).await?;
+    rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
 }

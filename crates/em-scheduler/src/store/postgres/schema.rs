@@ -5,11 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::error;
 use super::own;
-use super::rows;
 use super::tx::{Guard, Tx};
-use crate::model::TaskId;
-use crate::store::em_web::{self, Dialect, Family};
-use crate::store::{Result, Sequences, Standing, StoreError, codec};
+use crate::em_web::Sequences;
+use crate::em_web::schema::{self as em_schema, Dialect, Family};
+use crate::store::{Result, Standing, StoreError};
 
 /// Finds a table as a statement naming it would, along the search path.
 const FIND: &str = "to_regclass(quote_ident(n.name))";
@@ -33,7 +32,7 @@ pub(super) async fn prepare(tx: &Tx<'_>) -> Result<Sequences> {
         .await?;
     tx.hold(Guard::Schema).await?;
     if known_tables(tx).await?.is_empty() {
-        for statement in em_web::create_statements(Dialect::Postgres) {
+        for statement in em_schema::create_statements(Dialect::Postgres) {
             create(tx, &statement).await?;
         }
     } else {
@@ -91,19 +90,10 @@ async fn sequences(tx: &Tx<'_>) -> Result<Sequences> {
     ))
 }
 
-/// The ids of the enabled tasks, where our own tables may not be there yet. Those that no job can be stored for are left out.
-pub(super) async fn enabled_tasks(tx: &Tx<'_>) -> Result<Vec<TaskId>> {
-    let found = tx
-        .rows("SELECT id::int8 FROM task WHERE enabled = 1 ORDER BY id", &[])
-        .await?;
-    let readable = found.iter().map(|row| codec::readable(rows::task_id(row)));
-    readable.filter_map(Result::transpose).collect()
-}
-
 /// Which of em_web's tables there are.
 async fn known_tables(tx: &Tx<'_>) -> Result<BTreeSet<String>> {
     let query = format!("SELECT n.name FROM unnest($1::text[]) AS n (name) WHERE {FIND} IS NOT NULL");
-    let rows = tx.rows(&query, &[&em_web::tables()]).await?;
+    let rows = tx.rows(&query, &[&em_schema::tables()]).await?;
     rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
 }
 
@@ -142,20 +132,20 @@ pub(super) async fn missing_statuses(tx: &Tx<'_>) -> Result<Vec<i32>> {
     let found = tx
         .rows(
             "SELECT id::int4 FROM task_status WHERE id = ANY($1::int4[])",
-            &[&em_web::STATUSES.as_slice()],
+            &[&em_schema::STATUSES.as_slice()],
         )
         .await?;
     let found: BTreeSet<i32> = found
         .iter()
         .map(|row| Ok(row.try_get(0)?))
         .collect::<Result<_>>()?;
-    let missing = em_web::STATUSES.into_iter();
+    let missing = em_schema::STATUSES.into_iter();
     Ok(missing.filter(|id| !found.contains(id)).collect())
 }
 
 async fn missing_columns(tx: &Tx<'_>) -> Result<Vec<String>> {
     let tables = known_tables(tx).await?;
-    let used = em_web::used_columns();
+    let used = em_schema::used_columns();
     let names: BTreeSet<&str> = used.iter().map(|(table, ..)| *table).collect();
     let query = format!(
         "SELECT n.name, a.attname::text, format_type(a.atttypid, NULL)

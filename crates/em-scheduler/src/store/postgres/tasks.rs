@@ -10,10 +10,10 @@ use triggers::UtcMicros;
 
 use super::tx::Tx;
 use super::wall::Wall;
+use crate::em_web::schema::STATUS_ERRORED;
 use crate::model::TaskId;
 use crate::store::Result;
 use crate::store::codec;
-use crate::store::em_web::STATUS_ERRORED;
 
 /// Enables the task and publishes the next run of the jobs it has from now on, `next` being the earliest; without one
 /// what is there stays. Waits for whoever holds the row: an added task must be enabled.

@@ -10,12 +10,11 @@
 //! cannot have a row of `task` at once goes on without it, unless the operation makes no sense then. What no row
 //! stands for is guarded by advisory locks, each of which ends with its transaction.
 
-use std::collections::HashSet;
 use std::future::{Future, poll_fn};
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::Poll;
+use std::task::{Context, Poll, Waker};
 
 use deadpool_postgres::Object;
 use tokio_postgres::types::ToSql;
@@ -23,13 +22,8 @@ use tokio_postgres::{Error, Row};
 use triggers::{UtcMicros, Zone};
 
 use super::debts::Debts;
-use super::deferred;
 use super::rows::Reading;
-use super::wall::Wall;
-use crate::model::{Event, TaskId};
 use crate::store::Result;
-use crate::store::codec::EventRow;
-use crate::store::em_web::STATUS_SCHEDULER;
 
 /// Parameters of a statement.
 pub(super) type Params<'a> = &'a [&'a (dyn ToSql + Sync)];
@@ -39,9 +33,6 @@ pub(super) type Step<'a> = (&'a str, Params<'a>);
 
 /// Parameters of a statement left for later.
 pub(super) type Kept = Vec<Box<dyn ToSql + Sync + Send>>;
-
-/// Rows of `task_log` written by one statement: enough to be fast, few enough for the statement's time limit.
-const EVENTS_AT_ONCE: usize = 20_000;
 
 /// The advisory locks of the scheduler: a number nobody else is likely to use, and what it guards.
 pub(super) const GUARD: i32 = 0x454d_5331;
@@ -103,7 +94,9 @@ pub(super) struct Scope {
 impl Drop for Tx<'_> {
     fn drop(&mut self) {
         if self.begun.load(Ordering::Relaxed) && !self.ended.load(Ordering::Relaxed) {
-            self.client.__private_api_rollback(None);
+            // The first look at it sends it. The answer is awaited by the connection itself, before that of whatever comes next.
+            let rollback = pin!(self.client.batch_execute("ROLLBACK"));
+            let _ = rollback.poll(&mut Context::from_waker(Waker::noop()));
         }
     }
 }
@@ -216,40 +209,6 @@ impl<'c> Tx<'c> {
     pub(super) async fn hold(&self, guard: Guard) -> Result<()> {
         self.rows(HOLD, &[&GUARD, &(guard as i32)]).await?;
         Ok(())
-    }
-
-    /// Leaves events to be written later, in the order given. A task that has vanished gets none. One whose row another
-    /// session holds gets them when that lets go of it (see `deferred`): waiting for it here would hold up everything else.
-    pub(super) fn record(&self, events: &[(TaskId, Event)]) {
-        for events in events.chunks(EVENTS_AT_ONCE) {
-            let mut seen = HashSet::with_capacity(events.len());
-            let once = events.iter().all(|(task, _)| seen.insert(*task));
-            let (mut tasks, mut links) = (Vec::with_capacity(events.len()), Vec::with_capacity(events.len()));
-            let (mut messages, mut errors) =
-                (Vec::with_capacity(events.len()), Vec::with_capacity(events.len()));
-            for (task, event) in events {
-                let row = EventRow::new(*task, event, &self.zone);
-                tasks.push(row.task_id);
-                links.push(row.links_run);
-                messages.push(storable(row.message));
-                errors.push(row.error);
-            }
-            self.later(
-                if once {
-                    deferred::RECORD
-                } else {
-                    deferred::RECORD_SEVERAL
-                },
-                vec![
-                    Box::new(tasks),
-                    Box::new(links),
-                    Box::new(messages),
-                    Box::new(errors),
-                    Box::new(STATUS_SCHEDULER),
-                    Box::new(Wall::from(self.zone.to_wall(self.now))),
-                ],
-            );
-        }
     }
 }
 

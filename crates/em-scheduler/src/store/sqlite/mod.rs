@@ -3,49 +3,48 @@
 //!
 //! The process clock is the authoritative time. `synchronous=FULL`: a decision survives power loss.
 
-mod answered;
+mod catalog;
 mod cells;
+mod cluster;
 mod connect;
 mod copy;
+mod em_web;
+mod events;
 mod files;
 mod firing;
-mod instances;
-mod jobs;
 mod lock;
 mod log;
-mod operations;
 mod readers;
 mod rows;
+mod runs;
+mod samples;
+mod schedules;
 mod schema;
-mod settings;
+mod tasks;
 mod writer;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rusqlite::types::ValueRef;
 use rusqlite::{Connection, ErrorCode, OptionalExtension, Transaction};
 use triggers::{UtcMicros, Zone};
 
 pub use self::copy::Copying;
 pub use self::files::open_to_others;
 pub use self::log::LogLimits;
+pub use self::samples::insert_samples;
 
 use self::connect::Role;
 use self::lock::InstanceLock;
 use self::log::Log;
 use self::readers::Readers;
 use self::writer::Writer;
-use super::codec::{self, EventRow};
-use super::em_web::STATUS_SCHEDULER;
+use super::codec;
 use super::pages::{self, PageWriter};
-use super::{ListLimits, Pages, Result, Sequences, Standing, StoreError, SyncPlanner};
+use super::{ListLimits, Pages, Result, Standing, StoreError};
 use crate::clock::Clock;
-use crate::model::{Event, TaskId};
-
-/// Tasks brought in line in one transaction.
-const SYNCED_AT_ONCE: usize = 500;
+use crate::em_web::Sequences;
 
 /// Names in `scheduler_state`.
 const PAUSED: &str = "paused";
@@ -164,7 +163,7 @@ impl SqliteStore {
     pub fn stored_settings(path: &Path) -> Result<BTreeMap<String, String>> {
         let connection = connect::open(path, Role::Copier)?;
         match schema::standing(&connection).map_err(|error| naming(path, error))? {
-            Standing::Ready => settings::all(&connection),
+            Standing::Ready => catalog::stored_settings(&connection),
             _ => Ok(BTreeMap::new()),
         }
     }
@@ -191,32 +190,6 @@ impl SqliteStore {
         self.writer
             .write(move |transaction| operation(transaction, &scope))
             .await
-    }
-
-    /// Those of the next page of tasks that the plan would change, and the last task of the page. Mostly nothing is to
-    /// be changed, so the looking is done beside the writer, and by two.
-    async fn differing_after(
-        &self,
-        after: Option<TaskId>,
-        limit: usize,
-        plan: &SyncPlanner,
-    ) -> Result<(Vec<TaskId>, Option<TaskId>)> {
-        let page = self
-            .readers
-            .read(move |connection| jobs::page(connection, after, limit))
-            .await?;
-        let look = async |half: usize| match page.get(half).copied() {
-            Some(range) => {
-                let (plan, sequences) = (Arc::clone(plan), self.sequences);
-                self.readers
-                    .read(move |connection| jobs::differing(connection, (sequences, range), &plan))
-                    .await
-            }
-            None => Ok(Vec::new()),
-        };
-        let (mut tasks, more) = tokio::try_join!(look(0), look(1))?;
-        tasks.extend(more);
-        Ok((tasks, page.last().map(|(_, last)| *last)))
     }
 
     fn list<T, F>(&self, operation: F) -> Pages<T>
@@ -250,41 +223,6 @@ impl Drop for SqliteStore {
     fn drop(&mut self) {
         close(&self.readers, &self.writer);
     }
-}
-
-/// Writes an event into the task's log, in the transaction of what it tells of. A task that has vanished gets none.
-///
-/// Two statements rather than one: a plain insert of one row needs no journal of its own, and this is the statement
-/// that runs most.
-fn record(connection: &Connection, scope: &Scope, task: TaskId, event: &Event) -> Result<()> {
-    let mut find = connection.prepare_cached("SELECT last_run_job_id FROM task WHERE id = ?1")?;
-    let mut found = find.query([task])?;
-    let Some(row) = found.next()? else { return Ok(()) };
-    let event = EventRow::new(task, event, &scope.zone);
-    let run_id = match row.get_ref(0)? {
-        _ if !event.links_run => None,
-        ValueRef::Text(text) => Some(String::from_utf8_lossy(text).into_owned()),
-        _ => Some(String::new()),
-    };
-    record_of(connection, scope, event, run_id)
-}
-
-/// The same for a task that is known to be there, with what stands in `job_id`.
-fn record_of(connection: &Connection, scope: &Scope, event: EventRow, run_id: Option<String>) -> Result<()> {
-    connection
-        .prepare_cached(
-            "INSERT INTO task_log (task_id, status_id, job_id, message, status_date, error)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-        )?
-        .execute((
-            event.task_id,
-            STATUS_SCHEDULER,
-            run_id,
-            event.message,
-            &*scope.wall,
-            event.error,
-        ))?;
-    Ok(())
 }
 
 fn state(connection: &Connection, name: &str) -> Result<i64> {

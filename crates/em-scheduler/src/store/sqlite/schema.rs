@@ -3,8 +3,9 @@
 
 use rusqlite::{Connection, MAIN_DB, TransactionBehavior};
 
-use crate::store::em_web::{self, Dialect};
-use crate::store::{Result, Sequences, Standing, StoreError, migrations};
+use crate::em_web::Sequences;
+use crate::em_web::schema::{self as em_schema, Dialect};
+use crate::store::{Result, Standing, StoreError, migrations};
 
 /// What em_web's model knows of sequences is returned.
 pub(super) fn prepare(connection: &mut Connection, now: i64) -> Result<Sequences> {
@@ -17,12 +18,12 @@ pub(super) fn prepare(connection: &mut Connection, now: i64) -> Result<Sequences
         &transaction,
         "SELECT name FROM sqlite_master WHERE type = 'table'",
     )?;
-    let known: Vec<&str> = em_web::tables()
+    let known: Vec<&str> = em_schema::tables()
         .into_iter()
         .filter(|table| existing.iter().any(|name| name == table))
         .collect();
     if known.is_empty() {
-        for statement in em_web::create_statements(Dialect::Sqlite) {
+        for statement in em_schema::create_statements(Dialect::Sqlite) {
             transaction.execute_batch(&statement)?;
         }
     } else {
@@ -63,7 +64,7 @@ fn sequences(connection: &Connection) -> Result<Sequences> {
 /// What [`prepare`] would do. Changes nothing.
 pub(super) fn standing(connection: &Connection) -> Result<Standing> {
     let existing = names(connection, "SELECT name FROM sqlite_master WHERE type = 'table'")?;
-    if !em_web::tables()
+    if !em_schema::tables()
         .into_iter()
         .any(|table| existing.iter().any(|name| name == table))
     {
@@ -95,7 +96,7 @@ fn version(connection: &Connection) -> Result<Option<i32>> {
 fn verify(connection: &Connection) -> Result<()> {
     let mut missing = Vec::new();
     let mut last = None;
-    for (table, column, family) in em_web::used_columns() {
+    for (table, column, family) in em_schema::used_columns() {
         if last
             .as_ref()
             .is_none_or(|(name, _): &(&str, Vec<String>)| *name != table)
@@ -135,7 +136,7 @@ fn verify(connection: &Connection) -> Result<()> {
 pub(super) fn missing_statuses(connection: &Connection) -> Result<Vec<i32>> {
     let mut find = connection.prepare_cached("SELECT 1 FROM task_status WHERE id = ?1")?;
     let mut missing = Vec::new();
-    for id in em_web::STATUSES {
+    for id in em_schema::STATUSES {
         if !find.exists([id])? {
             missing.push(id);
         }

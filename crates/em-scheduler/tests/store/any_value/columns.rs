@@ -56,11 +56,18 @@ pub(super) const EM_WEBS: [(&str, &str, Holds); 36] = [
 ];
 
 /// Every column of our tables.
-pub(super) const OURS: [(&str, &str, Holds); 44] = [
+pub(super) const OURS: [(&str, &str, Holds); 51] = [
     ("scheduler_deleted", "deleted_at", Integer),
     ("scheduler_deleted", "task_id", Integer),
     ("scheduler_due", "job_key", Integer),
     ("scheduler_due", "next_run_at", Integer),
+    ("scheduler_event", "at", Integer),
+    ("scheduler_event", "detail", Unread),
+    ("scheduler_event", "job_id", Unread),
+    ("scheduler_event", "key", Unread),
+    ("scheduler_event", "kind", Unread),
+    ("scheduler_event", "run_key", Unread),
+    ("scheduler_event", "task_id", Unread),
     ("scheduler_instance", "acknowledged", Integer),
     ("scheduler_instance", "id", Text),
     ("scheduler_instance", "lease_until", Integer),

@@ -5,16 +5,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use em_scheduler::em_web::{Earlier, Pass, SyncTask, TaskRow, jobs_of};
 use em_scheduler::engine::FiringRules;
-use em_scheduler::engine::earlier::Earlier;
 use em_scheduler::engine::plan::plan;
-use em_scheduler::engine::sync::Pass;
+use em_scheduler::model::life::TakeOver;
 use em_scheduler::model::{
-    DueJob, JobKind, ListedJob, NewJob, OpenRun, Plan, ScheduleRules, Settled, TaskRow, jobs_of,
+    DueJob, JobKind, ListedJob, NewJob, OpenRun, Plan, ScheduleRules, Settled, UnreadableTrigger,
 };
-use em_scheduler::store::{
-    Decided, JobPlanner, Replaced, Result, Store, StoreError, SyncRange, SyncTask, TakeOver,
-};
+use em_scheduler::store::{Decided, JobPlanner, Replaced, Result, Store, StoreError, SyncRange};
 use triggers::{Context, Definition, DstPolicy, UtcMicros, Zone};
 
 mod columns;
@@ -153,11 +151,9 @@ fn rules() -> ScheduleRules {
 }
 
 /// The firing rule of the service.
-fn fires(job: &DueJob, now: UtcMicros) -> Result<Plan, String> {
-    let definition: Definition = serde_json::from_str(&job.definition).map_err(|error| error.to_string())?;
-    let trigger = definition
-        .compile(&Context::new(Zone::utc(), job.created_at))
-        .map_err(|error| error.to_string())?;
+fn fires(job: &DueJob, now: UtcMicros) -> Result<Plan, UnreadableTrigger> {
+    let definition: Definition = serde_json::from_str(&job.definition)?;
+    let trigger = definition.compile(&Context::new(Zone::utc(), job.created_at))?;
     let rules = FiringRules {
         grace: i64::MAX,
         coalesce: true,
@@ -168,10 +164,9 @@ fn fires(job: &DueJob, now: UtcMicros) -> Result<Plan, String> {
 
 fn planner() -> JobPlanner {
     Arc::new(|task: &TaskRow| {
-        let wanted = jobs_of(task, &rules()).map_err(|error| error.to_string())?;
+        let wanted = jobs_of(task, &rules())?;
         let jobs = wanted.iter().map(|job| job.first(at(NOW), &rules()));
-        jobs.collect::<Result<Vec<NewJob>, _>>()
-            .map_err(|error| error.to_string())
+        jobs.collect()
     })
 }
 

@@ -6,23 +6,42 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 use sha2::{Digest, Sha256};
-use triggers::{Context, Definition, DstPolicy, Hazard, Kind, Trigger, UtcMicros, WallMicros, Zone};
+use triggers::{Context, Definition, Hazard, Kind, Trigger, TriggerError, UtcMicros, WallMicros};
 
-use super::{JobKind, NewJob, ProjectRow, TaskId, TaskRow};
-
-/// What the service adds to every trigger: the zone of em_web's naive times and the policy at clock changes.
-#[derive(Debug, Clone)]
-pub struct ScheduleRules {
-    /// The scheduler's zone.
-    pub zone: Zone,
-    /// What happens to runs at clock changes (T2).
-    pub dst: DstPolicy,
-}
+use super::{ProjectRow, TaskRow};
+use crate::model::{Corrupt, JobKind, NewJob, ScheduleRules, TaskId};
 
 /// Why a task cannot be scheduled, naming the column and its value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct InvalidSchedule(pub String);
+pub enum InvalidSchedule {
+    /// `task.project_id` is null or names no row.
+    #[error("task {0} has no project")]
+    NoProject(TaskId),
+    /// `intv_type` is null or another letter.
+    #[error("project {project}: intv_type is {found}, allowed are w, d, h, m and s")]
+    UnknownUnit {
+        /// `project.id`.
+        project: i32,
+        /// What stands there, quoted; or null.
+        found: String,
+    },
+    /// `ooff` is 1, and `ooff_date` is null.
+    #[error("project {0}: ooff is 1 but ooff_date is null")]
+    NoDate(i32),
+    /// A trigger that cannot be had.
+    #[error("project {project}, {} trigger: {source}", kind.as_str())]
+    Trigger {
+        /// `project.id`.
+        project: i32,
+        /// Which of its triggers.
+        kind: JobKind,
+        /// Why.
+        source: Box<TriggerError>,
+    },
+    /// A value of the task or its project that cannot be read.
+    #[error(transparent)]
+    Unreadable(#[from] Corrupt),
+}
 
 /// A job that an active trigger of the project asks for.
 #[derive(Debug, Clone)]
@@ -72,7 +91,7 @@ const INTERVAL_VALUE_IF_NONE: i64 = 999;
 /// by [`WantedJob::first`], so that unchanged ones need not be compiled again.
 pub fn jobs_of(task: &TaskRow, rules: &ScheduleRules) -> Result<Vec<WantedJob>, InvalidSchedule> {
     let Some(project) = &task.project else {
-        return Err(InvalidSchedule(format!("task {} has no project", task.id)));
+        return Err(InvalidSchedule::NoProject(task.id));
     };
     if task.follows {
         return Ok(Vec::new());
@@ -89,6 +108,19 @@ pub fn jobs_of(task: &TaskRow, rules: &ScheduleRules) -> Result<Vec<WantedJob>, 
         parsed,
     });
     Ok(wanted.collect())
+}
+
+/// The same, as they are stored when added at `now`.
+///
+/// # Errors
+/// As for [`jobs_of`] and [`WantedJob::first`].
+pub fn first_runs(
+    task: &TaskRow,
+    now: UtcMicros,
+    rules: &ScheduleRules,
+) -> Result<Vec<NewJob>, InvalidSchedule> {
+    let wanted = jobs_of(task, rules)?;
+    wanted.iter().map(|job| job.first(now, rules)).collect()
 }
 
 /// The definitions that the jobs of any task of this project have, by kind, as text.
@@ -123,11 +155,11 @@ fn triggers_of(
     if project.interval {
         let kind = project.interval_type.as_deref();
         let Some((_, unit)) = UNITS.iter().find(|(letter, _)| Some(*letter) == kind) else {
-            return Err(InvalidSchedule(format!(
-                "project {}: intv_type is {}, allowed are w, d, h, m and s",
-                project.id,
-                kind.map_or("null".to_owned(), |text| format!("{text:?}"))
-            )));
+            let found = kind.map_or("null".to_owned(), |text| format!("{text:?}"));
+            return Err(InvalidSchedule::UnknownUnit {
+                project: project.id,
+                found,
+            });
         };
         let value = match project.interval_value {
             None | Some(0) => INTERVAL_VALUE_IF_NONE,
@@ -140,10 +172,7 @@ fn triggers_of(
     }
     if project.one_off {
         let Some(date) = project.one_off_date else {
-            return Err(InvalidSchedule(format!(
-                "project {}: ooff is 1 but ooff_date is null",
-                project.id
-            )));
+            return Err(InvalidSchedule::NoDate(project.id));
         };
         let fields = BTreeMap::from([("run_date".to_owned(), Value::from(date.to_string()))]);
         let one_off = definition(Kind::Date, fields, rules, [None, None]);
@@ -216,12 +245,10 @@ impl WantedJob {
             dst: rules.dst,
             created,
         };
-        let invalid = |error| {
-            InvalidSchedule(format!(
-                "project {}, {} trigger: {error}",
-                self.project_id,
-                self.kind.as_str()
-            ))
+        let invalid = |source| InvalidSchedule::Trigger {
+            project: self.project_id,
+            kind: self.kind,
+            source: Box::new(source),
         };
         let trigger = self.parsed.compile(&context).map_err(invalid)?;
         Ok((trigger, self.parsed.local_hazards(&context).map_err(invalid)?))
@@ -253,7 +280,7 @@ impl WantedJob {
 /// A task without project: the job's id names it.
 pub fn delayed_job(task: &TaskRow, at: UtcMicros, digits: &str) -> Result<NewJob, InvalidSchedule> {
     let Some(project) = &task.project else {
-        return Err(InvalidSchedule(format!("task {} has no project", task.id)));
+        return Err(InvalidSchedule::NoProject(task.id));
     };
     let fields = BTreeMap::from([("run_date".to_owned(), Value::from(at.to_string()))]);
     let date = Definition {

@@ -1,16 +1,87 @@
 //! `job_sync`: what must change so that the stored jobs are those the tasks ask for (S3). Pure: a task with
 //! what is stored for it in, the changes out. A second pass over the same rows changes nothing.
 
+use std::sync::Arc;
+
 use triggers::UtcMicros;
 
 use super::earlier::Earlier;
-use super::plan::is_late;
-use crate::model::{InvalidSchedule, JobKind, NewJob, ScheduleRules, StoredJob, TaskRow, WantedJob, jobs_of};
-use crate::store::{SyncPlan, SyncTask};
+use super::jobs::{InvalidSchedule, WantedJob, jobs_of};
+use super::rows::{ProjectRow, TaskRow};
+use crate::model::life::is_late;
+use crate::model::{Corrupt, JobKind, NewJob, ScheduleRules, StoredJob, TaskId};
 
 /// Microseconds in which em_web may finish a deletion: it deletes or disables the task after the deletion of its jobs was
 /// answered, and until then the task looks as if its jobs were missing (rule S12).
 const DELETION: i64 = 60_000_000;
+
+/// A task with what the store holds for it, as `job_sync` compares them.
+#[derive(Debug, Clone)]
+pub struct SyncTask {
+    /// The task and its project. An unreadable row is an error that concerns this task alone.
+    pub task: Result<TaskRow, Corrupt>,
+    /// The task's id.
+    pub task_id: TaskId,
+    /// The jobs stored for it, tombstones included.
+    pub jobs: Vec<StoredJob>,
+    /// The definition whose error has been reported already.
+    pub reported: Option<String>,
+    /// When its jobs were deleted, if they have not been added since.
+    pub deleted_at: Option<UtcMicros>,
+}
+
+impl SyncTask {
+    /// A task of which nothing is stored yet.
+    pub fn new(task_id: TaskId, task: Result<TaskRow, Corrupt>) -> Self {
+        Self {
+            task,
+            task_id,
+            jobs: Vec::new(),
+            reported: None,
+            deleted_at: None,
+        }
+    }
+
+    /// Adds a job stored for the task. One that cannot be read makes the whole task unreadable: to compare only the
+    /// others would be to store it a second time.
+    pub fn take(&mut self, job: Result<StoredJob, Corrupt>) {
+        match job {
+            Ok(job) => self.jobs.push(job),
+            Err(corrupt) => self.task = Err(corrupt),
+        }
+    }
+}
+
+/// What `job_sync` changes for one task. The default changes nothing.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SyncPlan {
+    /// Jobs to remove, by id.
+    pub remove: Vec<String>,
+    /// Jobs to store; one of the same id is removed first by naming it in `remove`.
+    pub add: Vec<NewJob>,
+    /// New display names, by job id.
+    pub rename: Vec<(String, String)>,
+    /// Set `task.next_run` to the earliest next run of the task's jobs.
+    pub publish: bool,
+    /// Set `task.next_run` to null.
+    pub clear_next_run: bool,
+    /// Set `task.est_duration` to null.
+    pub clear_estimate: bool,
+    /// Report that this definition is invalid, for this reason, once.
+    pub report: Option<(String, String)>,
+    /// Forget the definition reported: the task is well again.
+    pub forget_report: bool,
+}
+
+impl SyncPlan {
+    /// Whether nothing is to be written.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// Thinks inside the transaction that synchronises one page of tasks.
+pub type SyncPlanner = Arc<dyn Fn(&SyncTask) -> SyncPlan + Send + Sync>;
 
 /// What a pass knows beside the rows.
 #[derive(Debug, Clone)]
@@ -35,7 +106,7 @@ impl Pass {
             return SyncPlan::default();
         }
         match &stored.task {
-            Err(reason) => report(stored, reason.clone(), reason),
+            Err(corrupt) => report(stored, corrupt.to_string(), &corrupt.to_string()),
             Ok(task) if task.enabled => self.enabled(task, stored),
             Ok(task) => disabled(task, stored),
         }
@@ -44,7 +115,7 @@ impl Pass {
     fn enabled(&self, task: &TaskRow, stored: &SyncTask) -> SyncPlan {
         match self.changes(task, &stored.jobs) {
             // The old jobs go on; the reason is told once per changed definition.
-            Err(InvalidSchedule(reason)) => report(stored, fingerprint(task), &reason),
+            Err(invalid) => report(stored, fingerprint(task), &invalid.to_string()),
             Ok(mut plan) => {
                 plan.publish = !plan.clear_next_run && self.next_run_differs(task, stored, &plan);
                 plan.forget_report = stored.reported.is_some();
@@ -154,7 +225,7 @@ fn report(stored: &SyncTask, fingerprint: String, reason: &str) -> SyncPlan {
 
 /// The project's definition, whatever is wrong with it: a change of any part of it is a changed definition.
 fn fingerprint(task: &TaskRow) -> String {
-    let project = task.project.clone().map(|project| crate::model::ProjectRow {
+    let project = task.project.clone().map(|project| ProjectRow {
         name: None,
         ..project
     });
@@ -166,7 +237,6 @@ mod tests {
     use triggers::{DstPolicy, Zone};
 
     use super::*;
-    use crate::model::ProjectRow;
 
     const NOW: UtcMicros = UtcMicros::new(1_795_450_324_000_000); // 2026-11-23T16:12:04Z
 
@@ -262,7 +332,12 @@ mod tests {
             ..ProjectRow::default()
         };
         let unreadable = SyncTask {
-            task: Err("not a date".into()),
+            task: Err(Corrupt {
+                table: "task",
+                row: "of task 7".into(),
+                column: "next_run",
+                found: "not a date".into(),
+            }),
             ..task(ProjectRow::default())
         };
         let mut off = task(all_three());

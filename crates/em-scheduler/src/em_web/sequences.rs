@@ -28,7 +28,7 @@ impl fmt::Display for Sequences {
 
 impl Sequences {
     /// By which of the two columns there are.
-    pub(super) fn found(sequence_tasks: bool, order: bool) -> Self {
+    pub(crate) fn found(sequence_tasks: bool, order: bool) -> Self {
         match (sequence_tasks, order) {
             (false, _) => Self::Unknown,
             (true, false) => Self::ByName,
@@ -37,7 +37,7 @@ impl Sequences {
     }
 
     /// Whether project `p` is a sequence, as an expression.
-    pub(super) fn is_sequence(self) -> &'static str {
+    pub(crate) fn is_sequence(self) -> &'static str {
         match self {
             Self::Unknown => "false",
             Self::ByName | Self::ByOrder => "coalesce(p.sequence_tasks = 1, false)",
@@ -46,7 +46,7 @@ impl Sequences {
 
     /// Whether an enabled task of the same project comes before task `t`, `sequence` telling whether the project is one:
     /// asked only then.
-    pub(super) fn follows(self, sequence: &str) -> String {
+    pub(crate) fn follows(self, sequence: &str) -> String {
         let (of_one, of_other) = match self {
             Self::Unknown => return "false".into(),
             Self::ByName => (by_name("f"), by_name("t")),

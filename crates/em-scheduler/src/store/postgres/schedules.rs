@@ -1,20 +1,73 @@
-//! The operations of the API on PostgreSQL: jobs listed, stored, replaced, removed. `job_sync` builds on the same
-//! pieces.
+//! Jobs on PostgreSQL: listed, stored, replaced, removed. `job_sync` builds on the same pieces.
 
+use super::cells::Cells;
+use super::link::Patience;
+use super::tx::{GUARD, Guard, HOLD, SHARE, TASK_GUARD, Tx, storable};
+use super::{PostgresStore, deferred, rows, tasks};
+use crate::em_web::TaskRow;
+use crate::em_web::schema::STATUS_SCHEDULER;
+use crate::model::life::{self, Removal};
+use crate::model::{Event, ListedJob, NewJob, RunKey, RunState, TaskId};
+use crate::store::codec::{self, OPEN_STATES};
+use crate::store::{JobPlanner, NextRun, Pages, Replaced, Result, Schedules};
+use async_trait::async_trait;
 use std::collections::BTreeMap;
-
+use std::sync::Arc;
 use tokio_postgres::Row;
 use triggers::UtcMicros;
 
-use super::cells::Cells;
-use super::deferred;
-use super::rows;
-use super::tasks;
-use super::tx::{GUARD, Guard, HOLD, SHARE, TASK_GUARD, Tx, storable};
-use crate::model::{Event, JobKind, ListedJob, NewJob, RunKey, SendableRun, SkipReason, TaskId, TaskRow};
-use crate::store::codec::OPEN_STATES;
-use crate::store::em_web::STATUS_SCHEDULER;
-use crate::store::{JobNamer, JobPlanner, NextRun, Replaced, Result};
+#[async_trait]
+impl Schedules for PostgresStore {
+    fn job_pages(&self, with_definitions: bool) -> Pages<ListedJob> {
+        self.list(list(with_definitions), |row| codec::readable(listed_job(row)))
+    }
+
+    fn next_runs(&self) -> Pages<NextRun> {
+        self.list(NEXT_RUNS.into(), |row| codec::readable(next_run(row)))
+    }
+
+    async fn listed_jobs(&self, task: TaskId) -> Result<Option<usize>> {
+        let _place = self.switches.place().await?;
+        listed(&self.link.rows(LISTED, &[&task]).await?)
+    }
+
+    async fn replace_jobs(&self, now: UtcMicros, task: TaskId, plan: JobPlanner) -> Result<Replaced> {
+        self.write_when_free((&self.callers, Patience::Usual), now, || {
+            let plan = Arc::clone(&plan);
+            move |tx: &_| Box::pin(async move { replace(tx, task, &plan).await })
+        })
+        .await
+    }
+
+    async fn add_jobs(&self, now: UtcMicros, task: TaskId, plan: JobPlanner) -> Result<Replaced> {
+        self.write_when_free((&self.callers, Patience::Usual), now, || {
+            let plan = Arc::clone(&plan);
+            move |tx: &_| Box::pin(async move { add(tx, task, &plan).await })
+        })
+        .await
+    }
+
+    async fn remove_jobs(&self, now: UtcMicros, task: TaskId) -> Result<Vec<RunKey>> {
+        self.write_when_free((&self.switches, Patience::Usual), now, || {
+            move |tx: &_| Box::pin(remove(tx, task))
+        })
+        .await
+    }
+
+    async fn remove_all_jobs(&self, now: UtcMicros) -> Result<Vec<RunKey>> {
+        self.write_when_free((&self.switches, Patience::Long), now, || {
+            move |tx: &_| Box::pin(remove_everything(tx))
+        })
+        .await
+    }
+
+    async fn remove_orphans(&self, now: UtcMicros) -> Result<Vec<RunKey>> {
+        self.write_when_free((&self.switches, Patience::Long), now, || {
+            move |tx: &_| Box::pin(remove_orphans(tx))
+        })
+        .await
+    }
+}
 
 /// Whose jobs or runs an operation is about.
 #[derive(Debug, Clone, Copy)]
@@ -74,11 +127,6 @@ pub(super) fn next_run(row: &Row) -> Result<NextRun> {
     })
 }
 
-async fn task(tx: &Tx<'_>, id: TaskId) -> Result<Option<TaskRow>> {
-    let rows = tx.rows(&tx.reading.one_task, &[&id]).await?;
-    rows.first().map(rows::task_row).transpose()
-}
-
 /// Guards the jobs of one task, so that nobody else changes them and nobody changes those of many.
 async fn guard_task(tx: &Tx<'_>, id: TaskId) -> Result<Option<TaskRow>> {
     let [_, _, rows] = tx
@@ -111,12 +159,12 @@ pub(super) async fn replace(tx: &Tx<'_>, id: TaskId, plan: &JobPlanner) -> Resul
     let planned = match hold_task(tx, id).await {
         Ok(None) => return Ok(Replaced::UnknownTask),
         Ok(Some(row)) => plan(&row),
-        Err(error) => Err(error.unreadable()?),
+        Err(error) => Err(error.unreadable()?.into()),
     };
     let jobs = match planned {
         Ok(jobs) => jobs,
         Err(reason) => {
-            tx.record(&[(id, Event::Refused(reason.clone()))]);
+            tx.record(&[(id, Event::Refused(reason.to_string()))]);
             return Ok(Replaced::Refused(reason));
         }
     };
@@ -145,7 +193,7 @@ pub(super) async fn add(tx: &Tx<'_>, id: TaskId, plan: &JobPlanner) -> Result<Re
     let planned = match guard_task(tx, id).await {
         Ok(None) => return Ok(Replaced::UnknownTask),
         Ok(Some(row)) => plan(&row),
-        Err(error) => Err(error.unreadable()?),
+        Err(error) => Err(error.unreadable()?.into()),
     };
     match planned {
         Ok(jobs) => {
@@ -219,44 +267,48 @@ async fn withdraw(tx: &Tx<'_>, whose: Whose<'_>, mute: bool) -> Result<Vec<RunKe
     let (condition, tasks) = whose.condition();
     let [due, jobs] = removing(whose);
     let lock = format!(
-        "SELECT key FROM em_scheduler.scheduler_run WHERE {condition} AND state IN {OPEN_STATES} ORDER BY key FOR NO KEY UPDATE"
+        "SELECT key, task_id, scheduled_for, state FROM em_scheduler.scheduler_run
+         WHERE {condition} AND state IN {OPEN_STATES} ORDER BY key FOR NO KEY UPDATE"
     );
-    // One statement for what waits and what is in flight: a run may pass from one to the other at any moment.
-    let update = format!(
-        "UPDATE em_scheduler.scheduler_run SET
-           state = CASE WHEN state = 'sending' THEN state ELSE 'skipped' END,
-           reason = CASE WHEN state = 'sending' THEN reason ELSE $2::text END,
-           finished_at = CASE WHEN state = 'sending' THEN finished_at ELSE $3::int8 END,
-           withdrawn = 1,
-           muted = CASE WHEN state = 'sending' AND $4::bool THEN 1 ELSE muted END
-         WHERE {condition} AND state IN {OPEN_STATES} RETURNING task_id, scheduled_for, state, key"
-    );
-    let reason = SkipReason::Deleted;
     // A decider that holds these jobs is waited for by the first statement. So the runs it decided are seen below.
-    let [_, removed, _, withdrawn] = tx
-        .together([
-            (&due, &[&tasks]),
-            (&jobs, &[&tasks]),
-            (&lock, &[&tasks]),
-            (&update, &[&tasks, &reason.to_string(), &tx.now.get(), &mute]),
-        ])
+    let [_, removed, open] = tx
+        .together([(&due, &[&tasks]), (&jobs, &[&tasks]), (&lock, &[&tasks])])
         .await?;
     let mut events = EventsByTask::new();
     tell_removed(&removed, &mut events)?;
-    let (mut skipped, mut in_flight) = (Vec::<(i64, TaskId)>::new(), Vec::new());
-    for row in withdrawn {
-        if row.try_get::<_, &str>(2)? == "skipped" {
-            skipped.push((row.try_get(1)?, row.try_get(0)?));
-        } else {
-            in_flight.push(row.try_get(3)?);
+    let (mut skipped, mut in_flight) = (Vec::new(), Vec::<RunKey>::new());
+    for row in open {
+        let at = UtcMicros::new(row.try_get(2)?);
+        let state = RunState::from_text(row.try_get(3)?);
+        match state.and_then(|state| life::remove(state, at)) {
+            Some(Removal::Withdraws) => in_flight.push(row.try_get(0)?),
+            Some(Removal::Skips(reason, event)) => {
+                let (key, task): (RunKey, TaskId) = (row.try_get(0)?, row.try_get(1)?);
+                skipped.push((at, task, (key, reason, event)));
+            }
+            None => {}
         }
     }
-    skipped.sort_unstable();
-    for (at, task) in skipped {
-        events
-            .entry(task)
-            .or_default()
-            .push(Event::RunSkipped(UtcMicros::new(at), reason));
+    skipped.sort_by_key(|(at, task, _)| (*at, *task));
+    let (mut keys, mut reasons) = (Vec::<RunKey>::new(), Vec::new());
+    for (_, task, (key, reason, event)) in skipped {
+        keys.push(key);
+        reasons.push(reason.to_string());
+        events.entry(task).or_default().push(event);
+    }
+    if !keys.is_empty() {
+        tx.later(
+            "UPDATE em_scheduler.scheduler_run r SET state = 'skipped', reason = n.reason, finished_at = $3::int8, withdrawn = 1
+             FROM unnest($1::int8[], $2::text[]) AS n (key, reason) WHERE r.key = n.key",
+            vec![Box::new(keys), Box::new(reasons), Box::new(tx.now.get())],
+        );
+    }
+    if !in_flight.is_empty() {
+        tx.later(
+            "UPDATE em_scheduler.scheduler_run SET withdrawn = 1, muted = CASE WHEN $2::bool THEN 1 ELSE muted END
+             WHERE key = ANY($1::int8[])",
+            vec![Box::new(in_flight.clone()), Box::new(mute)],
+        );
     }
     record_by_task(tx, events);
     Ok(in_flight)
@@ -270,7 +322,7 @@ fn removing(whose: Whose<'_>) -> [String; 2] {
         format!(
             "DELETE FROM em_scheduler.scheduler_due WHERE job_key IN (SELECT key FROM em_scheduler.scheduler_job WHERE {condition})"
         ),
-        format!("DELETE FROM em_scheduler.scheduler_job WHERE {condition} RETURNING task_id, listed = 1"),
+        format!("DELETE FROM em_scheduler.scheduler_job WHERE {condition} RETURNING task_id, listed = 1, id"),
     ]
 }
 
@@ -279,7 +331,8 @@ fn tell_removed(removed: &[Row], events: &mut EventsByTask) -> Result<()> {
     for row in removed {
         // Nobody ever saw a tombstone, so nobody is told that it went.
         if row.try_get(1)? {
-            events.entry(row.try_get(0)?).or_default().push(Event::JobRemoved);
+            let removed = Event::JobRemoved(row.try_get(2)?);
+            events.entry(row.try_get(0)?).or_default().push(removed);
         }
     }
     Ok(())
@@ -337,7 +390,7 @@ pub(super) fn insert_all(tx: &Tx<'_>, jobs: &[NewJob]) {
 pub(super) fn added(jobs: &[NewJob]) -> impl Iterator<Item = (TaskId, Event)> {
     jobs.iter()
         .filter(|job| job.listed)
-        .map(|job| (job.task_id, Event::JobAdded(job.next_run_at, job.hazards.clone())))
+        .map(|job| (job.task_id, job.added()))
 }
 
 fn record_by_task(tx: &Tx<'_>, events: EventsByTask) {
@@ -346,35 +399,4 @@ fn record_by_task(tx: &Tx<'_>, events: EventsByTask) {
         .flat_map(|(task, events)| events.into_iter().map(move |event| (task, event)))
         .collect();
     tx.record(&events);
-}
-
-pub(super) async fn begin_manual_run(
-    tx: &Tx<'_>,
-    id: TaskId,
-    name: &JobNamer,
-) -> Result<Option<SendableRun>> {
-    let Some(row) = task(tx, id).await? else {
-        return Ok(None);
-    };
-    let job_id = name(&row);
-    let inserted = tx
-        .row(
-            "INSERT INTO em_scheduler.scheduler_run
-               (job_id, task_id, kind, scheduled_for, state, decided_at, attempt, owner, fence, sent_at)
-             VALUES ($1, $2, 'manual', $3, 'sending', $3, 1, $4, 1, $3) RETURNING key",
-            &[&job_id, &id, &tx.now.get(), &tx.owner],
-        )
-        .await?;
-    tx.record(&[(id, Event::RunSubmitted)]);
-    Ok(Some(SendableRun {
-        key: inserted.try_get(0)?,
-        job_id,
-        task_id: id,
-        kind: JobKind::Manual,
-        scheduled_for: tx.now,
-        fence: 1,
-        attempt: 1,
-        not_before: None,
-        sending: true,
-    }))
 }

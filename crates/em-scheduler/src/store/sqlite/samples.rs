@@ -1,4 +1,4 @@
-//! The sample projects of the demo, written into em_web's tables as em_web itself would: the scheduler then finds
+//! Sample projects for a demonstration, written into em_web's tables as em_web itself would: the scheduler then finds
 //! enabled tasks and schedules them by itself.
 
 use std::path::Path;
@@ -7,6 +7,7 @@ use rusqlite::Connection;
 use triggers::{UtcMicros, WallMicros, Zone};
 
 use crate::clock::{Clock, SystemClock};
+use crate::store::Result;
 
 const SECOND: i64 = 1_000_000;
 /// How far ahead the one-off is.
@@ -16,8 +17,11 @@ const CRON_AFTER: i64 = 5;
 /// The seconds between runs of the interval.
 const INTERVAL: i64 = 7;
 
-/// Writes the samples and answers a line about each.
-pub(super) fn insert(database: &Path, zone: &Zone) -> rusqlite::Result<Vec<String>> {
+/// Writes three projects with a task each into a file that has none, and returns a line about each.
+///
+/// # Errors
+/// The file cannot be written.
+pub fn insert_samples(database: &Path, zone: &Zone) -> Result<Vec<String>> {
     let now = SystemClock.now();
     let wall_in = |seconds: i64| {
         let at = now.saturating_add(seconds * SECOND).get();

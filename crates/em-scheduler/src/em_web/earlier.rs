@@ -7,7 +7,9 @@ use std::collections::BTreeMap;
 
 use triggers::{UtcMicros, Zone};
 
-use crate::model::{Announced, JobKind, ScheduleRules, StoredJob, TaskId, TaskRow};
+use super::log::Announced;
+use super::rows::TaskRow;
+use crate::model::{JobKind, ScheduleRules, StoredJob, TaskId};
 
 /// What another scheduler left.
 #[derive(Debug, Clone)]

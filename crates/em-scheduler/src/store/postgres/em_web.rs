@@ -1,19 +1,114 @@
-//! `job_sync` on PostgreSQL: a page of tasks read, compared by the planner, and all changes of the page written by a
+//! em_web's tables on PostgreSQL: a page of tasks read, compared by the planner, and all changes of the page written by a
 //! handful of statements.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use super::cells::Cells;
-use super::jobs::{added, insert_all};
-use super::rows;
-use super::schema;
-use super::tasks;
+use super::link::Patience;
+use super::schedules::{added, insert_all};
 use super::tx::{GUARD, Guard, HOLD, Params, Tx, storable};
 use super::wall::Wall;
-use crate::model::{Announced, Event, NewJob, StoredJob, TaskId};
-use crate::store::{Result, SyncPlan, SyncPlanner, SyncRange, SyncTask, SyncedPage, passed_over};
+use super::{Portions, PostgresStore, RESTORED, SYNCED, rows, schema, set_state, tasks};
+use crate::em_web::{Announced, Sequences, SyncPlan, SyncPlanner, SyncTask, TaskRow};
+use crate::model::{Corrupt, Event, NewJob, ScheduleRules, StoredJob, TaskId};
+use crate::store::codec::{self};
+use crate::store::error::corrupt;
+use crate::store::{Catalog, EmWeb, Pages, Result, SyncRange, SyncedPage, passed_over};
+use async_trait::async_trait;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use tokio_postgres::Row;
 use triggers::UtcMicros;
+
+#[async_trait]
+impl EmWeb for PostgresStore {
+    fn sequences(&self) -> Sequences {
+        self.reading().sequences
+    }
+
+    async fn has_sequences(&self) -> Result<bool> {
+        let found = self.link.rows(schema::SEQUENCES, &[]).await?;
+        Ok(!found.is_empty())
+    }
+
+    async fn task(&self, id: TaskId) -> Result<Option<TaskRow>> {
+        let _place = self.callers.place().await?;
+        self.link
+            .rows(&self.reading().one_task, &[&id])
+            .await?
+            .first()
+            .map(rows::task_row)
+            .transpose()
+    }
+
+    fn enabled_tasks(&self) -> Pages<(TaskId, Result<TaskRow, Corrupt>)> {
+        let enabled = format!("{}t.enabled = 1 ORDER BY t.id", self.reading().tasks);
+        self.list(enabled, |row| {
+            let Some(id) = codec::readable(rows::task_id(row))? else {
+                return Ok(None);
+            };
+            Ok(Some((id, corrupt(rows::task_row(row))?)))
+        })
+    }
+
+    async fn publish_next_runs(&self, now: UtcMicros, tasks: Vec<TaskId>) -> Result<Vec<TaskId>> {
+        self.write(now, move |tx| {
+            Box::pin(async move { tasks::publish_next_runs(tx, &tasks).await })
+        })
+        .await
+    }
+
+    async fn sync_page(&self, now: UtcMicros, range: SyncRange, plan: SyncPlanner) -> Result<SyncedPage> {
+        // Asked for by a call of the API, which is not repeated where another process held the guard.
+        if matches!(range, SyncRange::InProject(_)) {
+            return self
+                .write_when_free((&self.callers, Patience::Long), now, || {
+                    let (range, plan) = (range.clone(), Arc::clone(&plan));
+                    move |tx: &_| Box::pin(async move { sync_page(tx, &range, &plan).await })
+                })
+                .await;
+        }
+        self.write_much(now, move |tx| {
+            Box::pin(async move { sync_page(tx, &range, &plan).await })
+        })
+        .await
+    }
+
+    async fn find_differing(&self, now: UtcMicros, rules: ScheduleRules) -> Result<Option<Vec<TaskId>>> {
+        self.find_differing_in(now, rules, Portions::default())
+            .await
+            .map(Some)
+    }
+
+    async fn synced_before(&self) -> Result<bool> {
+        self.flag(SYNCED).await
+    }
+
+    async fn set_synced(&self, now: UtcMicros) -> Result<()> {
+        self.write(now, |tx| {
+            Box::pin(async move {
+                set_state(tx, SYNCED, 1);
+                Ok(())
+            })
+        })
+        .await
+    }
+
+    async fn earlier_zone(&self) -> Result<Option<String>> {
+        // It was we who wrote them, in our own zone.
+        if self.flag(RESTORED).await? {
+            return Ok(None);
+        }
+        let rows = self.link.rows(DEFAULT_ZONE, &[]).await?;
+        rows.first().map(|row| Ok(row.try_get(0)?)).transpose()
+    }
+
+    async fn announced(&self, range: &SyncRange) -> Result<BTreeMap<TaskId, Announced>> {
+        let range = range.clone();
+        self.write_much(self.now(), move |tx| {
+            Box::pin(async move { announced(tx, &range).await })
+        })
+        .await
+    }
+}
 
 pub(super) async fn sync_page(tx: &Tx<'_>, range: &SyncRange, plan: &SyncPlanner) -> Result<SyncedPage> {
     // Nobody stores or removes jobs between what is read here and what is written. The engine has better to do than
@@ -131,7 +226,7 @@ async fn apply(tx: &Tx<'_>, plans: &[(TaskId, SyncPlan)]) -> Result<()> {
             .remove
             .iter()
             .filter(|id| removed.contains(&(*task, id.as_str().to_owned())));
-        events.extend(went.map(|_| (*task, Event::JobRemoved)));
+        events.extend(went.map(|id| (*task, Event::JobRemoved(id.clone()))));
         events.extend(added(&plan.add));
         events.extend(
             plan.report
@@ -244,13 +339,10 @@ async fn sync_tasks(tx: &Tx<'_>, chosen: &str, params: Params<'_>) -> Result<Vec
     let page = format!("{}{chosen}", tx.reading.tasks);
     let mut tasks = Vec::new();
     for row in tx.rows(&page, params).await? {
-        tasks.push(SyncTask {
-            task_id: rows::task_id(&row)?,
-            task: rows::task_row(&row).map_err(|error| error.to_string()),
-            jobs: Vec::new(),
-            reported: None,
-            deleted_at: None,
-        });
+        tasks.push(SyncTask::new(
+            rows::task_id(&row)?,
+            corrupt(rows::task_row(&row))?,
+        ));
     }
     if tasks.is_empty() {
         return Ok(tasks);
@@ -278,7 +370,7 @@ async fn sync_tasks(tx: &Tx<'_>, chosen: &str, params: Params<'_>) -> Result<Vec
         .await?;
     for row in stored {
         if let Some(place) = place(&tasks, row.try_get(0)?) {
-            tasks[place].take(stored_job(&row))?;
+            tasks[place].take(corrupt(stored_job(&row))?);
         }
     }
     for row in reported {

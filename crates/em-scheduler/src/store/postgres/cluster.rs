@@ -1,14 +1,71 @@
-//! The processes registered on a PostgreSQL database: leases, notices, and runs given up.
+//! The processes registered on a PostgreSQL database: leases and notices.
 
+use super::link::{Link, Patience};
+use super::tx::Tx;
+use super::{PAUSED, PostgresStore, STATE, listener};
+use crate::model::RunKey;
+use crate::store::codec::OPEN_STATES;
+use crate::store::{Catalog, Cluster, Instance, Notice, Result};
+use async_trait::async_trait;
 use tokio_postgres::Row;
 use triggers::UtcMicros;
 
-use super::link::Link;
-use super::tx::Tx;
-use super::{PAUSED, STATE, listener};
-use crate::model::RunKey;
-use crate::store::codec::OPEN_STATES;
-use crate::store::{Instance, Notice, Result};
+#[async_trait]
+impl Cluster for PostgresStore {
+    async fn renew_lease(&self, now: UtcMicros, lease_until: UtcMicros) -> Result<()> {
+        let place = self.options.place.clone();
+        self.write(now, move |tx| {
+            Box::pin(async move {
+                renew_lease(tx, place, lease_until);
+                Ok(())
+            })
+        })
+        .await
+    }
+
+    async fn other_instances(&self) -> Result<Vec<Instance>> {
+        let rows = self.link.rows(OTHERS, &[&self.options.instance]).await?;
+        rows.iter().map(instance).collect()
+    }
+
+    async fn post_notice(&self) -> Result<Vec<Instance>> {
+        self.write_when_free((&self.switches, Patience::Usual), self.now(), || {
+            move |tx: &_| Box::pin(post_notice(tx))
+        })
+        .await
+    }
+
+    async fn noticed(&self) {
+        match &self.beside {
+            Some(beside) => beside.listener.heard().await,
+            None => std::future::pending().await,
+        }
+    }
+
+    async fn notice(&self, always: bool) -> Result<Option<Notice>> {
+        notice(&self.link, &self.options.instance, always).await
+    }
+
+    async fn acknowledge(&self, number: i64) -> Result<()> {
+        self.write(self.now(), move |tx| {
+            Box::pin(async move {
+                acknowledge(tx, number);
+                Ok(())
+            })
+        })
+        .await
+    }
+
+    async fn forget_instances(&self, ids: Vec<String>) -> Result<()> {
+        self.write(self.now(), move |tx| {
+            Box::pin(async move {
+                forget(tx, ids);
+                Ok(())
+            })
+        })
+        .await
+    }
+}
 
 /// What [`instance`] reads.
 macro_rules! columns {
@@ -100,18 +157,6 @@ pub(super) fn acknowledge(tx: &Tx<'_>, number: i64) {
            AND notice >= $2",
         vec![Box::new(tx.owner.clone()), Box::new(number)],
     );
-}
-
-/// The rows belong to no process afterwards: who looks for runs that have no living owner finds them.
-pub(super) async fn release_queued(tx: &Tx<'_>) -> Result<usize> {
-    let released = tx
-        .run(
-            "UPDATE em_scheduler.scheduler_run SET owner = '', fence = fence + 1 WHERE key IN (
-               SELECT key FROM em_scheduler.scheduler_run WHERE owner = $1 AND state = 'queued' ORDER BY key FOR NO KEY UPDATE)",
-            &[&tx.owner],
-        )
-        .await?;
-    Ok(usize::try_from(released).unwrap_or(usize::MAX))
 }
 
 pub(super) fn forget(tx: &Tx<'_>, ids: Vec<String>) {

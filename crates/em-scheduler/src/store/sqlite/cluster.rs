@@ -1,13 +1,60 @@
-//! The processes registered on an SQLite file: leases, notices, and runs given up.
+//! The processes registered on an SQLite file: leases and notices.
 //!
 //! An SQLite file serves one process at a time, so only tests see more than one row here; what they see must hold.
 
+use super::cells::lossy;
+use super::{OPEN, Scope, SqliteStore};
+use crate::store::{Catalog, Cluster, Instance, Notice, Result};
+use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension};
 use triggers::UtcMicros;
 
-use super::cells::lossy;
-use super::{OPEN, Scope};
-use crate::store::{Instance, Notice, Result};
+#[async_trait]
+impl Cluster for SqliteStore {
+    async fn renew_lease(&self, now: UtcMicros, lease_until: UtcMicros) -> Result<()> {
+        let place = self.options.place.clone();
+        self.write(now, move |transaction, scope| {
+            renew_lease(transaction, scope, (&place, lease_until))
+        })
+        .await
+    }
+
+    async fn other_instances(&self) -> Result<Vec<Instance>> {
+        self.write(self.now(), |transaction, scope| others(transaction, scope))
+            .await
+    }
+
+    async fn post_notice(&self) -> Result<Vec<Instance>> {
+        self.write(self.now(), |transaction, scope| post_notice(transaction, scope))
+            .await
+    }
+
+    /// No other process is at work on the file, so none wakes this one.
+    async fn noticed(&self) {
+        std::future::pending::<()>().await;
+    }
+
+    async fn notice(&self, always: bool) -> Result<Option<Notice>> {
+        let owner = self.options.instance.clone();
+        self.readers
+            .read(move |connection| notice(connection, &owner, always))
+            .await
+    }
+
+    async fn acknowledge(&self, number: i64) -> Result<()> {
+        self.write(self.now(), move |transaction, scope| {
+            acknowledge(transaction, scope, number)
+        })
+        .await
+    }
+
+    async fn forget_instances(&self, ids: Vec<String>) -> Result<()> {
+        self.write(self.now(), move |transaction, scope| {
+            forget(transaction, scope, &ids)
+        })
+        .await
+    }
+}
 
 /// Registers this process at this place, or renews its lease.
 pub(super) fn renew_lease(
@@ -82,16 +129,6 @@ pub(super) fn acknowledge(connection: &Connection, scope: &Scope, number: i64) -
         )?
         .execute((&scope.owner, number))?;
     Ok(())
-}
-
-/// The rows belong to no process afterwards: who looks for runs that have no living owner finds them.
-pub(super) fn release_queued(connection: &Connection, scope: &Scope) -> Result<usize> {
-    let released = connection
-        .prepare_cached(
-            "UPDATE scheduler_run SET owner = '', fence = fence + 1 WHERE owner = ?1 AND state = 'queued'",
-        )?
-        .execute([&scope.owner])?;
-    Ok(released)
 }
 
 pub(super) fn forget(connection: &Connection, scope: &Scope, ids: &[String]) -> Result<()> {

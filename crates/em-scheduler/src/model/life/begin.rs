@@ -1,0 +1,19 @@
+//! From `queued` to `sending`: durable before the first byte leaves (D1).
+
+use crate::model::{RunState, SendableRun};
+
+/// Whether a run in this state (none: a text that is no state) waits to be sent.
+pub fn is_waiting(state: Option<RunState>) -> bool {
+    state == Some(RunState::Queued)
+}
+
+/// The run as it is once it is `sending`: a new fence, one attempt more. None where it is not held under this fence.
+pub fn begin(waiting: SendableRun, fence: i64) -> Option<SendableRun> {
+    (waiting.fence == fence).then(|| SendableRun {
+        fence: waiting.fence + 1,
+        attempt: waiting.attempt + 1,
+        not_before: None,
+        sending: true,
+        ..waiting
+    })
+}
