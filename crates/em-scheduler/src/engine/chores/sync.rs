@@ -95,6 +95,10 @@ impl Chore for JobSync {
         Ok(())
     }
 
+    fn is_prompt(&self) -> bool {
+        true
+    }
+
     /// Gives up the pass under way.
     async fn end(&mut self) {
         if let Some(pass) = self.under_way.take() {
