@@ -44,8 +44,8 @@ pub(super) async fn send_now(parts: &DispatcherParts, run: &SendableRun) -> Resu
     let delivered = parts.target.deliver(run, Arc::new(AlwaysOpen)).await;
     let (written, told) = oneshot::channel();
     let ended = EndedRun {
-        settlement: run.settlement(outcome::manual(&delivered)),
         run: run.clone(),
+        outcome: outcome::manual(&delivered),
         permit: false,
         written: Some(written),
     };
