@@ -13,7 +13,6 @@
 //! lapsed). `pump` lets runs leave, `send` sends one to its `target` under the `gate`, `model::life` says what came of it, `settler`
 //! writes that down. `lease` is how long this process is believed to live; `recall` reads at a start what is known of tasks.
 
-mod alarm;
 #[cfg(test)]
 mod fairness;
 mod flights;
@@ -52,7 +51,6 @@ pub use self::target::Deliver;
 pub use self::target::classic::{Connection, Dial, RunnerAddress, RunnerClient, RunnerTimeouts};
 pub use self::thread::DispatchThread;
 
-use self::alarm::Alarm;
 use self::key::FairnessKey;
 use self::lease::Lease;
 use self::local_runs::LocalRuns;
@@ -88,10 +86,17 @@ impl Dispatcher {
             to_settle,
             runtime: runtime.clone(),
         });
-        let alarm = || Alarm(Arc::clone(&parts.broken));
         runtime.spawn(recall::run(Arc::clone(&parts)));
-        runtime.spawn(alarm().watch(pump::run(Arc::clone(&parts))));
-        runtime.spawn(alarm().watch(settler::run(Arc::downgrade(&parts), ended_runs)));
+        let pump = runtime.spawn(pump::run(Arc::clone(&parts)));
+        let settler = runtime.spawn(settler::run(Arc::downgrade(&parts), ended_runs));
+        for work in [pump, settler] {
+            let broken = Arc::clone(&parts.broken);
+            runtime.spawn(async move {
+                if work.await.is_err_and(|error| error.is_panic()) {
+                    broken.notify_one();
+                }
+            });
+        }
         Self(parts)
     }
 

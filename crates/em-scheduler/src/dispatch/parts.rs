@@ -46,12 +46,18 @@ pub(super) struct DispatcherParts {
 /// How a run ended, on its way to the table.
 #[derive(Debug)]
 pub(super) struct EndedRun {
-    pub(super) settlement: Settlement,
     pub(super) run: SendableRun,
+    pub(super) outcome: Settled,
     /// Whether the run holds a permit.
     pub(super) permit: bool,
     /// Told once the outcome is durable.
     pub(super) written: Option<oneshot::Sender<()>>,
+}
+
+impl EndedRun {
+    pub(super) fn settlement(&self) -> Settlement {
+        self.run.settlement(self.outcome.clone())
+    }
 }
 
 impl DispatcherParts {
@@ -101,11 +107,12 @@ impl DispatcherParts {
 
     /// The run ended so; that is to be written down.
     pub(super) fn settle(&self, run: SendableRun, outcome: Settled, permit: bool) {
+        let written = None;
         let ended = EndedRun {
-            settlement: run.settlement(outcome),
             run,
+            outcome,
             permit,
-            written: None,
+            written,
         };
         // The settler lives as long as the runtime; at its very end there is nobody left to tell.
         let _ = self.to_settle.send(ended);

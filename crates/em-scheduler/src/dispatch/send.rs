@@ -45,8 +45,8 @@ pub(super) async fn send_now(parts: &DispatcherParts, run: &SendableRun) -> Resu
     let delivered = parts.target.deliver(run, Arc::new(AlwaysOpen)).await;
     let (written, told) = oneshot::channel();
     let ended = EndedRun {
-        settlement: run.settlement(life::manual_ended(&delivered)),
         run: run.clone(),
+        outcome: life::manual_ended(&delivered),
         permit: false,
         written: Some(written),
     };

@@ -52,7 +52,7 @@ pub(super) async fn run(parts: Weak<DispatcherParts>, mut outcomes: UnboundedRec
 
 /// Writes the batch down; takes out and returns those that cannot be written.
 async fn write(parts: &DispatcherParts, batch: &mut Vec<EndedRun>, failing: &mut Repeated) -> Vec<EndedRun> {
-    let settlements: Vec<Settlement> = batch.iter().map(|entry| entry.settlement.clone()).collect();
+    let settlements: Vec<Settlement> = batch.iter().map(EndedRun::settlement).collect();
     let Err(error) = settle(parts, settlements).await else {
         if let Some(tally) = failing.over() {
             let (failures, seconds) = (tally.count, tally.seconds);
@@ -63,7 +63,7 @@ async fn write(parts: &DispatcherParts, batch: &mut Vec<EndedRun>, failing: &mut
     // One of them may be the cause: the others must not suffer for it.
     let mut failed: Vec<EndedRun> = Vec::new();
     for entry in std::mem::take(batch) {
-        match settle(parts, vec![entry.settlement.clone()]).await {
+        match settle(parts, vec![entry.settlement()]).await {
             Ok(()) => batch.push(entry),
             Err(_) => failed.push(entry),
         }
@@ -106,8 +106,8 @@ fn conclude(parts: &DispatcherParts, batch: impl Iterator<Item = EndedRun>) {
     let mut runs = parts.runs();
     let mut taken = false;
     for EndedRun {
-        settlement,
         run,
+        outcome,
         permit,
         written,
     } in batch
@@ -117,7 +117,7 @@ fn conclude(parts: &DispatcherParts, batch: impl Iterator<Item = EndedRun>) {
         } else if run.kind == JobKind::Manual {
             runs.outside = runs.outside.saturating_sub(1);
         }
-        let (not_before, attempt) = match settlement.outcome {
+        let (not_before, attempt) = match outcome {
             Settled::Requeued {
                 not_before,
                 attempted: true,

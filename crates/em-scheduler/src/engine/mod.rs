@@ -1,9 +1,9 @@
 //! The engine: decides what is due, and nothing else. One loop on a thread of its own.
 //!
 //! [`plan`] is the firing rule, pure; `tick` is one round (decide, commit, hand over), with triggers that were `compiled`
-//! before; `run` is the loop; `chores` is what is done in its pauses (what `job_sync` changes is said in `em_web`); `notices` works beside the loop. `parts` is what all of them work with.
-//! The engine never sends a request itself (dispatch does) and never meets the API: both work on the store, and the bell tells
-//! the loop to look.
+//! before; `run` is the loop; `chores` is what is done in its pauses, a file each; `notices` works beside the loop. `parts` is
+//! what all of them work with. The engine never sends a request itself (dispatch does) and never meets the API: both work on the
+//! store, and the bell tells the loop to look.
 
 mod chores;
 mod compiled;

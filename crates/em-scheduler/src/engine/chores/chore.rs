@@ -13,7 +13,7 @@ pub(super) const NEVER: i64 = i64::MAX;
 /// Work beside firing, done in the pauses of the loop. Each has a clock of its own.
 #[async_trait]
 pub(super) trait Chore: Send {
-    /// When its next step is due, by [`EngineParts::passed`]: the loop comes back for it, in a second at the most.
+    /// When its next step is due, by [`EngineParts::passed`].
     fn due_at(&mut self, parts: &EngineParts) -> i64;
 
     /// One step, short, so that it makes no run late. Before anything can fail it says when it is tried again, or the loop would
@@ -25,6 +25,11 @@ pub(super) trait Chore: Send {
 
     /// Whether it comes even before due jobs once it is due: a long backlog must not starve it.
     fn is_urgent(&self) -> bool {
+        false
+    }
+
+    /// Whether the loop comes back as soon as it is due. Otherwise it is found due when the loop looks next, within a second.
+    fn is_prompt(&self) -> bool {
         false
     }
 

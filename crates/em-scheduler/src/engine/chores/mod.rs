@@ -123,16 +123,15 @@ impl Chores {
             self.sync.end().await;
         }
         match self.step_due(parts).await {
-            Err(error @ StoreError::Vanished(_)) => return Err(error),
-            Err(error) => {
+            Err(error) if !matches!(error, StoreError::Vanished(_)) => {
                 if let Some(tally) = self.failing.failed() {
                     let (failures, seconds) = (tally.count, tally.seconds);
                     tracing::warn!(%error, failures, seconds, "a chore could not be done; it is tried again");
                 }
+                Ok(())
             }
-            Ok(()) => {}
+            stepped => stepped,
         }
-        Ok(())
     }
 
     /// Where one fails the others wait for the next round: the database may be away.
@@ -145,10 +144,11 @@ impl Chores {
         Ok(())
     }
 
-    /// In how many microseconds the loop must come back for one of them at the latest.
+    /// In how many microseconds the loop must come back for one of them, a second at the most.
     pub(super) fn next_in(&mut self, parts: &EngineParts) -> i64 {
         let lease = self.lease.due_at(parts);
-        let next = self.all().map(|chore| chore.due_at(parts)).min();
+        let prompt = self.all().filter(|chore| chore.is_prompt());
+        let next = prompt.map(|chore| chore.due_at(parts)).min();
         until(next.map_or(lease, |next| next.min(lease)), parts)
     }
 

@@ -167,6 +167,10 @@ impl Chore for Publisher {
         Ok(())
     }
 
+    fn is_prompt(&self) -> bool {
+        true
+    }
+
     /// Ends what is being written; what has not been is found by the next job_sync.
     async fn end(&mut self) {
         if let Some(work) = self.at_work.take() {
@@ -206,18 +210,16 @@ async fn publish(
 /// Says that pages cannot be written, and that they are again.
 fn tell(failing: &Mutex<Repeated>, error: Option<&StoreError>) {
     let mut failing = failing.lock().unwrap_or_else(PoisonError::into_inner);
-    let said = if error.is_some() {
-        failing.failed()
-    } else {
-        failing.over()
-    };
-    match (said, error) {
-        (None, _) => {}
-        (Some(Tally { count, seconds }), Some(error)) => {
-            tracing::warn!(%error, failures = count, seconds, "next runs could not be published; it is tried again");
+    match error {
+        Some(error) => {
+            if let Some(Tally { count, seconds }) = failing.failed() {
+                tracing::warn!(%error, failures = count, seconds, "next runs could not be published; it is tried again");
+            }
         }
-        (Some(Tally { count, seconds }), None) => {
-            tracing::info!(failures = count, seconds, "next runs are published again");
+        None => {
+            if let Some(Tally { count, seconds }) = failing.over() {
+                tracing::info!(failures = count, seconds, "next runs are published again");
+            }
         }
     }
 }

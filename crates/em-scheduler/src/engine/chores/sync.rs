@@ -1,4 +1,4 @@
-//! `job_sync`: when a pass begins, and with what. What a pass does, page by page, is in `sync_pass`; what changes is planned by
+//! `job_sync`: when a pass begins, and with what. What a pass does, page by page, is in `sync_pass`; what changes is said in
 //! `em_web::compare`.
 
 use std::collections::BTreeMap;
@@ -93,6 +93,10 @@ impl Chore for JobSync {
         }
         self.step_at = 0;
         Ok(())
+    }
+
+    fn is_prompt(&self) -> bool {
+        true
     }
 
     /// Gives up the pass under way.

@@ -1,14 +1,13 @@
 //! The classic target: em_web's runner, asked by `GET <base>/<task_id>`.
 //!
 //! `client` is one attempt; `address` says where the runner is, `connect` how it is reached, `idle` keeps connections for the next
-//! request; `answer` says what a status and a body mean, `report` what a hub's runner says in a body.
+//! request; `answer` says what a status and a body mean.
 
 mod address;
 mod answer;
 mod client;
 mod connect;
 mod idle;
-mod report;
 
 pub use self::address::RunnerAddress;
 pub use self::client::{RunnerClient, RunnerTimeouts};
