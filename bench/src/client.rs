@@ -10,7 +10,7 @@ use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
-use crate::clock::Stopwatch;
+use test_world::clock::Stopwatch;
 
 /// One kept-alive connection.
 pub struct Connection {
@@ -20,9 +20,6 @@ pub struct Connection {
 
 impl Connection {
     /// Connects, on the runtime that calls this.
-    ///
-    /// # Errors
-    /// Nobody listens there.
     pub async fn open(address: SocketAddr) -> anyhow::Result<Self> {
         let stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
@@ -38,9 +35,7 @@ impl Connection {
     }
 
     /// One GET; answers the length of the body.
-    ///
-    /// # Errors
-    /// The connection failed, or the answer is no success.
+    /// Fails where the answer is no success, too.
     pub async fn get(&mut self, path: &str) -> anyhow::Result<usize> {
         let request = Request::get(path)
             .header("host", self.host.as_str())
@@ -66,9 +61,6 @@ pub struct Caller {
 
 impl Caller {
     /// Connects.
-    ///
-    /// # Errors
-    /// Nobody listens there.
     pub fn new(address: SocketAddr) -> anyhow::Result<Self> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
@@ -78,9 +70,6 @@ impl Caller {
     }
 
     /// With a fresh connection to where it was connected before.
-    ///
-    /// # Errors
-    /// Nobody listens there any more.
     pub fn reconnect(&mut self) -> anyhow::Result<()> {
         let address = self.connection.host.parse()?;
         self.connection = self.runtime.block_on(Connection::open(address))?;
@@ -88,9 +77,6 @@ impl Caller {
     }
 
     /// One GET; answers how long it took in microseconds, until the whole answer was there, and its length.
-    ///
-    /// # Errors
-    /// As [`Connection::get`].
     pub fn get(&mut self, path: &str) -> anyhow::Result<(i64, usize)> {
         let watch = Stopwatch::start();
         let length = self

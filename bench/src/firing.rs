@@ -2,11 +2,11 @@
 //! `lateness` and `mixed`.
 
 use crate::World;
-use crate::clock::{self, wall};
-use crate::database::{Database, Engine, Filling};
 use crate::rows::Row;
-use crate::service::Service;
 use crate::statistics::Delivered;
+use test_world::clock::{self, wall};
+use test_world::database::{Backend, Database, Filling};
+use test_world::process::Service;
 
 const SECOND: i64 = 1_000_000;
 /// Distinct instants within a second that spread jobs fire at.
@@ -50,7 +50,7 @@ pub fn filling(rate: usize, shape: Shape, more: usize) -> Filling {
 /// What to measure.
 #[derive(Debug, Clone, Copy)]
 pub struct Steady {
-    pub engine: Engine,
+    pub engine: Backend,
     pub rate: usize,
     pub shape: Shape,
     /// The length of the window.
@@ -102,9 +102,9 @@ impl Measured {
 /// Fires steadily on a fresh database and measures a window of it.
 pub fn measure(world: &World<'_>, steady: &Steady) -> anyhow::Result<Measured> {
     let filling = filling(steady.rate, steady.shape, 0);
-    let database = Database::create(&world.makers(), steady.engine, &filling)?;
+    let database = world.database(steady.engine, &filling)?;
     let settings = ["--concurrency".to_owned(), steady.permits.to_string()];
-    let service = Service::start_with(world.binary, &database, &world.runner, &settings)?;
+    let service = world.serve(&database, &settings)?;
     let measured = window(world, (&service, &database), steady);
     service.stop()?;
     measured

@@ -15,13 +15,14 @@ mod workloads;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use bench::{client, clock, database, process, report, rows, runner, service, statistics};
+use bench::{build, client, report, rows, statistics};
 use clap::{Parser, ValueEnum};
 use test_postgres::Server;
+use test_world::database::{Backend, Database, Filling};
+use test_world::process::{Launch, Service};
+use test_world::runner::{Arrivals, Runner};
 
-use self::database::{Engine, Makers};
 use self::rows::Results;
-use self::runner::Runner;
 
 /// Measures em-scheduler as a whole.
 #[derive(Parser)]
@@ -37,8 +38,8 @@ struct Arguments {
     #[arg(long)]
     write: bool,
     /// Only on this database.
-    #[arg(long, value_enum)]
-    database: Option<Engine>,
+    #[arg(long, value_name = "sqlite|postgres")]
+    database: Option<Backend>,
     /// Only this many jobs (burst, held) or fires a second (lateness, sustained).
     #[arg(long, value_name = "COUNT")]
     only: Option<usize>,
@@ -89,25 +90,38 @@ pub struct World<'a> {
     /// A durable PostgreSQL.
     pub server: &'a Server,
     /// Where the service sends runs.
-    pub runner: Runner,
+    pub runner: Runner<Arrivals>,
     /// Where rows go.
     pub results: Results,
     /// Less of everything.
     pub quick: bool,
     /// The databases to measure on.
-    pub engines: Vec<Engine>,
+    pub engines: Vec<Backend>,
     /// The one size or rate to measure, if not all.
     pub only: Option<usize>,
 }
 
-impl<'a> World<'a> {
-    /// What databases are made with.
-    pub fn makers(&self) -> Makers<'a> {
-        Makers {
-            binary: self.binary,
-            folder: self.folder,
-            server: self.server,
-        }
+impl World<'_> {
+    /// A database with the tables of em_web and of the service, and the filling.
+    pub fn database(&self, backend: Backend, filling: &Filling) -> anyhow::Result<Database> {
+        let database = match backend {
+            Backend::Sqlite => Database::file_in(tempfile::tempdir_in(self.folder)?),
+            Backend::Postgres => Database::on_server(self.server, None)?,
+        };
+        database.migrate(self.binary)?;
+        database.fill(filling)?;
+        Ok(database)
+    }
+
+    /// The service on it, once it is ready.
+    pub fn serve(&self, database: &Database, settings: &[String]) -> anyhow::Result<Service> {
+        Service::start(&Launch {
+            binary: self.binary.to_owned(),
+            database: &database.url,
+            runner: self.runner.url(),
+            arguments: settings.to_vec(),
+            ..Launch::default()
+        })
     }
 }
 
@@ -115,7 +129,7 @@ fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
     let binary = match &arguments.binary {
         Some(binary) => binary.clone(),
-        None => service::build(service::Profile::Release)?,
+        None => build::build(build::Profile::Release)?,
     };
     // Beside the program, for a system's own folder of temporary files is often no disk at all.
     let own = std::env::current_exe()?;
@@ -127,12 +141,12 @@ fn main() -> anyhow::Result<()> {
         binary: &binary,
         folder: folder.path(),
         server: &server,
-        runner: Runner::start()?,
+        runner: Runner::start(Arrivals::default())?,
         results: Results::create(&arguments.rows)?,
         quick: arguments.quick,
         engines: arguments
             .database
-            .map_or(Engine::BOTH.to_vec(), |engine| vec![engine]),
+            .map_or(Backend::BOTH.to_vec(), |engine| vec![engine]),
         only: arguments.only,
     };
     let outcome = run(&mut world, &arguments.workloads);

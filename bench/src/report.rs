@@ -19,9 +19,7 @@ pub struct Document {
 }
 
 /// Writes the tables of all workloads that were run.
-///
-/// # Errors
-/// The document cannot be read or written, or a section of it has no end.
+/// Fails where a section has no end, too.
 pub fn write(document: &Document, results: &Results) -> anyhow::Result<()> {
     let path = Path::new(document.path);
     let mut text = if path.exists() {

@@ -65,9 +65,6 @@ pub struct Results {
 
 impl Results {
     /// Results that go to a file.
-    ///
-    /// # Errors
-    /// The file cannot be written.
     pub fn create(path: &Path) -> anyhow::Result<Self> {
         let file = OpenOptions::new()
             .create(true)
@@ -82,9 +79,6 @@ impl Results {
     }
 
     /// Notes a row, at once also in the file: a run that breaks off leaves what it had.
-    ///
-    /// # Errors
-    /// The file cannot be written.
     pub fn add(&mut self, row: Row) -> anyhow::Result<()> {
         let line = serde_json::to_string(&row)?;
         writeln!(self.file, "{line}")?;

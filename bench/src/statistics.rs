@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use crate::runner::Arrival;
+use test_world::runner::Arrival;
 
 /// What came of a set of runs that were due.
 #[derive(Debug, Clone, Copy, Default)]

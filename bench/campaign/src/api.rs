@@ -1,12 +1,12 @@
 //! Calls of the service's API, and the ledger of what it acknowledged. A call that meets a dying process is no error
 //! here: it stays in the ledger without acknowledgement.
 
-use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::SocketAddr;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use bench::clock::{self, Stopwatch};
+use test_world::client;
+use test_world::clock::{self, Stopwatch};
 
 use crate::checker::{Change, Verb};
 
@@ -14,24 +14,9 @@ use crate::checker::{Change, Verb};
 /// not take effect when it has been given up.
 const PATIENCE: Duration = Duration::from_secs(90);
 
-/// One GET; status and body, or nothing where the answer was not whole.
-pub fn get(address: SocketAddr, path: &str) -> Option<(u16, String)> {
-    let mut stream = TcpStream::connect_timeout(&address, Duration::from_secs(5)).ok()?;
-    stream.set_read_timeout(Some(PATIENCE)).ok()?;
-    let request = format!("GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n");
-    stream.write_all(request.as_bytes()).ok()?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).ok()?;
-    let (head, body) = answer.split_once("\r\n\r\n")?;
-    let status = head.split(' ').nth(1)?.parse().ok()?;
-    // A body cut short is no acknowledgement. A long list is sent in chunks, of which the last is empty.
-    let whole = head.lines().any(|line| {
-        let line = line.to_ascii_lowercase();
-        line.strip_prefix("content-length:")
-            .is_some_and(|length| length.trim().parse() == Ok(body.len()))
-            || (line == "transfer-encoding: chunked" && body.ends_with("\r\n0\r\n\r\n"))
-    });
-    whole.then(|| (status, body.to_owned()))
+/// The status of one GET, or nothing where its answer was not whole: a body cut short is no acknowledgement.
+pub fn get(address: SocketAddr, path: &str) -> Option<u16> {
+    client::get(address, path, PATIENCE).map(|answer| answer.status)
 }
 
 /// What was asked of the service through all its lives.
@@ -40,7 +25,7 @@ pub struct Ledger(Mutex<Vec<Change>>);
 
 /// How a call went.
 #[derive(Debug, Clone, Copy)]
-pub struct Answer {
+pub struct CallAnswer {
     /// None where there was no whole answer.
     pub status: Option<u16>,
     /// 200, and the body says so, too.
@@ -55,7 +40,7 @@ impl Ledger {
     }
 
     /// The same, and tells more of the answer.
-    pub fn ask(&self, address: SocketAddr, (verb, task): (Verb, i32)) -> Answer {
+    pub fn ask(&self, address: SocketAddr, (verb, task): (Verb, i32)) -> CallAnswer {
         let path = match verb {
             Verb::Add => format!("/api/add/{task}"),
             Verb::Delete => format!("/api/delete/{task}"),
@@ -79,16 +64,16 @@ impl Ledger {
             changes.len() - 1
         };
         let watch = Stopwatch::start();
-        let answer = get(address, &path);
+        let answer = client::get(address, &path, PATIENCE);
         let over = clock::now();
-        let status = answer.as_ref().map(|(status, _)| *status);
-        let succeeded =
-            answer.is_some_and(|(status, body)| status == 200 && body.contains("\"message\":\"Scheduler: "));
+        let status = answer.as_ref().map(|answer| answer.status);
+        let succeeded = answer
+            .is_some_and(|answer| answer.status == 200 && answer.body.contains("\"message\":\"Scheduler: "));
         let mut changes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let change = &mut changes[place];
         (change.over, change.status) = (over, status);
         change.acknowledged = succeeded.then_some(over);
-        Answer {
+        CallAnswer {
             status,
             succeeded,
             seconds: watch.seconds(),

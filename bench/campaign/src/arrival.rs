@@ -6,28 +6,20 @@ use std::os::fd::AsRawFd;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use bench::clock;
 use nix::sys::socket::{ControlMessageOwned, MsgFlags, recvmsg, setsockopt, sockopt};
 use nix::sys::time::TimeSpec;
+use test_world::clock;
+use test_world::runner::Wire;
 use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
-use tokio_rustls::server::TlsStream;
-
-/// A connection as the runner uses it, whatever is spoken on it.
-pub trait Wire: AsyncRead + AsyncWrite + Unpin {
-    /// When the bytes read last arrived, in microseconds since 1970.
-    fn arrived(&self) -> i64;
-    /// From now on its end is a reset.
-    fn end_with_reset(&self);
-}
 
 /// A TCP connection with the arrival of what was read last.
-pub struct Arrivals {
+pub struct StampedStream {
     stream: TcpStream,
     arrived: i64,
 }
 
-impl Arrivals {
+impl StampedStream {
     /// The connection of a listener that was told to [`stamp`].
     pub fn new(stream: TcpStream) -> Self {
         // A refusal to switch the delay off costs time, not correctness.
@@ -38,31 +30,17 @@ impl Arrivals {
 
 /// Has the kernel note the arrival of what comes on this listener's connections: they inherit it. Where nobody on the
 /// machine asked for that before, it begins some milliseconds later, and until then the time of reading counts.
-///
-/// # Errors
-/// The system cannot.
 pub fn stamp(listener: &TcpListener) -> io::Result<()> {
     Ok(setsockopt(listener, sockopt::ReceiveTimestampns, &true)?)
 }
 
-impl Wire for Arrivals {
-    fn arrived(&self) -> i64 {
-        self.arrived
+impl Wire for StampedStream {
+    fn arrived(&self) -> Option<i64> {
+        Some(self.arrived)
     }
 
     fn end_with_reset(&self) {
-        // Without lingering the end is a reset.
-        let _ = self.stream.set_zero_linger();
-    }
-}
-
-impl Wire for TlsStream<Arrivals> {
-    fn arrived(&self) -> i64 {
-        self.get_ref().0.arrived()
-    }
-
-    fn end_with_reset(&self) {
-        self.get_ref().0.end_with_reset();
+        self.stream.end_with_reset();
     }
 }
 
@@ -81,7 +59,7 @@ fn receive(stream: &TcpStream, into: &mut [u8]) -> io::Result<(usize, i64)> {
     Ok((message.bytes, arrived.unwrap_or_else(clock::now)))
 }
 
-impl AsyncRead for Arrivals {
+impl AsyncRead for StampedStream {
     fn poll_read(
         self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -107,7 +85,7 @@ impl AsyncRead for Arrivals {
     }
 }
 
-impl AsyncWrite for Arrivals {
+impl AsyncWrite for StampedStream {
     fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.get_mut().stream).poll_write(context, bytes)
     }
@@ -137,7 +115,7 @@ mod tests {
             let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
             stamp(&listener).unwrap();
             let mut sending = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
-            let mut reading = Arrivals::new(listener.accept().await.unwrap().0);
+            let mut reading = StampedStream::new(listener.accept().await.unwrap().0);
             let began = clock::now();
             let (mut last, mut noted) = (0, 0);
             while noted < 2 {
@@ -149,7 +127,7 @@ mod tests {
                     tokio::task::yield_now().await;
                 }
                 reading.read_exact(&mut [0; 1]).await.unwrap();
-                let arrived = reading.arrived();
+                let arrived = reading.arrived().unwrap();
                 assert!(arrived > last && arrived >= before, "{before}: {arrived}");
                 last = arrived;
                 if arrived < after + 10_000 {

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 
-use crate::session::Session;
+use test_world::session::BlockingSession;
 
 /// A transaction that goes on although its process does nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,10 +36,7 @@ pub fn subject(statement: &str) -> &'static str {
 }
 
 /// What is listed to see whether a process is in a transaction: the subjects of the statements in it.
-///
-/// # Errors
-/// What the server said.
-pub fn in_transaction(session: &Session, ports: &[u16]) -> anyhow::Result<Vec<&'static str>> {
+pub fn in_transaction(session: &BlockingSession, ports: &[u16]) -> anyhow::Result<Vec<&'static str>> {
     let query = format!(
         "SELECT left(query, 400) FROM pg_stat_activity
          WHERE client_port IN ({}) AND xact_start IS NOT NULL AND datname = current_database()",
@@ -51,10 +48,7 @@ pub fn in_transaction(session: &Session, ports: &[u16]) -> anyhow::Result<Vec<&'
 
 /// The transactions that wait for their process, or for a lock, for longer than 50 ms: those in which a process is that
 /// was stopped before. One whose COMMIT was on its way has ended by then.
-///
-/// # Errors
-/// What the server said.
-pub fn stuck(session: &Session, ports: &[u16]) -> anyhow::Result<Vec<Stuck>> {
+pub fn stuck(session: &BlockingSession, ports: &[u16]) -> anyhow::Result<Vec<Stuck>> {
     let query = format!(
         "SELECT left(a.query, 400),
                 EXISTS (SELECT 1 FROM pg_locks l JOIN pg_class c ON c.oid = l.relation WHERE l.pid = a.pid AND l.granted

@@ -39,9 +39,6 @@ pub fn unmount(folder: &PathBuf) -> bool {
 }
 
 /// From now on SIGINT and SIGTERM end what was started, remove the folder, and then end this program.
-///
-/// # Errors
-/// The system refuses.
 pub fn watch(folder: PathBuf) -> anyhow::Result<()> {
     let mut signals = Signals::new([SIGINT, SIGTERM])?;
     std::thread::Builder::new()

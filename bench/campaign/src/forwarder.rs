@@ -29,9 +29,6 @@ struct Shared {
 
 impl Forwarder {
     /// Starts it on a free port of loopback, to a server on another one.
-    ///
-    /// # Errors
-    /// What the system refused.
     pub fn start(server: u16) -> anyhow::Result<Self> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()

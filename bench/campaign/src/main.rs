@@ -6,7 +6,8 @@
 //! ```
 //!
 //! `parts` says what is broken and how; `site` is one service with its database and runner, `records` reads what it
-//! left, `checker` judges it. A part that finds a violation leaves its folder, and the program ends with 1.
+//! left, `checker` judges it. A part that finds a violation leaves its folder, and the program ends with 1. An error is what the
+//! system, the database or the service said, and no finding: it ends the program.
 
 mod api;
 mod arrival;
@@ -21,7 +22,6 @@ mod parts;
 mod records;
 mod runner;
 mod schedules;
-mod session;
 mod site;
 mod tls;
 mod world;
@@ -32,13 +32,13 @@ use std::process::ExitCode;
 use std::sync::{Mutex, PoisonError};
 
 use anyhow::Context;
-use bench::clock;
-use bench::database::Engine;
+use bench::build::{self, Profile};
 use bench::report::{self, Document};
 use bench::rows::Results;
-use bench::service::{self, Profile};
 use clap::Parser;
 use test_postgres::Server;
+use test_world::Backend;
+use test_world::clock;
 
 use self::parts::Part;
 use self::world::World;
@@ -57,8 +57,8 @@ struct Arguments {
     #[arg(long)]
     write: bool,
     /// Only on this database.
-    #[arg(long, value_enum)]
-    database: Option<Engine>,
+    #[arg(long, value_name = "sqlite|postgres")]
+    database: Option<Backend>,
     /// The faults of an earlier run; without it they are new.
     #[arg(long)]
     seed: Option<u64>,
@@ -85,7 +85,7 @@ fn main() -> anyhow::Result<ExitCode> {
     let parts = Part::chosen(&arguments.parts);
     let build = |wanted: bool, profile| match &arguments.binary {
         Some(binary) => Ok(binary.clone()),
-        None if wanted => service::build(profile),
+        None if wanted => build::build(profile),
         None => Ok(PathBuf::new()),
     };
     let crashing = build(parts.iter().any(|part| part.crashes()), Profile::Debug)?;
@@ -113,7 +113,7 @@ fn main() -> anyhow::Result<ExitCode> {
         quick: arguments.quick,
         engines: arguments
             .database
-            .map_or(Engine::BOTH.to_vec(), |engine| vec![engine]),
+            .map_or(Backend::BOTH.to_vec(), |engine| vec![engine]),
         minutes: arguments.minutes,
         results: Results::create(&arguments.rows)?,
         failures: Mutex::default(),

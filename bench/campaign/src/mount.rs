@@ -13,9 +13,6 @@ pub struct Mount(PathBuf);
 
 impl Mount {
     /// An empty file system of so many megabytes; nothing where we may not mount.
-    ///
-    /// # Errors
-    /// The folder cannot be created.
     pub fn memory(folder: &Path, megabytes: u32) -> anyhow::Result<Option<Self>> {
         fs::create_dir_all(folder)?;
         let size = format!("size={megabytes}m");
@@ -35,9 +32,7 @@ impl Mount {
     }
 
     /// Lets nobody write any more, root neither.
-    ///
-    /// # Errors
-    /// Somebody writes at this moment.
+    /// Fails where somebody writes at this moment.
     pub fn make_read_only(&self, options: &str) -> anyhow::Result<()> {
         let place = self.0.display().to_string();
         ensure!(

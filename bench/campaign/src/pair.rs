@@ -5,13 +5,13 @@ use std::net::SocketAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use anyhow::{Context, ensure};
-use bench::clock;
-use bench::service::Service;
+use test_world::clock;
+use test_world::process::Service;
 
 use crate::checker::{Figures, History, Punctual, Violation};
-use crate::session::Session;
 use crate::site::{Judged, Site};
 use crate::world::World;
+use test_world::session::BlockingSession;
 
 /// What a start leaves to do is not judged, in microseconds.
 const SETTLED: i64 = 2_000_000;
@@ -25,7 +25,7 @@ pub struct Pair<'w> {
     addresses: Mutex<[SocketAddr; 2]>,
     /// The ids of all processes there were, by the ports of their APIs.
     owners: Mutex<BTreeMap<u16, String>>,
-    pub session: Session,
+    pub session: BlockingSession,
     /// Times at which the database was seen not to be paused.
     running: Mutex<Vec<i64>>,
     /// From here on the processes are judged.
@@ -34,9 +34,6 @@ pub struct Pair<'w> {
 
 impl<'w> Pair<'w> {
     /// Starts both, each as `start` does.
-    ///
-    /// # Errors
-    /// One does not become ready, or the database cannot be read.
     pub fn start(
         world: &'w World,
         site: Site,
@@ -45,7 +42,7 @@ impl<'w> Pair<'w> {
         let processes = [start(&site, 0)?, start(&site, 1)?];
         let pair = Self {
             world,
-            session: Session::open(&site.database.url)?,
+            session: BlockingSession::open(&site.database.url)?,
             addresses: Mutex::new([processes[0].address(), processes[1].address()]),
             owners: Mutex::default(),
             running: Mutex::default(),
@@ -69,9 +66,6 @@ impl<'w> Pair<'w> {
     }
 
     /// Puts another process in the place of one that has ended.
-    ///
-    /// # Errors
-    /// The database cannot be read.
     pub fn replace(&self, place: usize, by: Service) -> anyhow::Result<()> {
         locked(&self.addresses)[place] = by.address();
         *self.process(place) = by;
@@ -99,10 +93,7 @@ impl<'w> Pair<'w> {
     }
 
     /// Looks whether the database is paused, where a call may have left it so or not.
-    ///
-    /// # Errors
-    /// What the server said.
-    pub fn look_whether_paused(&self, session: &Session) -> anyhow::Result<()> {
+    pub fn look_whether_paused(&self, session: &BlockingSession) -> anyhow::Result<()> {
         let at = clock::now();
         let query = "SELECT 1 FROM scheduler_state WHERE name = 'paused' AND value <> 0";
         if session.rows::<1>(query)?.is_empty() {
@@ -112,18 +103,13 @@ impl<'w> Pair<'w> {
     }
 
     /// Disables tasks as em_web does before it deletes their jobs: else the next `job_sync` would add them again.
-    ///
-    /// # Errors
-    /// What the server said.
     pub fn disable(&self, tasks: &[i32]) -> anyhow::Result<()> {
         disable(&self.session, tasks)
     }
 
     /// Ends the part's faults: one process stops, the other catches up and stops, and everything is judged, also how late
     /// decisions were while nothing was paused: at most so many microseconds.
-    ///
-    /// # Errors
-    /// A process ended by itself, does not stop, or the database cannot be read.
+    /// Fails where a process ended by itself, or does not stop.
     pub fn conclude(mut self, latest: i64) -> anyhow::Result<Concluded<'w>> {
         for place in 0..2 {
             ensure!(
@@ -150,10 +136,7 @@ impl<'w> Pair<'w> {
 }
 
 /// See [`Pair::disable`]; for a thread with a session of its own.
-///
-/// # Errors
-/// What the server said.
-pub fn disable(session: &Session, tasks: &[i32]) -> anyhow::Result<()> {
+pub fn disable(session: &BlockingSession, tasks: &[i32]) -> anyhow::Result<()> {
     let tasks: Vec<String> = tasks.iter().map(i32::to_string).collect();
     session.run(&format!(
         "UPDATE task SET enabled = 0 WHERE id IN ({})",
@@ -186,9 +169,6 @@ impl Concluded<'_> {
     }
 
     /// Counts it, and keeps its folder if something is wrong.
-    ///
-    /// # Errors
-    /// The folder cannot be removed.
     pub fn take(&self) -> anyhow::Result<Figures> {
         self.world.take(&self.site, &self.judged)
     }

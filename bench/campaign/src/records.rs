@@ -16,9 +16,7 @@ const PLANNING: i64 = 900_000;
 
 impl Site {
     /// Reads everything there is to judge. The service is at rest.
-    ///
-    /// # Errors
-    /// The database cannot be read, or holds something that no service writes.
+    /// Fails where there is something that no service writes, too.
     pub fn history(&self, horizon: i64) -> anyhow::Result<History> {
         let (jobs, runs) = (self.jobs()?, self.runs()?);
         let one_offs: HashMap<i32, &String> = jobs
@@ -28,7 +26,7 @@ impl Site {
             .collect();
         let mut first_runs: HashMap<&str, i64> = HashMap::new();
         for run in &runs {
-            let first = first_runs.entry(&run.job).or_insert(i64::MAX);
+            let first = first_runs.entry(&run.job_id).or_insert(i64::MAX);
             *first = run.since().min(*first);
         }
         let mut schedules = Vec::new();
@@ -65,75 +63,22 @@ impl Site {
     }
 
     fn jobs(&self) -> anyhow::Result<BTreeMap<String, Job>> {
-        let rows = self.database.rows::<6>(
-            "SELECT j.id, j.task_id, j.kind, j.created_at, j.listed, d.next_run_at
+        let jobs = self.database.typed::<Job>(
+            "SELECT j.id, j.task_id AS task, j.kind, j.created_at AS created, j.listed, d.next_run_at AS next
              FROM scheduler_job j LEFT JOIN scheduler_due d ON d.job_key = j.key",
         )?;
-        rows.into_iter()
-            .map(|[id, task, kind, created, listed, next]| {
-                let job = Job {
-                    task: task.parse()?,
-                    kind,
-                    created: created.parse()?,
-                    listed: listed == "1",
-                    next: optional(&next)?,
-                };
-                Ok((id, job))
-            })
-            .collect()
+        Ok(jobs.into_iter().map(|job| (job.id.clone(), job)).collect())
     }
 
     /// The rows of `scheduler_run`.
-    ///
-    /// # Errors
-    /// As [`Site::history`].
     pub fn runs(&self) -> anyhow::Result<Vec<Run>> {
-        let rows = self.database.rows::<14>(
-            "SELECT job_id, task_id, kind, scheduled_for, state, decided_at, coalesced, coalesced_since, attempt, owner,
-                    fence, finished_at, muted, coalesce(reason, '') FROM scheduler_run ORDER BY key",
-        )?;
-        rows.into_iter()
-            .map(|row| {
-                let [
-                    job,
-                    task,
-                    kind,
-                    scheduled_for,
-                    state,
-                    decided_at,
-                    coalesced,
-                    since,
-                    attempt,
-                    owner,
-                    fence,
-                    finished_at,
-                    muted,
-                    reason,
-                ] = row;
-                Ok(Run {
-                    job,
-                    task: task.parse()?,
-                    kind,
-                    scheduled_for: scheduled_for.parse()?,
-                    state,
-                    decided_at: decided_at.parse()?,
-                    coalesced: coalesced.parse()?,
-                    coalesced_since: optional(&since)?,
-                    attempt: attempt.parse()?,
-                    owner,
-                    fence: fence.parse()?,
-                    finished_at: optional(&finished_at)?,
-                    muted: muted == "1",
-                    reason,
-                })
-            })
-            .collect()
+        self.database.typed("SELECT * FROM scheduler_run ORDER BY key")
     }
 
     fn events(&self) -> anyhow::Result<Vec<Event>> {
         let rows = self
             .database
-            .rows::<3>("SELECT task_id, status_date, message FROM task_log ORDER BY id")?;
+            .cells::<3>("SELECT task_id, status_date, message FROM task_log ORDER BY id")?;
         rows.into_iter()
             .map(|[task, at, message]| {
                 let at: DateTime = at.parse().with_context(|| format!("the time of {message:?}"))?;
@@ -169,8 +114,4 @@ fn schedule(planned: &Planned, (created, first): (i64, Option<i64>)) -> anyhow::
         created,
         windows: planned.windows.clone(),
     })
-}
-
-fn optional(text: &str) -> anyhow::Result<Option<i64>> {
-    Ok((!text.is_empty()).then(|| text.parse()).transpose()?)
 }

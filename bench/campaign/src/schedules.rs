@@ -1,7 +1,7 @@
 //! The schedules put into em_web's tables, and the same as definitions for the checker: written once, told to both.
 
-use bench::clock::{self, wall};
-use bench::database::Filling;
+use test_world::clock::{self, wall};
+use test_world::database::Filling;
 use triggers::{Definition, Kind, UtcMicros, Zone};
 
 pub const SECOND: i64 = 1_000_000;

@@ -6,15 +6,15 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
-use bench::clock::{self, Stopwatch};
-use bench::database::{Database, Engine};
-use bench::service::{Launch, Service};
 use rustix::process::Signal;
+use test_world::clock::{self, Stopwatch};
+use test_world::process::{Launch, Service};
+use test_world::{Backend, Database};
 
 use crate::api::Ledger;
 use crate::checker::{self, Delivery, Figures, History, Strictness, Violation};
 use crate::children;
-use crate::runner::Runner;
+use crate::runner::SiteRunner;
 use crate::schedules::{Planned, SECOND};
 
 /// The service on this machine, at its busiest, is ready within this.
@@ -26,7 +26,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// See the module.
 pub struct Site {
     pub database: Database,
-    pub runner: Runner,
+    pub runner: SiteRunner,
     pub ledger: Ledger,
     pub planned: Vec<Planned>,
     /// Where log and history go.
@@ -72,9 +72,6 @@ impl Site {
     }
 
     /// Starts it and does not wait.
-    ///
-    /// # Errors
-    /// It cannot be run.
     pub fn begin(&self, launch: &Launch<'_>) -> anyhow::Result<Service> {
         let service = Service::launch(launch)?;
         children::note(service.pid());
@@ -82,9 +79,6 @@ impl Site {
     }
 
     /// Starts it without any fault and waits until it is ready.
-    ///
-    /// # Errors
-    /// It does not become ready.
     pub fn start(&self) -> anyhow::Result<Service> {
         let mut service = self.begin(&self.launch())?;
         service
@@ -94,9 +88,6 @@ impl Site {
     }
 
     /// Waits until nothing that was due before `until` is undecided or open; seconds, or nothing where it took too long.
-    ///
-    /// # Errors
-    /// The database does not answer.
     pub fn drained(&self, until: i64) -> anyhow::Result<Option<f64>> {
         let watch = Stopwatch::start();
         while watch.seconds() < PATIENCE.as_secs_f64() {
@@ -109,9 +100,6 @@ impl Site {
     }
 
     /// What was due before `until` and is undecided or open.
-    ///
-    /// # Errors
-    /// The database does not answer.
     pub fn backlog(&self, until: i64) -> anyhow::Result<i64> {
         self.database.number(&format!(
             "SELECT (SELECT count(*) FROM scheduler_due WHERE next_run_at <= {until})
@@ -121,18 +109,12 @@ impl Site {
     }
 
     /// After the last fault: a start without any, the backlog drains, a graceful stop; then everything is judged.
-    ///
-    /// # Errors
-    /// The service does not start or stop, or the database cannot be read.
     pub fn conclude(&self) -> anyhow::Result<Judged> {
         let service = self.start()?;
         self.conclude_with(service)
     }
 
     /// The same with a service that runs already.
-    ///
-    /// # Errors
-    /// As [`Site::conclude`].
     pub fn conclude_with(&self, service: Service) -> anyhow::Result<Judged> {
         let paused = self
             .database
@@ -149,16 +131,16 @@ impl Site {
         let history = self.history(horizon)?;
         let mut violations = checker::check(&history);
         if let Some(bytes) = left {
-            violations.push(Violation {
-                invariant: checker::Invariant::I6,
-                what: format!("after a graceful stop {bytes} bytes stand beside the SQLite file, in -wal"),
-            });
+            violations.push(Violation::of(
+                checker::Invariant::I6,
+                format!("after a graceful stop {bytes} bytes stand beside the SQLite file, in -wal"),
+            ));
         }
         if drained.is_none_or(|seconds| seconds > DRAINED.as_secs_f64()) {
-            violations.push(Violation {
-                invariant: checker::Invariant::I8,
-                what: format!("the backlog took {drained:?} s"),
-            });
+            violations.push(Violation::of(
+                checker::Invariant::I8,
+                format!("the backlog took {drained:?} s"),
+            ));
         }
         self.judge(&history, violations)
     }
@@ -170,17 +152,14 @@ impl Site {
     }
 
     /// Counts, and writes down what there is if something is wrong.
-    ///
-    /// # Errors
-    /// The file cannot be written.
     pub fn judge(&self, history: &History, mut violations: Vec<Violation>) -> anyhow::Result<Judged> {
         if let Some(path) = self.database.file() {
-            let said = self.database.rows::<1>("PRAGMA integrity_check")?;
+            let said = self.database.cells::<1>("PRAGMA integrity_check")?;
             if said != [["ok".to_owned()]] {
-                violations.push(Violation {
-                    invariant: checker::Invariant::I2,
-                    what: format!("{}: integrity_check says {said:?}", path.display()),
-                });
+                violations.push(Violation::of(
+                    checker::Invariant::I2,
+                    format!("{}: integrity_check says {said:?}", path.display()),
+                ));
             }
         }
         let log = fs::read(self.folder.join("service.log")).unwrap_or_default();
@@ -232,9 +211,7 @@ impl Site {
     }
 
     /// Ends a service by SIGKILL.
-    ///
-    /// # Errors
-    /// It ended by itself before, with another status.
+    /// Fails where it ended by itself before, with another status.
     pub fn kill(&self, service: &mut Service) -> anyhow::Result<()> {
         use std::os::unix::process::ExitStatusExt;
         let status = service.kill()?;
@@ -248,20 +225,17 @@ impl Site {
 }
 
 /// A copy of a database at rest: for each try its own.
-///
-/// # Errors
-/// What the system or the server said.
 pub fn copy(
     original: &Database,
     (server, folder): (&test_postgres::Server, &Path),
 ) -> anyhow::Result<Database> {
-    match original.engine {
-        Engine::Postgres => Database::on_server(server, original.name()),
-        Engine::Sqlite => {
+    match original.backend {
+        Backend::Postgres => Database::on_server(server, original.name()),
+        Backend::Sqlite => {
             let from = original.file().context("it is no file")?;
             let to = folder.join("em.db");
             for end in ["", "-wal"] {
-                let [from, to] = [&from, &to].map(|path| PathBuf::from(format!("{}{end}", path.display())));
+                let [from, to] = [from, &to].map(|path| PathBuf::from(format!("{}{end}", path.display())));
                 if from.exists() {
                     fs::copy(&from, &to)?;
                 } else if to.exists() {

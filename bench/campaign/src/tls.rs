@@ -18,9 +18,6 @@ pub struct Identity {
 
 impl Identity {
     /// A new one, signed by a new authority.
-    ///
-    /// # Errors
-    /// The system gives no chance to make keys from.
     pub fn new() -> anyhow::Result<Self> {
         let signing = KeyPair::generate()?;
         let mut authority = CertificateParams::default();

@@ -4,14 +4,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
-use bench::database::{Database, Engine};
 use bench::rows::{Results, Row};
 use test_postgres::Server;
+use test_world::{Backend, Database};
 
 use crate::api::Ledger;
 use crate::checker::{Delivery, Figures, Strictness};
 use crate::dice::Dice;
-use crate::runner::{Manners, Runner};
+use crate::runner::{Manners, SiteRunner};
 use crate::schedules::Schedules;
 use crate::site::{Judged, Site};
 
@@ -30,7 +30,7 @@ pub struct World {
     pub server: Server,
     pub seed: u64,
     pub quick: bool,
-    pub engines: Vec<Engine>,
+    pub engines: Vec<Backend>,
     /// Minutes of the soak and of the outage, if not those of the part.
     pub minutes: Option<f64>,
     pub results: Results,
@@ -40,7 +40,7 @@ pub struct World {
 
 /// What a site is made of.
 pub struct Plan<'a> {
-    pub engine: Engine,
+    pub engine: Backend,
     /// The name of its folder.
     pub name: String,
     pub schedules: &'a Schedules,
@@ -52,22 +52,29 @@ pub struct Plan<'a> {
 
 impl World {
     /// A site with a database of its own on the shared server, or with a file in its folder.
-    ///
-    /// # Errors
-    /// The database cannot be made.
     pub fn site(&self, plan: Plan<'_>) -> anyhow::Result<Site> {
         let folder = self.folder(&plan.name)?;
         let database = match plan.engine {
-            Engine::Sqlite => Database::file_at(&folder.join("em.db")),
-            Engine::Postgres => Database::on_server(&self.server, None)?,
+            Backend::Sqlite => Database::file_at(&folder.join("em.db")),
+            Backend::Postgres => Database::on_server(&self.server, None)?,
         };
         site_on(database, (plan, folder))
     }
 
+    /// The plan of a part, as it is unless it says otherwise.
+    pub fn plan<'a>(&'a self, part: &str, engine: Backend, schedules: &'a Schedules) -> Plan<'a> {
+        Plan {
+            engine,
+            name: format!("{part}-{}", engine.name()),
+            schedules,
+            delivery: Delivery::AtMostOnce,
+            manners: Manners::default(),
+            dice: self.dice(part),
+            binary: &self.binary,
+        }
+    }
+
     /// A folder for one site.
-    ///
-    /// # Errors
-    /// What the system refused.
     pub fn folder(&self, name: &str) -> anyhow::Result<PathBuf> {
         let folder = self.folder.join(name);
         fs::create_dir_all(&folder)?;
@@ -83,17 +90,11 @@ impl World {
     }
 
     /// Takes what a site came to: counts it, tells what is wrong and where it lies, else clears its folder away.
-    ///
-    /// # Errors
-    /// The folder cannot be removed.
     pub fn take(&self, site: &Site, judged: &Judged) -> anyhow::Result<Figures> {
         self.take_folder(&site.folder, judged)
     }
 
     /// The same where the site itself is gone already.
-    ///
-    /// # Errors
-    /// The folder cannot be removed.
     pub fn take_folder(&self, folder: &Path, judged: &Judged) -> anyhow::Result<Figures> {
         if judged.violations.is_empty() {
             fs::remove_dir_all(folder)?;
@@ -129,13 +130,15 @@ impl World {
 }
 
 /// A site on a database that is there already.
-///
-/// # Errors
-/// The tables cannot be made or filled.
 pub fn site_on(database: Database, (plan, folder): (Plan<'_>, PathBuf)) -> anyhow::Result<Site> {
     database.migrate(plan.binary)?;
     database.fill(&plan.schedules.filling())?;
-    let runner = Runner::start(plan.manners, plan.dice)?;
+    site_in(database, (plan, folder))
+}
+
+/// The same where the tables are filled, too.
+pub fn site_in(database: Database, (plan, folder): (Plan<'_>, PathBuf)) -> anyhow::Result<Site> {
+    let runner = SiteRunner::start(plan.manners, plan.dice)?;
     let mut environment = Vec::new();
     if let Some(authority) = runner.authority() {
         let path = folder.join("authority.pem");

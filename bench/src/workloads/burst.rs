@@ -6,12 +6,12 @@ use std::time::Duration;
 use anyhow::bail;
 
 use crate::World;
-use crate::clock::{self, Stopwatch, wall};
-use crate::database::{Database, Engine, Filling};
 use crate::firing::{MANY, PERMITS};
 use crate::rows::Row;
-use crate::service::Service;
 use crate::statistics::{Delivered, median};
+use test_world::clock::{self, Stopwatch, wall};
+use test_world::database::{Backend, Database, Filling};
+use test_world::process::Service;
 
 const SECOND: i64 = 1_000_000;
 
@@ -56,7 +56,7 @@ pub fn run(world: &mut World<'_>) -> anyhow::Result<()> {
 }
 
 /// One size: its bursts come one after the other from one service.
-fn one(world: &World<'_>, engine: Engine, kind: Kind) -> anyhow::Result<Row> {
+fn one(world: &World<'_>, engine: Backend, kind: Kind) -> anyhow::Result<Row> {
     let Kind {
         size,
         repeats,
@@ -78,8 +78,8 @@ fn one(world: &World<'_>, engine: Engine, kind: Kind) -> anyhow::Result<Row> {
             run_length: size,
             disabled_from: None,
         };
-        let database = Database::create(&world.makers(), engine, &filling)?;
-        let service = Service::start_with(world.binary, &database, &world.runner, &settings)?;
+        let database = world.database(engine, &filling)?;
+        let service = world.serve(&database, &settings)?;
         if clock::now() > first - SECOND {
             continue;
         }
@@ -127,7 +127,7 @@ fn burst(
     })
 }
 
-fn row(engine: Engine, Kind { size, permits, .. }: Kind, bursts: &[Burst]) -> Row {
+fn row(engine: Backend, Kind { size, permits, .. }: Kind, bursts: &[Burst]) -> Row {
     let middle = |value: &dyn Fn(&Burst) -> f64| median(bursts.iter().map(value).collect());
     let sum = |value: &dyn Fn(&Burst) -> usize| bursts.iter().map(value).sum::<usize>();
     let fires = size as f64;

@@ -9,12 +9,11 @@ use anyhow::Context;
 
 use crate::World;
 use crate::client::Caller;
-use crate::clock::Stopwatch;
-use crate::database::{Database, Engine};
-use crate::process;
 use crate::rows::Row;
-use crate::service::Service;
 use crate::workloads::held;
+use test_world::Backend;
+use test_world::clock::Stopwatch;
+use test_world::process;
 
 const MEGABYTE: f64 = 1_048_576.0;
 const TASKS: usize = 10_000;
@@ -29,9 +28,9 @@ const AFTER: Duration = Duration::from_secs(15);
 pub fn run(world: &mut World<'_>) -> anyhow::Result<()> {
     let seconds = if world.quick { 15.0 } else { 50.0 };
     for engine in world.engines.clone() {
-        let database = Database::create(&world.makers(), engine, &held::yearly(TASKS))?;
-        let service = Service::start(world.binary, &database, &world.runner)?;
-        let log = database.file().map(|file| beside(&file, "-wal"));
+        let database = world.database(engine, &held::yearly(TASKS))?;
+        let service = world.serve(&database, &[])?;
+        let log = database.file().map(|file| beside(file, "-wal"));
         let (before, _) = process::memory(service.pid());
         let over = AtomicBool::new(false);
         let (most, calls) = std::thread::scope(|scope| {
@@ -65,7 +64,7 @@ pub fn run(world: &mut World<'_>) -> anyhow::Result<()> {
             .number("RSS MB before", before as f64 / MEGABYTE)
             .number("most RSS MB", most.0 as f64 / MEGABYTE)
             .number("RSS MB 15 s after", after as f64 / MEGABYTE);
-        world.results.add(if engine == Engine::Sqlite {
+        world.results.add(if engine == Backend::Sqlite {
             row.number("most MB of log", most.1 as f64 / MEGABYTE)
                 .number("MB of log 15 s after", log_after as f64 / MEGABYTE)
                 .number("MB of log after the stop", size(log.as_deref()) as f64 / MEGABYTE)

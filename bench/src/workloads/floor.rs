@@ -6,10 +6,10 @@ use tokio_postgres::NoTls;
 
 use crate::World;
 use crate::client::Connection;
-use crate::clock::Stopwatch;
-use crate::database::{Database, Engine, Filling};
 use crate::rows::Row;
 use crate::statistics::Sorted;
+use test_world::clock::Stopwatch;
+use test_world::database::{Backend, Database, Filling};
 
 /// As many connections as the service keeps busy with its default of 100 permits.
 const CONNECTIONS: usize = 64;
@@ -28,10 +28,10 @@ pub fn run(world: &mut World<'_>) -> anyhow::Result<()> {
     };
     let commits = if world.quick { 200 } else { 1_000 };
     for engine in world.engines.clone() {
-        let database = Database::create(&world.makers(), engine, &nothing)?;
+        let database = world.database(engine, &nothing)?;
         let (rate, commit) = match engine {
-            Engine::Sqlite => sqlite(&database, seconds, commits)?,
-            Engine::Postgres => postgres(&database, seconds, commits)?,
+            Backend::Sqlite => sqlite(&database, seconds, commits)?,
+            Backend::Postgres => postgres(&database, seconds, commits)?,
         };
         world.results.add(
             Row::new("floor")

@@ -7,12 +7,11 @@ use anyhow::ensure;
 
 use crate::World;
 use crate::client::Caller;
-use crate::clock::{self, wall};
-use crate::database::{Database, Engine, Filling};
-use crate::process;
 use crate::rows::Row;
-use crate::service::Service;
 use crate::statistics::Sorted;
+use test_world::clock::{self, wall};
+use test_world::database::{Backend, Filling};
+use test_world::process;
 
 const SECOND: i64 = 1_000_000;
 const MEGABYTE: f64 = 1_048_576.0;
@@ -53,8 +52,8 @@ pub fn yearly(size: usize) -> Filling {
     }
 }
 
-fn hold(world: &mut World<'_>, (engine, size): (Engine, usize), api: bool) -> anyhow::Result<()> {
-    let database = Database::create(&world.makers(), engine, &yearly(size))?;
+fn hold(world: &mut World<'_>, (engine, size): (Backend, usize), api: bool) -> anyhow::Result<()> {
+    let database = world.database(engine, &yearly(size))?;
     // One job that is always due, to tell when firing begins.
     let (ticker, started) = (size + 1, wall(clock::now() / SECOND * SECOND - 60 * SECOND));
     database.run(&format!(
@@ -62,7 +61,7 @@ fn hold(world: &mut World<'_>, (engine, size): (Engine, usize), api: bool) -> an
          VALUES (100000, 'ticker', 1, 's', 1, '{started}');
          INSERT INTO task (id, name, project_id, enabled) VALUES ({ticker}, 'ticker', 100000, 1)"
     ))?;
-    let service = Service::start(world.binary, &database, &world.runner)?;
+    let service = world.serve(&database, &[])?;
     let first_ever = service.start_up;
     service.stop()?;
 
@@ -71,7 +70,7 @@ fn hold(world: &mut World<'_>, (engine, size): (Engine, usize), api: bool) -> an
     clock::sleep_until(due + SECOND / 10);
     world.runner.take();
     let start = clock::now();
-    let service = Service::start(world.binary, &database, &world.runner)?;
+    let service = world.serve(&database, &[])?;
     // Of what comes, only a time decided after the start counts: not a run that the process before left waiting.
     let mut arrivals = Vec::new();
     let decided = loop {
@@ -158,7 +157,7 @@ fn calls(caller: &mut Caller, size: usize) -> anyhow::Result<Calls> {
 }
 
 /// The list that counts fires: a thousand tasks that fire each minute.
-fn minutely(world: &mut World<'_>, engine: Engine) -> anyhow::Result<()> {
+fn minutely(world: &mut World<'_>, engine: Backend) -> anyhow::Result<()> {
     let filling = Filling {
         columns: "cron, cron_sec",
         projects: (0..1_000).map(|place| format!("1, {}", place % 60)).collect(),
@@ -166,8 +165,8 @@ fn minutely(world: &mut World<'_>, engine: Engine) -> anyhow::Result<()> {
         run_length: 1,
         disabled_from: None,
     };
-    let database = Database::create(&world.makers(), engine, &filling)?;
-    let service = Service::start(world.binary, &database, &world.runner)?;
+    let database = world.database(engine, &filling)?;
+    let service = world.serve(&database, &[])?;
     let mut caller = Caller::new(service.address())?;
     let took = (0..20).map(|_| Ok(caller.get("/api/schedule")?.0));
     let took = Sorted::of(took.collect::<anyhow::Result<_>>()?);

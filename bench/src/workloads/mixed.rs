@@ -7,10 +7,8 @@ use anyhow::Context;
 
 use crate::World;
 use crate::client::Caller;
-use crate::database::Database;
 use crate::firing::{self, Shape, Steady};
 use crate::rows::Row;
-use crate::service::Service;
 use crate::statistics::Sorted;
 
 /// Tasks beside those that fire, which are added and deleted meanwhile.
@@ -28,14 +26,14 @@ pub fn run(world: &mut World<'_>) -> anyhow::Result<()> {
             permits: firing::PERMITS,
         };
         let filling = firing::filling(steady.rate, steady.shape, OTHERS);
-        let database = Database::create(&world.makers(), engine, &filling)?;
+        let database = world.database(engine, &filling)?;
         // What is added must not fire within the measurement.
         database.run(&format!(
             "INSERT INTO project (id, name, cron, cron_year) VALUES (100000, 'far', 1, 2090);
              UPDATE task SET project_id = 100000 WHERE id > {}",
             steady.rate
         ))?;
-        let service = Service::start(world.binary, &database, &world.runner)?;
+        let service = world.serve(&database, &[])?;
         let address = service.address();
         let over = AtomicBool::new(false);
         let (measured, called) = std::thread::scope(|scope| {

@@ -23,6 +23,8 @@ macro_rules! on_both {
     };
 }
 
+mod opening;
+
 mod store {
     mod answered;
     mod any_value;

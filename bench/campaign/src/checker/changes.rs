@@ -110,7 +110,7 @@ fn runs(history: &History, (task, kind, verb): (i32, &str, Verb), changes: &[&Ch
         .iter()
         .filter(|change| change.verb == verb && change.acknowledged.is_some())
         .count();
-    let of_kind = |run: &&super::Run| run.task == task && run.kind == kind;
+    let of_kind = |run: &&super::Run| run.task_id == task && run.kind == kind;
     let waiting = history
         .jobs
         .values()

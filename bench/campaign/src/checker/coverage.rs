@@ -15,7 +15,7 @@ const TOLD: usize = 5;
 pub fn check(history: &History, found: &mut Found) {
     let mut seen = HashSet::new();
     for run in &history.runs {
-        if !seen.insert((&run.job, run.scheduled_for)) {
+        if !seen.insert((&run.job_id, run.scheduled_for)) {
             found.add(Invariant::I2, format!("{} has two rows", run.name()));
         }
     }

@@ -29,7 +29,7 @@ pub fn check(history: &History, found: &mut Found) {
         }
     }
     for run in &history.runs {
-        let mut expect = |what: String| *expected.entry((run.task, what)).or_default() += 1;
+        let mut expect = |what: String| *expected.entry((run.task_id, what)).or_default() += 1;
         if run.was_submitted() {
             expect("submitted".into());
         }

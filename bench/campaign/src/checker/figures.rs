@@ -29,7 +29,7 @@ impl Figures {
         let runs: HashSet<(&str, i64)> = history
             .receipts
             .iter()
-            .map(|receipt| (receipt.job.as_str(), receipt.scheduled_for))
+            .map(|receipt| (receipt.job_id.as_str(), receipt.scheduled_for))
             .collect();
         Self {
             due: history.runs.iter().map(|run| 1 + run.coalesced).sum(),

@@ -2,7 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+pub use test_world::rows::Run;
+use test_world::rows::flag;
+pub use test_world::runner::{Answered, Receipt};
 use triggers::Trigger;
 
 use super::changes::Change;
@@ -40,73 +43,6 @@ pub struct Schedule {
     pub windows: Option<Vec<(i64, i64)>>,
 }
 
-/// A row of `scheduler_run`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Run {
-    pub job: String,
-    pub task: i32,
-    pub kind: String,
-    pub scheduled_for: i64,
-    pub state: String,
-    pub decided_at: i64,
-    pub coalesced: i64,
-    pub coalesced_since: Option<i64>,
-    pub attempt: i64,
-    pub owner: String,
-    pub fence: i64,
-    pub finished_at: Option<i64>,
-    pub reason: String,
-    pub muted: bool,
-}
-
-impl Run {
-    pub fn is_final(&self) -> bool {
-        !matches!(self.state.as_str(), "queued" | "claimed" | "sending")
-    }
-
-    /// The first due time that this row answers for.
-    pub fn since(&self) -> i64 {
-        self.coalesced_since.unwrap_or(self.scheduled_for)
-    }
-
-    /// Whether it was decided to be sent, whatever became of it.
-    pub fn was_submitted(&self) -> bool {
-        !matches!(self.state.as_str(), "missed" | "skipped") || self.finished_at > Some(self.decided_at)
-    }
-
-    /// For messages.
-    pub fn name(&self) -> String {
-        format!("{} of {}", self.job, instant(self.scheduled_for))
-    }
-}
-
-/// What the runner meant to answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub enum Answered {
-    /// 2xx, whole.
-    Taken,
-    /// Another status, whole.
-    Refused,
-    /// Nothing, or nothing that can be understood.
-    Unclear,
-}
-
-/// A request that the runner saw.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Receipt {
-    /// When its first byte arrived, by the kernel: some ten microseconds after it had left.
-    pub left: i64,
-    /// When it was read whole.
-    pub at: i64,
-    pub path: String,
-    pub task: i32,
-    pub key: String,
-    pub job: String,
-    pub scheduled_for: i64,
-    pub attempt: u32,
-    pub answered: Answered,
-}
-
 /// A row of `task_log`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Event {
@@ -117,11 +53,13 @@ pub struct Event {
 }
 
 /// A row of `scheduler_job` with its next run time.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Job {
+    pub id: String,
     pub task: i32,
     pub kind: String,
     pub created: i64,
+    #[serde(deserialize_with = "flag")]
     pub listed: bool,
     pub next: Option<i64>,
 }
@@ -182,7 +120,7 @@ impl History {
     pub fn by_job(&self) -> BTreeMap<&str, Vec<&Run>> {
         let mut by_job: BTreeMap<&str, Vec<&Run>> = BTreeMap::new();
         for run in &self.runs {
-            by_job.entry(&run.job).or_default().push(run);
+            by_job.entry(&run.job_id).or_default().push(run);
         }
         for runs in by_job.values_mut() {
             runs.sort_by_key(|run| run.scheduled_for);

@@ -20,7 +20,7 @@ use std::fmt;
 
 pub use changes::{Change, Verb};
 pub use figures::Figures;
-pub use history::{Answered, Delivery, Event, History, Job, Receipt, Run, Schedule, Strictness};
+pub use history::{Delivery, Event, History, Job, Receipt, Run, Schedule, Strictness};
 pub use owners::compare;
 pub use punctual::{Punctual, latest_decision};
 pub use silence::{broken as broken_silences, raced};
@@ -61,6 +61,14 @@ pub struct Violation {
     pub what: String,
 }
 
+impl Violation {
+    /// A new one.
+    pub fn of(invariant: Invariant, what: impl Into<String>) -> Self {
+        let what = what.into();
+        Self { invariant, what }
+    }
+}
+
 impl fmt::Display for Violation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.invariant, self.what)
@@ -73,10 +81,7 @@ pub struct Found(Vec<Violation>);
 
 impl Found {
     fn add(&mut self, invariant: Invariant, what: impl Into<String>) {
-        self.0.push(Violation {
-            invariant,
-            what: what.into(),
-        });
+        self.0.push(Violation::of(invariant, what));
     }
 }
 

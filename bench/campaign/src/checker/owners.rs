@@ -9,11 +9,11 @@ use super::{Found, Invariant, Violation};
 pub fn compare(earlier: &[Run], later: &[Run]) -> Vec<Violation> {
     let later: HashMap<(&str, i64), &Run> = later
         .iter()
-        .map(|run| ((run.job.as_str(), run.scheduled_for), run))
+        .map(|run| ((run.job_id.as_str(), run.scheduled_for), run))
         .collect();
     let mut found = Found::default();
     for before in earlier {
-        match later.get(&(before.job.as_str(), before.scheduled_for)) {
+        match later.get(&(before.job_id.as_str(), before.scheduled_for)) {
             None => found.add(Invariant::I4, format!("{} is gone", before.name())),
             Some(after) if before.is_final() && *after != before => {
                 let what = format!(

@@ -108,7 +108,7 @@ fn judged<'h>(history: &'h History, punctual: &'h Punctual) -> impl Iterator<Ite
         .map(|schedule| schedule.job.as_str())
         .collect();
     history.runs.iter().filter(move |run| {
-        steady.contains(run.job.as_str())
+        steady.contains(run.job_id.as_str())
             && punctual
                 .windows
                 .iter()

@@ -9,7 +9,7 @@ pub fn check(history: &History, found: &mut Found) {
     let mut receipts: BTreeMap<(&str, i64), Vec<&Receipt>> = BTreeMap::new();
     let mut runs_of_key: HashMap<&str, BTreeSet<(&str, i64)>> = HashMap::new();
     for receipt in &history.receipts {
-        let run = (receipt.job.as_str(), receipt.scheduled_for);
+        let run = (receipt.job_id.as_str(), receipt.scheduled_for);
         receipts.entry(run).or_default().push(receipt);
         runs_of_key.entry(&receipt.key).or_default().insert(run);
         if history.one_clock && receipt.left < receipt.scheduled_for {
@@ -41,7 +41,7 @@ pub fn check(history: &History, found: &mut Found) {
     }
     for run in &history.runs {
         let sent = receipts
-            .remove(&(run.job.as_str(), run.scheduled_for))
+            .remove(&(run.job_id.as_str(), run.scheduled_for))
             .unwrap_or_default();
         judge(history, run, &sent, found);
     }

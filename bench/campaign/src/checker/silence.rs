@@ -45,7 +45,7 @@ pub fn broken(history: &History) -> Vec<Broken<'_>> {
         .collect();
     let mut receipts: BTreeMap<i32, Vec<&Receipt>> = BTreeMap::new();
     // A run that is asked for now is sent whatever is switched off.
-    let asked_for = |receipt: &&Receipt| receipt.job.contains("-run-");
+    let asked_for = |receipt: &&Receipt| receipt.job_id.contains("-run-");
     for receipt in history.receipts.iter().filter(|receipt| !asked_for(receipt)) {
         for task in [receipt.task, EVERY_TASK] {
             if forbidding.contains(&task) {
@@ -98,7 +98,7 @@ pub fn raced(history: &History, owners: &BTreeMap<u16, String>) -> usize {
             return false;
         };
         history.runs.iter().any(|run| {
-            [run.task, EVERY_TASK].contains(&change.task)
+            [run.task_id, EVERY_TASK].contains(&change.task)
                 && run.kind != "manual"
                 && owners.get(&change.port) != Some(&run.owner)
                 && run.decided_at < acknowledged

@@ -19,8 +19,9 @@ fn at(seconds: i64) -> i64 {
 
 fn run(seconds: i64, state: &str) -> Run {
     Run {
-        job: JOB.into(),
-        task: 7,
+        key: seconds,
+        job_id: JOB.into(),
+        task_id: 7,
         kind: "interval".into(),
         scheduled_for: at(seconds),
         state: state.into(),
@@ -31,8 +32,9 @@ fn run(seconds: i64, state: &str) -> Run {
         owner: "one".into(),
         fence: 1,
         finished_at: Some(at(seconds) + 5_000),
-        reason: String::new(),
+        withdrawn: false,
         muted: false,
+        reason: None,
     }
 }
 
@@ -43,10 +45,10 @@ fn receipt(seconds: i64, attempt: u32) -> Receipt {
         path: "/api/7".into(),
         task: 7,
         key: format!("{JOB}@{}", UtcMicros::new(at(seconds))),
-        job: JOB.into(),
+        job_id: JOB.into(),
         scheduled_for: at(seconds),
         attempt,
-        answered: Answered::Taken,
+        answered: test_world::runner::Answered::Taken,
     }
 }
 
@@ -72,6 +74,7 @@ fn sound() -> History {
         ..run(40, "missed")
     };
     let job = Job {
+        id: JOB.into(),
         task: 7,
         kind: "interval".into(),
         created: at(-1),

@@ -6,11 +6,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use bench::database::Engine;
 use bench::rows::Row;
+use test_world::Backend;
 
-use crate::checker::{Delivery, Figures};
-use crate::runner::Manners;
+use crate::checker::Figures;
 use crate::schedules::{Schedules, Timing, whole_second};
 use crate::site::Site;
 use crate::world::{Plan, World};
@@ -47,7 +46,7 @@ fn library() -> Option<PathBuf> {
     })
 }
 
-fn one(world: &mut World, engine: Engine, library: &Path) -> anyhow::Result<()> {
+fn one(world: &mut World, engine: Backend, library: &Path) -> anyhow::Result<()> {
     let (sites, steps) = if world.quick { (1, 12) } else { (4, 125) };
     let done = std::thread::scope(|scope| {
         let world = &*world;
@@ -75,7 +74,7 @@ fn one(world: &mut World, engine: Engine, library: &Path) -> anyhow::Result<()> 
 
 fn walk(
     world: &World,
-    (engine, library): (Engine, &Path),
+    (engine, library): (Backend, &Path),
     (number, steps): (u64, u32),
 ) -> anyhow::Result<(Figures, i64)> {
     let mut dice = world.dice("clock").apart(number);
@@ -85,16 +84,12 @@ fn walk(
     schedules.add_all(2, |_| Timing::EachSecond);
     schedules.add_all(4, |place| Timing::Every(600, Some(start + place * 1_000_000)));
     let mut site = world.site(Plan {
-        engine,
         name: format!("clock-{}-{number}", engine.name()),
-        schedules: &schedules,
-        delivery: Delivery::AtMostOnce,
-        manners: Manners::default(),
         dice: dice.apart(1),
-        binary: &world.binary,
+        ..world.plan("clock", engine, &schedules)
     })?;
     // The runner's clock is the true one, and so is PostgreSQL's.
-    site.one_clock = engine == Engine::Postgres;
+    site.one_clock = engine == Backend::Postgres;
     let file = site.folder.join("faketime");
     show(&file, 0)?;
     site.environment = [
@@ -129,7 +124,11 @@ fn walk(
 }
 
 /// The clock is right again; what is due in the days that were shown too early is not due yet.
-fn settle(site: &Site, service: bench::service::Service, file: &Path) -> anyhow::Result<crate::site::Judged> {
+fn settle(
+    site: &Site,
+    service: test_world::process::Service,
+    file: &Path,
+) -> anyhow::Result<crate::site::Judged> {
     show(file, 0)?;
     // Whatever is on its way has an answer by then.
     std::thread::sleep(Duration::from_secs(2));

@@ -7,14 +7,13 @@ use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
-use bench::clock::{self, Stopwatch};
-use bench::database::{Database, Engine};
 use bench::rows::Row;
+use test_world::clock::{self, Stopwatch};
+use test_world::{Backend, Database};
 
 use crate::api;
-use crate::checker::{Delivery, Invariant, Violation};
+use crate::checker::{Invariant, Violation};
 use crate::mount::Mount;
-use crate::runner::Manners;
 use crate::schedules::{Schedules, Timing, whole_second};
 use crate::world::{self, Plan, World};
 
@@ -26,7 +25,7 @@ pub fn run(world: &mut World) -> anyhow::Result<()> {
     for engine in world.engines.clone() {
         full(world, engine)?;
     }
-    if world.engines.contains(&Engine::Sqlite) {
+    if world.engines.contains(&Backend::Sqlite) {
         read_only(world, "file system", false)?;
         read_only(world, "file", true)?;
     }
@@ -48,20 +47,15 @@ fn skipped(world: &mut World, what: &str) -> anyhow::Result<()> {
     world.results.add(row)
 }
 
-fn plan<'a>(world: &'a World, name: &str, (engine, schedules): (Engine, &'a Schedules)) -> Plan<'a> {
+fn plan<'a>(world: &'a World, name: &str, (engine, schedules): (Backend, &'a Schedules)) -> Plan<'a> {
     Plan {
-        engine,
         name: format!("disk-{name}-{}", engine.name()),
-        schedules,
-        delivery: Delivery::AtMostOnce,
-        manners: Manners::default(),
-        dice: world.dice(name),
-        binary: &world.binary,
+        ..world.plan(name, engine, schedules)
     }
 }
 
 /// The disk under the tables runs full while jobs fire, and has space again, several times.
-fn full(world: &mut World, engine: Engine) -> anyhow::Result<()> {
+fn full(world: &mut World, engine: Backend) -> anyhow::Result<()> {
     let times = if world.quick { 2 } else { 15 };
     let mut dice = world.dice("full");
     let schedules = schedules();
@@ -82,7 +76,7 @@ fn full(world: &mut World, engine: Engine) -> anyhow::Result<()> {
             std::thread::sleep(Duration::from_millis(300));
             answered += 1;
             let add = api::get(service.address(), &format!("/api/add/{}", site.planned.len()));
-            refused += usize::from(add.is_some_and(|(status, _)| status == 503));
+            refused += usize::from(add == Some(503));
         }
         fs::remove_file(&ballast)?;
         let freed = clock::now();
@@ -99,19 +93,19 @@ fn full(world: &mut World, engine: Engine) -> anyhow::Result<()> {
     }
     let mut judged = site.conclude_with(service)?;
     if slowest > RECOVERED {
-        judged.violations.push(Violation {
-            invariant: Invariant::I8,
-            what: format!("the backlog was gone only {slowest} s after there was space again"),
-        });
+        judged.violations.push(Violation::of(
+            Invariant::I8,
+            format!("the backlog was gone only {slowest} s after there was space again"),
+        ));
         judged.figures.violations += 1;
     }
     if let Some(file) = site.database.file().filter(|_| !judged.violations.is_empty()) {
-        fs::copy(&file, site.folder.join("em.db"))?;
+        fs::copy(file, site.folder.join("em.db"))?;
     }
     // What is on the disk goes before the disk, and the disk before the folder it is mounted in.
     let folder = site.folder.clone();
     drop(site);
-    if engine == Engine::Postgres {
+    if engine == Backend::Postgres {
         world.server.run_sql("postgres", "DROP TABLESPACE small")?;
     }
     drop(disk);
@@ -128,8 +122,8 @@ fn full(world: &mut World, engine: Engine) -> anyhow::Result<()> {
 }
 
 /// The database on that disk: a file, or a tablespace of the shared server, whose log stays where it is.
-fn database_on(world: &World, (engine, disk): (Engine, &Path)) -> anyhow::Result<Database> {
-    if engine == Engine::Sqlite {
+fn database_on(world: &World, (engine, disk): (Backend, &Path)) -> anyhow::Result<Database> {
+    if engine == Backend::Sqlite {
         return Ok(Database::file_at(&disk.join("em.db")));
     }
     // It must belong to whoever runs the server.
@@ -171,7 +165,7 @@ fn read_only(world: &mut World, what: &str, only_file: bool) -> anyhow::Result<(
     let plan = plan(
         world,
         &format!("read-only-{}", what.replace(' ', "-")),
-        (Engine::Sqlite, &schedules),
+        (Backend::Sqlite, &schedules),
     );
     let folder = world.folder(&plan.name)?;
     let Some(disk) = Mount::memory(&folder.join("disk"), SIZE)? else {
@@ -202,10 +196,10 @@ fn read_only(world: &mut World, what: &str, only_file: bool) -> anyhow::Result<(
     }
     let mut judged = site.conclude()?;
     if !refused || !names_it || sent > 0 {
-        judged.violations.push(Violation {
-            invariant: Invariant::I1,
-            what: format!("a read-only {what}: refused {refused}, named {names_it}, {sent} sent: {said}"),
-        });
+        judged.violations.push(Violation::of(
+            Invariant::I1,
+            format!("a read-only {what}: refused {refused}, named {names_it}, {sent} sent: {said}"),
+        ));
         judged.figures.violations += 1;
     }
     drop(disk);

@@ -3,11 +3,11 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use bench::clock;
-use bench::database::Engine;
-use bench::process;
+use test_world::Backend;
+use test_world::clock;
+use test_world::process;
 
-use crate::checker::{Delivery, Invariant, Violation};
+use crate::checker::{Invariant, Violation};
 use crate::runner::Manners;
 use crate::schedules::{SECOND, Schedules, Timing, whole_second};
 use crate::world::{Plan, World};
@@ -26,7 +26,7 @@ pub fn run(world: &mut World) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn one(world: &mut World, engine: Engine) -> anyhow::Result<()> {
+fn one(world: &mut World, engine: Backend) -> anyhow::Result<()> {
     let count = if world.quick { 1_000 } else { 10_000 };
     let mut schedules = Schedules::default();
     let start = whole_second(60 * 86_400);
@@ -37,16 +37,8 @@ fn one(world: &mut World, engine: Engine) -> anyhow::Result<()> {
     });
     schedules.add_all(count / 10, |place| Timing::AtSecond(place % 60));
     let site = world.site(Plan {
-        engine,
-        name: format!("downtime-{}", engine.name()),
-        schedules: &schedules,
-        delivery: Delivery::AtMostOnce,
-        manners: Manners {
-            thinks: 0..2_000,
-            ..Manners::default()
-        },
-        dice: world.dice("downtime"),
-        binary: &world.binary,
+        manners: Manners::thinking(0..2_000),
+        ..world.plan("downtime", engine, &schedules)
     })?;
     // Stored while paused, so that nothing has been decided when the days have passed.
     site.database
@@ -76,10 +68,10 @@ fn one(world: &mut World, engine: Engine) -> anyhow::Result<()> {
     let megabytes = memory.load(Ordering::Relaxed) as f64 / 1_048_576.0;
     let mut judged = site.conclude_with(service)?;
     if start_up > STARTED || megabytes > MEGABYTES || most > IN_FLIGHT {
-        judged.violations.push(Violation {
-            invariant: Invariant::I8,
-            what: format!("ready after {start_up} s, {megabytes} MB, {most} requests at once"),
-        });
+        judged.violations.push(Violation::of(
+            Invariant::I8,
+            format!("ready after {start_up} s, {megabytes} MB, {most} requests at once"),
+        ));
         judged.figures.violations += 1;
     }
     let figures = world.take(&site, &judged)?;

@@ -6,12 +6,11 @@
 use std::time::Duration;
 
 use anyhow::ensure;
-use bench::clock;
-use bench::database::Engine;
 use bench::rows::Row;
 use bench::statistics::Sorted;
+use test_world::Backend;
+use test_world::clock;
 
-use crate::checker::Delivery;
 use crate::runner::Manners;
 use crate::schedules::{SECOND, Schedules, Timing, whole_second};
 use crate::site::Site;
@@ -48,7 +47,7 @@ pub fn run(world: &mut World) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn steady(world: &mut World, engine: Engine, every: i64) -> anyhow::Result<()> {
+fn steady(world: &mut World, engine: Backend, every: i64) -> anyhow::Result<()> {
     let seconds = if world.quick { 8 } else { 45 };
     let mut schedules = Schedules::default();
     let start = whole_second(120);
@@ -59,16 +58,12 @@ fn steady(world: &mut World, engine: Engine, every: i64) -> anyhow::Result<()> {
         Timing::Every(1, Some(start + place * SECOND / HEALTHY))
     });
     let site = world.site(Plan {
-        engine,
         name: format!("hung-{}-{every}", engine.name()),
-        schedules: &schedules,
-        delivery: Delivery::AtMostOnce,
         manners: Manners {
             hangs_for: if every == 0 { 0..0 } else { 1..51 },
             ..Manners::default()
         },
-        dice: world.dice("hung"),
-        binary: &world.binary,
+        ..world.plan("hung", engine, &schedules)
     })?;
     let mut service = site.start()?;
     std::thread::sleep(Duration::from_secs(2));
@@ -88,7 +83,7 @@ fn steady(world: &mut World, engine: Engine, every: i64) -> anyhow::Result<()> {
 }
 
 /// So many tasks begin to hang in one instant, at their first run or (`answered_before`) at a later one.
-fn storm(world: &mut World, engine: Engine, (tasks, answered_before): (i64, bool)) -> anyhow::Result<()> {
+fn storm(world: &mut World, engine: Backend, (tasks, answered_before): (i64, bool)) -> anyhow::Result<()> {
     let seconds = if world.quick { 12 } else { 70 };
     let first = whole_second(0) + AHEAD * SECOND;
     let begins = if answered_before {
@@ -104,17 +99,13 @@ fn storm(world: &mut World, engine: Engine, (tasks, answered_before): (i64, bool
         ..Manners::default()
     };
     let site = world.site(Plan {
-        engine,
         name: format!("storm-{}-{tasks}-{answered_before}", engine.name()),
-        schedules: &schedules,
-        delivery: Delivery::AtMostOnce,
         manners: if answered_before {
             Manners::default()
         } else {
             hangs.clone()
         },
-        dice: world.dice("storm"),
-        binary: &world.binary,
+        ..world.plan("storm", engine, &schedules)
     })?;
     let mut service = site.start()?;
     ensure!(

@@ -3,14 +3,13 @@
 use std::fs;
 use std::time::Duration;
 
-use bench::database::Engine;
-use bench::service::Service;
+use test_world::Backend;
+use test_world::process::Service;
 
-use crate::checker::{Delivery, Invariant, Violation};
-use crate::runner::Manners;
+use crate::checker::{Invariant, Violation};
 use crate::schedules::{Schedules, Timing, whole_second};
 use crate::site::Site;
-use crate::world::{Plan, World};
+use crate::world::World;
 
 /// Processes started at once.
 const AT_ONCE: usize = 4;
@@ -20,18 +19,10 @@ pub fn run(world: &mut World) -> anyhow::Result<()> {
         let mut schedules = Schedules::default();
         let start = whole_second(60);
         schedules.add_all(40, |place| Timing::Every(1, Some(start + place * 25_000)));
-        let site = world.site(Plan {
-            engine,
-            name: format!("instances-{}", engine.name()),
-            schedules: &schedules,
-            delivery: Delivery::AtMostOnce,
-            manners: Manners::default(),
-            dice: world.dice("instances"),
-            binary: &world.binary,
-        })?;
+        let site = world.site(world.plan("instances", engine, &schedules))?;
         match engine {
-            Engine::Sqlite => file(world, &site)?,
-            Engine::Postgres => replicas(world, &site)?,
+            Backend::Sqlite => file(world, &site)?,
+            Backend::Postgres => replicas(world, &site)?,
         }
     }
     Ok(())
@@ -70,10 +61,7 @@ fn file(world: &mut World, site: &Site) -> anyhow::Result<()> {
     }
     let mut judged = site.conclude()?;
     if (refused, named, single) != (starts, starts, races) {
-        judged.violations.push(Violation {
-            invariant: Invariant::I4,
-            what: format!("of {starts} starts {refused} were refused, {named} named the holder; {single} of {races} races had one"),
-        });
+        judged.violations.push(Violation::of(Invariant::I4, format!("of {starts} starts {refused} were refused, {named} named the holder; {single} of {races} races had one")));
         judged.figures.violations += 1;
     }
     let figures = world.take(site, &judged)?;

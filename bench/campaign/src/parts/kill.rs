@@ -6,10 +6,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
-use bench::clock::{self, Stopwatch};
-use bench::database::Engine;
-use bench::service::Service;
 use rustix::process::Signal;
+use test_world::Backend;
+use test_world::clock::{self, Stopwatch};
+use test_world::process::Service;
 
 use super::each_at_once;
 use crate::checker::{Delivery, Figures, Verb};
@@ -92,24 +92,20 @@ fn schedules(kills: usize) -> Schedules {
 
 fn work(
     world: &World,
-    (engine, delivery): (Engine, Delivery),
+    (engine, delivery): (Backend, Delivery),
     (worker, kills): (usize, usize),
 ) -> anyhow::Result<Killed> {
     let mut dice = world
         .dice("kill")
-        .apart(worker as u64 + if engine == Engine::Sqlite { 0 } else { 100 });
+        .apart(worker as u64 + if engine == Backend::Sqlite { 0 } else { 100 });
     let schedules = schedules(kills);
     let mut site = world.site(Plan {
-        engine,
         name: format!("kill-{}-{worker}", engine.name()),
-        schedules: &schedules,
         delivery,
-        manners: Manners {
-            thinks: 0..20_000,
-            ..Manners::default()
-        },
+        manners: Manners::thinking(0..20_000),
         dice: dice.apart(1),
         binary: &world.crashing,
+        ..world.plan("kill", engine, &schedules)
     })?;
     let called = site.planned.len() - 8;
     for planned in &mut site.planned[called..] {

@@ -111,9 +111,7 @@ impl Part {
     }
 
     /// Does it.
-    ///
-    /// # Errors
-    /// Something failed that is not what the part looks for.
+    /// Fails where something failed that is not what the part looks for.
     pub fn run(self, world: &mut World) -> anyhow::Result<()> {
         let found = PARTS.iter().find(|(part, ..)| *part == self);
         found.map_or(Ok(()), |(_, _, run)| run(world))

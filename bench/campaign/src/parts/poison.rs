@@ -2,14 +2,13 @@
 
 use std::time::Duration;
 
-use bench::clock;
-use bench::database::Engine;
 use bench::statistics::Sorted;
+use test_world::Backend;
+use test_world::clock;
 
-use crate::checker::{Delivery, Invariant, Receipt, Violation};
-use crate::runner::Manners;
+use crate::checker::{Invariant, Receipt, Violation};
 use crate::schedules::{Schedules, Timing, whole_second};
-use crate::world::{Plan, World};
+use crate::world::World;
 
 /// Tasks 1 to 5 are poisoned, each in its own way.
 const POISONED: i32 = 5;
@@ -40,22 +39,14 @@ pub fn run(world: &mut World) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn one(world: &mut World, engine: Engine) -> anyhow::Result<()> {
+fn one(world: &mut World, engine: Backend) -> anyhow::Result<()> {
     let seconds = if world.quick { 5 } else { 30 };
     let mut schedules = Schedules::default();
     let start = whole_second(60);
     schedules.add_all(HEALTHY + i64::from(POISONED), |place| {
         Timing::Every(1, Some(start + place * 4_000))
     });
-    let mut site = world.site(Plan {
-        engine,
-        name: format!("poison-{}", engine.name()),
-        schedules: &schedules,
-        delivery: Delivery::AtMostOnce,
-        manners: Manners::default(),
-        dice: world.dice("poison"),
-        binary: &world.binary,
-    })?;
+    let mut site = world.site(world.plan("poison", engine, &schedules))?;
     for planned in site.planned.iter_mut().filter(|planned| planned.task <= POISONED) {
         planned.windows = Some(Vec::new());
     }
@@ -69,7 +60,7 @@ fn one(world: &mut World, engine: Engine) -> anyhow::Result<()> {
     std::thread::sleep(Duration::from_secs(1));
     let before = measured(&site);
     site.database.run(POISON)?;
-    if engine == Engine::Sqlite {
+    if engine == Backend::Sqlite {
         site.database.run(POISON_OF_SQLITE)?;
     }
     let after = measured(&site);
@@ -89,12 +80,10 @@ fn one(world: &mut World, engine: Engine) -> anyhow::Result<()> {
         .run("DELETE FROM scheduler_run WHERE kind = 'banana'; DELETE FROM scheduler_job WHERE task_id = 3000000000")?;
     let mut judged = site.conclude_with(service)?;
     if (told, events, passed_over) != (3, 3, 1) {
-        judged.violations.push(Violation {
-            invariant: Invariant::I7,
-            what: format!(
-                "{told} poisoned tasks told by {events} events, {passed_over} unreadable runs left"
-            ),
-        });
+        judged.violations.push(Violation::of(
+            Invariant::I7,
+            format!("{told} poisoned tasks told by {events} events, {passed_over} unreadable runs left"),
+        ));
         judged.figures.violations += 1;
     }
     let figures = world.take(&site, &judged)?;

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use anyhow::Context;
-use bench::clock::{self, Stopwatch};
-use bench::database::{Database, Engine};
 use bench::rows::Row;
 use test_postgres::Server;
+use test_world::clock::{self, Stopwatch};
+use test_world::{Backend, Database};
 
 use crate::api;
 use crate::checker::{Delivery, Invariant, Violation};
@@ -20,7 +20,7 @@ use crate::world::{self, Plan, World};
 const CAUGHT_UP: f64 = 10.0;
 
 pub fn run(world: &mut World) -> anyhow::Result<()> {
-    if !world.engines.contains(&Engine::Postgres) {
+    if !world.engines.contains(&Backend::Postgres) {
         return Ok(());
     }
     for delivery in Delivery::BOTH {
@@ -46,16 +46,10 @@ fn busy() -> Schedules {
 
 fn plan<'a>(world: &'a World, name: &str, (schedules, delivery): (&'a Schedules, Delivery)) -> Plan<'a> {
     Plan {
-        engine: Engine::Postgres,
         name: format!("postgres-{name}-{}", delivery.name()),
-        schedules,
         delivery,
-        manners: Manners {
-            thinks: 0..20_000,
-            ..Manners::default()
-        },
-        dice: world.dice(name),
-        binary: &world.binary,
+        manners: Manners::thinking(0..20_000),
+        ..world.plan(name, Backend::Postgres, schedules)
     }
 }
 
@@ -167,7 +161,7 @@ fn away(world: &mut World, server: &mut Server) -> anyhow::Result<()> {
         let call = Stopwatch::start();
         let answer = api::get(service.address(), "/api/jobs");
         slowest = slowest.max(call.seconds());
-        wrong += usize::from(answer.is_none_or(|(status, _)| status != 503));
+        wrong += usize::from(answer != Some(503));
     }
     let cpu = (service.cpu() - before.1) as f64 / 1e6 / watch.seconds() * 100.0;
     let sent = site.runner.count() - before.0;
@@ -177,10 +171,10 @@ fn away(world: &mut World, server: &mut Server) -> anyhow::Result<()> {
     std::thread::sleep(Duration::from_secs(3));
     let mut judged = site.conclude_with(service)?;
     if caught_up.is_none_or(|seconds| seconds > CAUGHT_UP) {
-        judged.violations.push(Violation {
-            invariant: Invariant::I8,
-            what: format!("caught up {caught_up:?} s after the return"),
-        });
+        judged.violations.push(Violation::of(
+            Invariant::I8,
+            format!("caught up {caught_up:?} s after the return"),
+        ));
         judged.figures.violations += 1;
     }
     let figures = world.take(&site, &judged)?;

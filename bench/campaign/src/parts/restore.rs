@@ -3,11 +3,10 @@
 
 use std::time::Duration;
 
-use bench::clock;
-use bench::database::Engine;
+use test_world::Backend;
+use test_world::clock;
 
 use crate::checker::{Delivery, Figures};
-use crate::runner::Manners;
 use crate::schedules::{SECOND, Schedules, Timing, whole_second};
 use crate::site;
 use crate::world::{Plan, World};
@@ -25,7 +24,7 @@ pub fn run(world: &mut World) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn one(world: &World, engine: Engine, time: u64) -> anyhow::Result<Figures> {
+fn one(world: &World, engine: Backend, time: u64) -> anyhow::Result<Figures> {
     let mut dice = world.dice("restore").apart(time);
     let mut schedules = Schedules::default();
     let start = whole_second(60);
@@ -33,13 +32,10 @@ fn one(world: &World, engine: Engine, time: u64) -> anyhow::Result<Figures> {
     let soon = clock::now() / SECOND * SECOND;
     schedules.add_all(20, |place| Timing::Once(soon + place * SECOND / 4));
     let mut site = world.site(Plan {
-        engine,
         name: format!("restore-{}-{time}", engine.name()),
-        schedules: &schedules,
         delivery: *dice.one_of(&Delivery::BOTH),
-        manners: Manners::default(),
         dice: dice.apart(1),
-        binary: &world.binary,
+        ..world.plan("restore", engine, &schedules)
     })?;
     let mut live = |site: &site::Site| -> anyhow::Result<()> {
         let service = site.start()?;

@@ -5,18 +5,18 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::ensure;
-use bench::clock::{self, Stopwatch};
-use bench::database::Engine;
-use bench::process;
 use bench::rows::Row;
-use bench::service::Service;
 use bench::statistics::median;
 use rustix::process::Signal;
+use test_world::Backend;
+use test_world::clock::{self, Stopwatch};
+use test_world::process;
+use test_world::process::Service;
 
 use super::each_at_once;
 use crate::checker::{Change, Delivery, Figures, Invariant, Verb, Violation};
 use crate::dice::Dice;
-use crate::runner::{Fault, Manners};
+use crate::runner::{FAULTS, Manners};
 use crate::schedules::{SECOND, Schedules, Timing, whole_second};
 use crate::site::Site;
 use crate::world::{Plan, World};
@@ -31,7 +31,7 @@ const SWITCHED: i64 = 6;
 
 pub fn run(world: &mut World) -> anyhow::Result<()> {
     let minutes = world.minutes.unwrap_or(if world.quick { 1.0 } else { 30.0 });
-    let pairs: Vec<(Engine, Delivery)> = world.engines.iter().copied().zip(Delivery::BOTH).collect();
+    let pairs: Vec<(Backend, Delivery)> = world.engines.iter().copied().zip(Delivery::BOTH).collect();
     let done = each_at_once(&pairs, |pair| one(world, *pair, minutes))?;
     for (row, figures) in done {
         world.results.add(figures.into_row(row))?;
@@ -41,7 +41,7 @@ pub fn run(world: &mut World) -> anyhow::Result<()> {
 
 fn one(
     world: &World,
-    (engine, delivery): (Engine, Delivery),
+    (engine, delivery): (Backend, Delivery),
     minutes: f64,
 ) -> anyhow::Result<(Row, Figures)> {
     let mut schedules = Schedules::default();
@@ -52,19 +52,15 @@ fn one(
     schedules.add_all(SWITCHED, |place| Timing::Every(1, Some(start + place * 150_000)));
     schedules.add_all(4, |_| Timing::Far);
     let mut site = world.site(Plan {
-        engine,
-        name: format!("soak-{}", engine.name()),
-        schedules: &schedules,
         delivery,
         manners: Manners {
             thinks: 0..30_000,
             faulty: 150,
             // Each hangs for half a minute: few of them are many at a time.
-            faults: [Fault::ALL.as_slice(), &Fault::ALL[2..], &Fault::ALL[2..]].concat(),
+            faults: [FAULTS.as_slice(), &FAULTS[2..], &FAULTS[2..]].concat(),
             ..Manners::default()
         },
-        dice: world.dice("soak"),
-        binary: &world.binary,
+        ..world.plan("soak", engine, &schedules)
     })?;
     // What meets a fault is tried again a few times, not for ever.
     site.arguments = ["--attempts", "3"].map(str::to_owned).to_vec();
@@ -101,10 +97,10 @@ fn one(
     let mut judged = site.conclude_with(service)?;
     for (what, (first, last)) in [("memory", memory), ("open descriptors", descriptors)] {
         if minutes >= JUDGED_FROM && last > first * GROWTH {
-            judged.violations.push(Violation {
-                invariant: Invariant::I8,
-                what: format!("{what} grew from {first} to {last}"),
-            });
+            judged.violations.push(Violation::of(
+                Invariant::I8,
+                format!("{what} grew from {first} to {last}"),
+            ));
             judged.figures.violations += 1;
         }
     }

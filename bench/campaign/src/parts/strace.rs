@@ -10,18 +10,15 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
-use bench::clock::Stopwatch;
-use bench::database::{Database, Engine};
 use bench::rows::Row;
-use bench::service::Service;
-use test_postgres::Server;
+use test_world::clock::Stopwatch;
+use test_world::process::Service;
+use test_world::{Backend, Database};
 
-use crate::api::Ledger;
-use crate::checker::{Delivery, Figures, Invariant, Strictness, Violation};
-use crate::runner::{Manners, Runner};
+use crate::checker::{Figures, Invariant, Violation};
 use crate::schedules::{SECOND, Schedules, Timing, whole_second};
 use crate::site::{self, Site};
-use crate::world::World;
+use crate::world::{self, Plan, World};
 
 const CALLS: [&str; 7] = [
     "write",
@@ -60,7 +57,7 @@ pub fn run(world: &mut World) -> anyhow::Result<()> {
         for call in CALLS {
             every(world, &original, (call, Injected::Kill))?;
         }
-        if engine == Engine::Sqlite {
+        if engine == Backend::Sqlite {
             for failing in [
                 ("fsync", Injected::Fails("EIO")),
                 ("fdatasync", Injected::Fails("EIO")),
@@ -81,15 +78,15 @@ struct Original {
 }
 
 impl Original {
-    fn new(world: &World, engine: Engine) -> anyhow::Result<Self> {
+    fn new(world: &World, engine: Backend) -> anyhow::Result<Self> {
         let mut schedules = Schedules::default();
         let past = whole_second(10);
         schedules.add_all(ONE_OFFS, |place| Timing::Once(past + place * SECOND / 10));
         schedules.add(Timing::Every(1, Some(past)));
         let folder = world.folder("strace-original")?;
         let database = match engine {
-            Engine::Sqlite => Database::file_at(&folder.join("em.db")),
-            Engine::Postgres => Database::on_server(&world.server, None)?,
+            Backend::Sqlite => Database::file_at(&folder.join("em.db")),
+            Backend::Postgres => Database::on_server(&world.server, None)?,
         };
         database.migrate(&world.crashing)?;
         database.fill(&schedules.filling())?;
@@ -125,7 +122,7 @@ fn every(world: &mut World, original: &Original, (call, injected): (&str, Inject
                         }
                         let name = format!(
                             "strace-{}-{call}-{injected:?}-{number}",
-                            original.database.engine.name()
+                            original.database.backend.name()
                         );
                         let name = name.replace(['(', ')', '"'], "");
                         let copied = Copied::new(world, original, &name)?;
@@ -151,7 +148,7 @@ fn every(world: &mut World, original: &Original, (call, injected): (&str, Inject
         Injected::FailsOn(error) => format!("{error} from there on"),
     };
     let row = world
-        .row("strace", original.database.engine.name())
+        .row("strace", original.database.backend.name())
         .with("call", call)
         .with("what", what)
         .with("hit", tries.hit)
@@ -168,23 +165,14 @@ struct Copied {
 impl Copied {
     fn new(world: &World, original: &Original, name: &str) -> anyhow::Result<Self> {
         let folder = world.folder(name)?;
-        let server: &Server = &world.server;
-        let site = Site {
-            database: site::copy(&original.database, (server, &folder))?,
-            runner: Runner::start(Manners::default(), world.dice(name))?,
-            ledger: Ledger::default(),
-            planned: original.schedules.planned(),
-            folder,
-            binary: world.crashing.clone(),
-            delivery: Delivery::AtMostOnce,
-            // The one-offs are past already, so the scenario begins at once.
-            grace: 604_800 * SECOND,
-            arguments: Vec::new(),
-            environment: Vec::new(),
-            one_clock: true,
-            restored: false,
-            strictness: Strictness::default(),
+        let database = site::copy(&original.database, (&world.server, &folder))?;
+        let plan = Plan {
+            binary: &world.crashing,
+            ..world.plan(name, database.backend, &original.schedules)
         };
+        let mut site = world::site_in(database, (plan, folder))?;
+        // The one-offs are past already, so the scenario begins at once.
+        site.grace = 604_800 * SECOND;
         Ok(Self { site })
     }
 
@@ -229,10 +217,10 @@ impl Copied {
         let mut judged = site.conclude()?;
         let failed = matches!(injected, Injected::Fails(_));
         if failed && ended.is_none() && !whole {
-            judged.violations.push(Violation {
-                invariant: Invariant::I8,
-                what: format!("{call} failed once and the service neither went on nor ended"),
-            });
+            judged.violations.push(Violation::of(
+                Invariant::I8,
+                format!("{call} failed once and the service neither went on nor ended"),
+            ));
             judged.figures.violations += 1;
         }
         let figures = world.take(&site, &judged)?;

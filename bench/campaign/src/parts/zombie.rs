@@ -4,10 +4,10 @@
 use std::time::Duration;
 
 use anyhow::ensure;
-use bench::clock::Stopwatch;
-use bench::database::Engine;
-use bench::service::Service;
 use rustix::process::Signal;
+use test_world::Backend;
+use test_world::clock::Stopwatch;
+use test_world::process::Service;
 
 use super::each_at_once;
 use crate::checker::{self, Delivery, Figures, Violation};
@@ -20,7 +20,7 @@ use crate::world::{Plan, World};
 const TAKEN_OVER: f64 = 25.0;
 
 pub fn run(world: &mut World) -> anyhow::Result<()> {
-    if !world.engines.contains(&Engine::Postgres) {
+    if !world.engines.contains(&Backend::Postgres) {
         return Ok(());
     }
     let (pairs, rounds) = if world.quick { (1, 1) } else { (4, 13) };
@@ -52,17 +52,12 @@ fn two(
     let start = whole_second(60);
     schedules.add_all(20, |place| Timing::Every(1, Some(start + place * 50_000)));
     let mut site = world.site(Plan {
-        engine: Engine::Postgres,
         name: format!("zombie-{}-{pair}", delivery.name()),
-        schedules: &schedules,
         delivery,
         // Slow, so that at any time some requests are on their way.
-        manners: Manners {
-            thinks: 100_000..900_000,
-            ..Manners::default()
-        },
+        manners: Manners::thinking(100_000..900_000),
         dice: world.dice("zombie").apart(pair as u64),
-        binary: &world.binary,
+        ..world.plan("zombie", Backend::Postgres, &schedules)
     })?;
     // So few that some runs wait, too, and so many that one process alone can just keep up: what waits must not grow from pause
     // to pause, or the backlog tells of the permits and not of the service.

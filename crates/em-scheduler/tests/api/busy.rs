@@ -1,17 +1,15 @@
 //! More requests than can be carried out at a time: what is refused, and what is let through all the same (S15).
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
-use crate::client::{self, Answer};
 use crate::on_both_databases;
-use crate::runner::Mode;
 use crate::tasks;
 use crate::world::World;
+use test_world::client::{self, Answer};
+use test_world::runner::Reply;
 
 /// Requests at work at a time.
 const REQUESTS: usize = 256;
@@ -31,7 +29,7 @@ async fn waiting_for_the_runner(world: &World, calls: usize) -> Vec<TcpStream> {
     };
     setrlimit(Resource::Nofile, wanted).expect("more open files");
     tasks::create(world);
-    world.runner.mode(Mode::Wait);
+    world.runner.answer(Reply::Wait);
     let mut waiting = Vec::new();
     for _ in 0..calls {
         waiting.push(client::begin(world.server.address, "GET", "/api/run/1").await);
@@ -80,7 +78,7 @@ async fn calls_that_wait_for_the_runner_keep_out_neither_switches_nor_health(wor
     }
     switches_and_health_answer(&world).await;
     assert_eq!(
-        world.runner.requests().len(),
+        world.runner.receipts().len(),
         REQUESTS,
         "what was refused was not done"
     );
@@ -90,18 +88,10 @@ async fn calls_that_wait_for_the_runner_keep_out_neither_switches_nor_health(wor
 
 /// Lets the runner answer those that wait for it.
 async fn all_are_answered(world: &World, waiting: Vec<TcpStream>) {
-    waiting.iter().for_each(|_| world.runner.release());
+    world.runner.release(waiting.len());
     for stream in waiting {
         assert_eq!(client::finish(stream).await.message(), STARTED);
     }
-}
-
-/// A request that is never whole.
-async fn half_open(address: SocketAddr, request: &str) -> TcpStream {
-    let mut stream = TcpStream::connect(address).await.expect("connect");
-    // It may be closed by the server as soon as there are too many.
-    let _ = stream.write_all(request.as_bytes()).await;
-    stream
 }
 
 async fn beside_half_open_connections_they_keep_out_neither(world: World) {
@@ -109,11 +99,11 @@ async fn beside_half_open_connections_they_keep_out_neither(world: World) {
     let head = format!("GET /api/run/1 HTTP/1.1\r\nHost: {address}\r\n");
     let mut open = Vec::new();
     for _ in 0..MANY {
-        open.push(half_open(address, &head).await);
+        open.push(client::say(address, &head).await);
     }
     let waiting = waiting_for_the_runner(&world, REQUESTS).await;
     for _ in 0..MANY {
-        open.push(half_open(address, &head).await);
+        open.push(client::say(address, &head).await);
     }
     switches_and_health_answer(&world).await;
     drop(open);
@@ -127,7 +117,7 @@ async fn bodies_that_do_not_come_keep_out_no_other_call(world: World) {
     let head = format!("GET /api/run/1 HTTP/1.1\r\nHost: {address}\r\nContent-Length: 10\r\n\r\n");
     let mut open = Vec::new();
     for _ in 0..MANY {
-        open.push(half_open(address, &head).await);
+        open.push(client::say(address, &head).await);
     }
     assert_eq!(soon(&world, "/api/jobs").await.body, "[]");
     switches_and_health_answer(&world).await;
@@ -142,10 +132,10 @@ async fn callers_that_leave_are_still_at_work(world: World) {
     let refused = soon(&world, "/api/run/1").await;
     assert_eq!(refused.status, 503, "{refused:?}");
     assert_eq!(soon(&world, "/api/pause").await.status, 200);
-    world.runner.mode(Mode::Answer(200));
-    (0..REQUESTS).for_each(|_| world.runner.release());
+    world.runner.answer(Reply::status(200));
+    world.runner.release(REQUESTS);
     let settled = "SELECT count(*) FROM scheduler_run WHERE state = 'delivered'";
-    world.until(settled, "256").await;
+    world.until(settled, &["256"]).await;
     world.expect("/api/run/1", STARTED).await;
 }
 

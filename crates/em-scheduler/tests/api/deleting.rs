@@ -145,7 +145,7 @@ async fn nothing_leaves_after_the_answer(world: World) {
         let log = world.row("SELECT count(*) FROM task_log");
         world.server.dispatcher.accept(runs.clone());
         assert_eq!(world.server.dispatcher.drained(Duration::from_secs(60)).await, 0);
-        assert_eq!(world.runner.requests(), [], "{path}");
+        assert_eq!(world.runner.receipts(), [], "{path}");
         let state = world.row(&format!(
             "SELECT state FROM scheduler_run WHERE key = {}",
             runs[0].key

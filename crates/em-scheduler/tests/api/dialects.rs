@@ -5,9 +5,9 @@ use em_scheduler::model::WireDialect;
 
 use crate::on_both_databases;
 use crate::routing::{CHANGES, READS};
-use crate::runner::Mode;
 use crate::tasks;
 use crate::world::World;
+use test_world::runner::Reply;
 
 const INVALID: &str = r#"{"error":"Invalid job."}"#;
 const NO_JOB: &str = r#"{"message":"Scheduler: failed to create job!"}"#;
@@ -40,7 +40,7 @@ async fn ids_that_cannot_be(world: World) {
             assert_eq!(said(&world, &path).await, INVALID, "{path}");
         }
     }
-    assert_eq!(world.runner.requests(), []);
+    assert_eq!(world.runner.receipts(), []);
     assert_eq!(world.row("SELECT count(*) FROM task_log"), "0");
     assert_eq!(world.row("SELECT count(*) FROM scheduler_job"), "0");
     let minutes = world.get("/api/run/1/delay/x").await.error();
@@ -127,7 +127,7 @@ async fn a_run_that_the_runner_refuses(world: World) {
     let world = world.speaking(WireDialect::Hub).await;
     world
         .runner
-        .mode(Mode::Say(200, r#"{"error":"no such extract"}"#));
+        .answer(Reply::say(200, r#"{"error":"no such extract"}"#));
     let reason = world.refused("/api/run/1", "Scheduler (run task):\n").await;
     assert!(reason.contains("no such extract"), "{reason}");
     assert_eq!(
@@ -137,7 +137,7 @@ async fn a_run_that_the_runner_refuses(world: World) {
     assert_eq!(world.row("SELECT status_id FROM task WHERE id = 1"), "2");
     let world = world.speaking(WireDialect::Em2).await;
     world.expect("/api/run/1", "Scheduler: task job started!").await;
-    assert_eq!(world.runner.requests().len(), 2);
+    assert_eq!(world.runner.receipts().len(), 2);
 }
 
 /// On a task that is there and has jobs.

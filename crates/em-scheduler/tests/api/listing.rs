@@ -2,10 +2,10 @@
 
 use serde_json::{Value, json};
 
-use crate::database::Backend;
 use crate::on_both_databases;
 use crate::tasks;
 use crate::world::World;
+use test_world::Backend;
 
 /// Sets the next runs of jobs by id, in microseconds since 1970.
 fn set_next_run(world: &World, job: &str, micros: i64) {

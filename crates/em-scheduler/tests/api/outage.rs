@@ -1,15 +1,11 @@
 //! The database goes away and comes back.
 
-use std::sync::Arc;
-
-use em_scheduler::store::Store;
 use test_postgres::Server as Postgres;
-use triggers::Zone;
+use test_world::client;
+use test_world::runner::Reply;
 
-use crate::client;
-use crate::database::postgres;
-use crate::runner::{Mode, Runner};
-use crate::world::Server;
+use crate::opening::Opening;
+use crate::world::{Database, World};
 
 /// Each route and what its error begins with; resume comes before the stops, which need no database.
 const ROUTES: [(&str, &str); 12] = [
@@ -30,18 +26,13 @@ const ROUTES: [(&str, &str); 12] = [
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_route_says_so_and_works_again_afterwards() {
     let mut database = Postgres::start().expect("a server");
-    database.create_database("em", None).expect("a database");
-    let zone = Zone::utc();
-    let store: Arc<dyn Store> = Arc::new(postgres(&database.url("em"), &zone).await);
-    database
-        .run_sql(
-            "em",
-            "INSERT INTO project (id, name, cron) VALUES (1, 'p', 1);
-             INSERT INTO task (id, name, project_id) VALUES (1, 't', 1);",
-        )
-        .expect("a task");
-    let runner = Runner::start().await;
-    let server = Server::start(&store, &zone, &runner.url()).await;
+    let em = Database::on_server(&database, None).expect("a database");
+    let world = World::on(em, Opening::of("me")).await;
+    world.sql(
+        "INSERT INTO project (id, name, cron) VALUES (1, 'p', 1);
+         INSERT INTO task (id, name, project_id) VALUES (1, 't', 1);",
+    );
+    let World { runner, server, .. } = &world;
     let get = |path: &'static str| client::send(server.address, "GET", path);
     let added = "Scheduler: task job added!";
     assert_eq!(get("/api/add/1").await.message(), added);
@@ -59,7 +50,7 @@ async fn every_route_says_so_and_works_again_afterwards() {
             assert!(!error.contains(word), "{path}: {error}");
         }
     }
-    assert_eq!(runner.requests(), [], "what cannot be written down is not sent");
+    assert_eq!(runner.receipts(), [], "what cannot be written down is not sent");
     assert_eq!(get("/api").await.body, r#"{"status":"alive"}"#);
     assert_eq!(get("/api/blah").await.status, 404);
     assert_eq!(
@@ -77,12 +68,12 @@ async fn every_route_says_so_and_works_again_afterwards() {
     );
 
     // Lost between the request to the runner and its answer: not the same as never asked.
-    runner.mode(Mode::Wait);
-    let asked = runner.requests().len();
+    runner.answer(Reply::Wait);
+    let asked = runner.receipts().len();
     let running = client::begin(server.address, "GET", "/api/run/1").await;
     runner.received(asked + 1).await;
     database.stop();
-    runner.release();
+    runner.release(1);
     let answer = client::finish(running).await;
     assert_eq!(answer.status, 503, "{answer:?}");
     let error = answer.error();

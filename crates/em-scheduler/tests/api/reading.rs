@@ -9,11 +9,11 @@ use em_scheduler::store::ListLimits;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 
-use crate::client;
-use crate::database::Backend;
 use crate::security;
 use crate::tasks;
 use crate::world::{Server, World};
+use test_world::Backend;
+use test_world::client;
 
 /// So much longer than a test lasts that it stands for ever.
 const LONG: Duration = Duration::from_secs(3600);
@@ -22,7 +22,8 @@ const JOBS: usize = 12_000;
 const WHOLE: &[u8] = b"\r\n0\r\n\r\n";
 
 /// A world with more of a list than fits between a server and a client that does not read.
-async fn world(backend: Backend, lists: ListLimits) -> World {
+async fn world(backend: Backend, (page, whole): (Duration, Duration)) -> World {
+    let lists = ListLimits { page, whole };
     let world = World::with_lists(backend, lists).await;
     tasks::create(&world);
     let (series, name) = match backend {
@@ -74,11 +75,7 @@ async fn silent_readers(world: &World, server: &Server) -> Vec<TcpStream> {
 }
 
 async fn they_hinder_no_other_call(backend: Backend) {
-    let lists = ListLimits {
-        page: LONG,
-        whole: LONG,
-    };
-    let world = world(backend, lists).await;
+    let world = world(backend, (LONG, LONG)).await;
     let silent = silent_readers(&world, &world.server).await;
     // They hold their places for as long as this lasts.
     let calls = async {
@@ -102,8 +99,8 @@ async fn they_hinder_no_other_call(backend: Backend) {
     }
 }
 
-async fn they_are_cut(backend: Backend, lists: ListLimits) {
-    let world = world(backend, lists).await;
+async fn they_are_cut(backend: Backend, limits: (Duration, Duration)) {
+    let world = world(backend, limits).await;
     let silent = silent_readers(&world, &world.server).await;
     // An empty log could be emptied again whoever reads.
     world.sql("UPDATE scheduler_job SET created_at = 1 WHERE id = '1-1-cron'");
@@ -116,7 +113,7 @@ async fn they_are_cut(backend: Backend, lists: ListLimits) {
             "0",
         ),
     };
-    world.until(snapshots, none).await;
+    world.until(snapshots, &[none]).await;
     for stream in silent {
         let rest = rest(stream).await;
         assert!(!rest.ends_with(WHOLE), "a list that was cut looks whole");
@@ -124,11 +121,7 @@ async fn they_are_cut(backend: Backend, lists: ListLimits) {
 }
 
 async fn who_does_not_read_is_cut_and_the_next_one_served(backend: Backend) {
-    let lists = ListLimits {
-        page: Duration::from_secs(1),
-        whole: LONG,
-    };
-    let world = world(backend, lists).await;
+    let world = world(backend, (Duration::from_secs(1), LONG)).await;
     let _silent = silent_readers(&world, &world.server).await;
     // There is a place for this one only when one of them has lost theirs.
     let list = world.get("/api/details").await;
@@ -136,27 +129,15 @@ async fn who_does_not_read_is_cut_and_the_next_one_served(backend: Backend) {
 }
 
 async fn who_reads_too_little_at_a_time_is_cut(backend: Backend) {
-    let lists = ListLimits {
-        page: Duration::from_millis(200),
-        whole: LONG,
-    };
-    they_are_cut(backend, lists).await;
+    they_are_cut(backend, (Duration::from_millis(200), LONG)).await;
 }
 
 async fn no_list_is_read_for_ever(backend: Backend) {
-    let lists = ListLimits {
-        page: LONG,
-        whole: Duration::from_millis(200),
-    };
-    they_are_cut(backend, lists).await;
+    they_are_cut(backend, (LONG, Duration::from_millis(200))).await;
 }
 
 async fn who_reads_on_is_not_idle(backend: Backend) {
-    let lists = ListLimits {
-        page: LONG,
-        whole: LONG,
-    };
-    let world = world(backend, lists).await;
+    let world = world(backend, (LONG, LONG)).await;
     let limits = Limits {
         header: LONG,
         idle: LONG,
@@ -180,23 +161,14 @@ async fn who_reads_on_is_not_idle(backend: Backend) {
 /// A connection whose request was answered.
 async fn begin_idle(address: SocketAddr) -> TcpStream {
     let mut stream = TcpStream::connect(address).await.expect("connect");
-    let request = format!("GET /api HTTP/1.1\r\nHost: {address}\r\n\r\n");
-    stream.write_all(request.as_bytes()).await.expect("write");
-    let mut text = Vec::new();
-    while !text.ends_with(ALIVE.as_bytes()) {
-        assert!(stream.read_buf(&mut text).await.expect("read") > 0, "closed");
-    }
+    client::ask_on(&mut stream, "/api", ALIVE).await;
     stream
 }
 
 /// PostgreSQL ends the reading in its midst; there is no such moment with SQLite.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_list_whose_database_has_gone_does_not_look_whole() {
-    let lists = ListLimits {
-        page: LONG,
-        whole: LONG,
-    };
-    let world = world(Backend::Postgres, lists).await;
+    let world = world(Backend::Postgres, (LONG, LONG)).await;
     let reader = begin(world.server.address).await;
     world.sql(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity

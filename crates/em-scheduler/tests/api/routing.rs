@@ -30,7 +30,7 @@ pub const CHANGES: [&str; 10] = [
 pub async fn state(world: &World) -> String {
     let counts = world.row("SELECT (SELECT count(*) FROM scheduler_job), (SELECT count(*) FROM task_log)");
     let paused = world.store.paused().await.expect("paused");
-    let (stopped, asked) = (world.server.control.is_stopped(), world.runner.requests().len());
+    let (stopped, asked) = (world.server.control.is_stopped(), world.runner.receipts().len());
     format!("{counts} {paused} {stopped} {asked}")
 }
 

@@ -1,10 +1,10 @@
 //! `/api/run/<id>` and `/api/run/<id>/delay/<minutes>`: what reaches the runner, what is answered and written down.
 
-use crate::client;
 use crate::on_both_databases;
-use crate::runner::Mode;
 use crate::tasks;
 use crate::world::{SECOND, World};
+use test_world::client;
+use test_world::runner::Reply;
 
 const STARTED: &str = "Scheduler: task job started!";
 const RUN: &str = "Scheduler (run task):\n";
@@ -24,12 +24,13 @@ async fn the_runner_is_asked_at_once(world: World) {
     tasks::create(&world);
     world.expect("/api/run/1", STARTED).await;
     world.expect("/api/run/16", STARTED).await;
-    let requests = world.runner.requests();
-    for ((path, job), (expected_path, prefix)) in requests
+    let requests = world.runner.receipts();
+    for (request, (path, prefix)) in requests
         .iter()
         .zip([("/api/1", "1-1-run-"), ("/api/16", "0-16-run-")])
     {
-        assert_eq!(path, expected_path);
+        let job = &request.job_id;
+        assert_eq!(request.path, path);
         assert_eq!(job.strip_prefix(prefix).map(str::len), Some(10), "{job}");
     }
     assert_eq!(requests.len(), 2);
@@ -51,7 +52,7 @@ async fn an_unknown_task_reaches_nobody(world: World) {
         .refused("/api/run/999999/delay/1", "Scheduler (run task with delay):\n")
         .await;
     assert!(reason.contains("no task with id 999999"), "{reason}");
-    assert_eq!(world.runner.requests(), []);
+    assert_eq!(world.runner.receipts(), []);
     assert_eq!(states(&world).len(), 0);
 }
 
@@ -66,7 +67,7 @@ async fn what_the_runner_answers_is_told(world: World) {
         (500, false),
     ] {
         world.sql("UPDATE task SET status_id = 4 WHERE id = 1");
-        world.runner.mode(Mode::Answer(status));
+        world.runner.answer(Reply::status(status));
         if fine {
             world.expect("/api/run/1", STARTED).await;
         } else {
@@ -85,27 +86,27 @@ async fn what_the_runner_answers_is_told(world: World) {
             "{status}"
         );
     }
-    let requests = world.runner.requests().len();
+    let requests = world.runner.receipts().len();
     assert_eq!(requests, 6, "each was asked once, no redirect followed");
 }
 
-async fn a_runner_that_is_away_was_sent_nothing(mut world: World) {
+async fn a_runner_that_is_away_was_sent_nothing(world: World) {
     tasks::create(&world);
-    world.runner.down().await;
+    world.runner.down();
     let reason = world.refused("/api/run/1", RUN).await;
     assert!(reason.contains("nothing was sent"), "{reason}");
     assert_eq!(states(&world), ["manual|failed"]);
     assert_eq!(world.row("SELECT status_id FROM task WHERE id = 1"), "2");
-    world.runner.up().await;
+    world.runner.refuse(false);
     world.expect("/api/run/1", STARTED).await;
 }
 
 async fn a_runner_that_hangs_up_may_have_been_reached(world: World) {
     tasks::create(&world);
-    world.runner.mode(Mode::Cut);
+    world.runner.answer(Reply::Close);
     let reason = world.refused("/api/run/1", RUN).await;
     assert!(reason.contains("may have arrived"), "{reason}");
-    assert_eq!(world.runner.requests().len(), 1);
+    assert_eq!(world.runner.receipts().len(), 1);
     assert_eq!(states(&world), ["manual|unknown"]);
     assert_eq!(world.row("SELECT status_id FROM task WHERE id = 1"), "");
 }
@@ -118,18 +119,18 @@ async fn paused_and_stopped_a_run_still_works(world: World) {
         .expect("/api/shutdown", "Scheduler: scheduler shutdown!")
         .await;
     world.expect("/api/run/1", STARTED).await;
-    assert_eq!(world.runner.requests().len(), 2);
+    assert_eq!(world.runner.receipts().len(), 2);
 }
 
 async fn a_client_that_leaves_stops_nothing(world: World) {
     tasks::create(&world);
-    world.runner.mode(Mode::Wait);
+    world.runner.answer(Reply::Wait);
     let left = client::begin(world.server.address, "GET", "/api/run/1").await;
     world.runner.received(1).await;
     drop(left);
-    world.runner.release();
+    world.runner.release(1);
     world
-        .until("SELECT kind, state FROM scheduler_run", "manual|delivered")
+        .until("SELECT kind, state FROM scheduler_run", &["manual|delivered"])
         .await;
 }
 

@@ -3,10 +3,10 @@
 use serde_json::{Value, json};
 use triggers::{Context, Definition, UtcMicros};
 
-use crate::database::Backend;
 use crate::on_both_databases;
 use crate::tasks;
 use crate::world::{SECOND, World};
+use test_world::Backend;
 
 const HOUR: i64 = 3600 * SECOND;
 

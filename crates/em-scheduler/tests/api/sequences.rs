@@ -1,7 +1,7 @@
 //! Tasks that run one after the other (rule F11): adding any of them settles which one has the jobs.
 
-use crate::database::Backend;
 use crate::world::World;
+use test_world::Backend;
 
 const ADDED: &str = "Scheduler: task job added!";
 
@@ -124,13 +124,13 @@ macro_rules! on_both {
         mod sqlite {
             $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $name() {
-                super::$name($crate::database::Backend::Sqlite).await;
+                super::$name($crate::world::Backend::Sqlite).await;
             })+
         }
         mod postgres {
             $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $name() {
-                super::$name($crate::database::Backend::Postgres).await;
+                super::$name($crate::world::Backend::Postgres).await;
             })+
         }
     };

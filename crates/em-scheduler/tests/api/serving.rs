@@ -1,45 +1,22 @@
 //! The server itself: connections, limits, its end.
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 
-use crate::client::{self, Answer};
-use crate::database::Backend;
-use crate::runner::Mode;
 use crate::tasks;
 use crate::world::World;
+use test_world::Backend;
+use test_world::client;
+use test_world::runner::Reply;
 
 const ALIVE: &str = r#"{"status":"alive"}"#;
-
-/// Writes bytes and reads whatever comes until the server closes.
-async fn raw(world: &World, request: &[u8]) -> String {
-    let mut stream = TcpStream::connect(world.server.address).await.expect("connect");
-    stream.write_all(request).await.expect("write");
-    let mut text = Vec::new();
-    // A server that refuses may reset the connection once it has answered.
-    let _ = stream.read_to_end(&mut text).await;
-    String::from_utf8(text).expect("text")
-}
-
-/// One request on an open connection, which stays open.
-async fn ask(stream: &mut TcpStream) -> Answer {
-    let host = stream.peer_addr().expect("connected");
-    let request = format!("GET /api HTTP/1.1\r\nHost: {host}\r\n\r\n");
-    stream.write_all(request.as_bytes()).await.expect("write");
-    let mut text = Vec::new();
-    while !text.ends_with(ALIVE.as_bytes()) {
-        let read = stream.read_buf(&mut text).await.expect("read");
-        assert!(read > 0, "closed after {:?}", String::from_utf8_lossy(&text));
-    }
-    Answer::parse(&String::from_utf8(text).expect("text"))
-}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_connection_serves_many_requests() {
     let world = World::new(Backend::Sqlite).await;
     let mut stream = TcpStream::connect(world.server.address).await.expect("connect");
     for _ in 0..3 {
-        let answer = ask(&mut stream).await;
+        let answer = client::ask_on(&mut stream, "/api", ALIVE).await;
         assert_eq!((answer.status, answer.body.as_str()), (200, ALIVE));
     }
 }
@@ -53,8 +30,9 @@ async fn a_header_that_is_too_long_or_none_is_refused() {
     );
     let path = format!("GET /api/{} HTTP/1.1\r\nHost: x\r\n\r\n", "x".repeat(20_000));
     for (request, status) in [(long, "431"), (path, "4"), ("\0\0\0\r\n\r\n".to_owned(), "400")] {
-        let answer = raw(&world, request.as_bytes()).await;
-        assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{answer:?}");
+        let answer = client::raw(world.server.address, request.as_bytes()).await;
+        let answer = answer.expect("an answer");
+        assert!(answer.status.to_string().starts_with(status), "{answer:?}");
     }
     assert_eq!(world.get("/api").await.body, ALIVE);
 }
@@ -72,10 +50,10 @@ async fn a_target_with_a_host_in_it_means_its_path() {
 async fn the_end_lets_requests_finish_and_closes_idle_connections() {
     let world = World::new(Backend::Sqlite).await;
     tasks::create(&world);
-    world.runner.mode(Mode::Wait);
+    world.runner.answer(Reply::Wait);
     let address = world.server.address;
     let mut idle = TcpStream::connect(address).await.expect("connect");
-    ask(&mut idle).await;
+    client::ask_on(&mut idle, "/api", ALIVE).await;
     let running = client::begin(address, "GET", "/api/run/1").await;
     world.runner.received(1).await;
     let World { runner, server, .. } = world;
@@ -88,7 +66,7 @@ async fn the_end_lets_requests_finish_and_closes_idle_connections() {
         "nothing is accepted any more"
     );
     assert!(!serving.is_finished());
-    runner.release();
+    runner.release(1);
     assert_eq!(
         client::finish(running).await.message(),
         "Scheduler: task job started!"

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use crate::client;
 use crate::on_both_databases;
-use crate::runner::Mode;
 use crate::tasks;
 use crate::world::World;
+use test_world::client;
+use test_world::runner::Reply;
 
 const PAUSED: &str = r#"{"message":"Scheduler: all jobs paused!"}"#;
 const RESUMED: &str = r#"{"message":"Scheduler: all jobs resumed!"}"#;
@@ -114,7 +114,7 @@ async fn a_pause_stops_deciding_and_sending_and_survives_a_restart(mut world: Wo
         world.rows(&format!("{runs} ORDER BY task_id")),
         ["1|queued", "2|queued"]
     );
-    assert_eq!(world.runner.requests(), []);
+    assert_eq!(world.runner.receipts(), []);
 }
 
 /// What was decided before the pause but had not begun waits, and leaves after it.
@@ -136,19 +136,19 @@ async fn nothing_begins_after_a_pause_has_answered(world: World) {
         r#"{"message":"Scheduler: task job started!"}"#,
     )
     .await;
-    assert_eq!(world.runner.requests().len(), 1);
+    assert_eq!(world.runner.receipts().len(), 1);
     assert_eq!(
         world.row("SELECT state FROM scheduler_run WHERE task_id = 1"),
         "queued"
     );
     answers(&world, "/api/resume", RESUMED).await;
     world.runner.received(2).await;
-    assert_eq!(world.runner.requests()[1].0, "/api/1");
+    assert_eq!(world.runner.receipts()[1].path, "/api/1");
 }
 
 /// A run on its way to the runner, through the queue.
 async fn in_flight(world: &World) {
-    world.runner.mode(Mode::Wait);
+    world.runner.answer(Reply::Wait);
     answers(
         world,
         "/api/run/1/delay/0",
@@ -172,7 +172,7 @@ async fn shutdown_waits_for_what_is_in_flight(world: World) {
     answers(&world, "/api/kill", &not_running("kill")).await;
     answers(&world, "/api", r#"{"status":"alive"}"#).await;
     assert_eq!(world.row("SELECT state FROM scheduler_run"), "sending");
-    world.runner.release();
+    world.runner.release(1);
     assert_eq!(client::finish(waiting).await.body, SHUT_DOWN);
     assert_eq!(
         world.row("SELECT state FROM scheduler_run"),
@@ -194,9 +194,9 @@ async fn kill_waits_for_nothing_and_what_is_queued_stays(world: World) {
     .await;
     let late = world.decide_runs().await;
     world.server.dispatcher.accept(late);
-    world.runner.release();
+    world.runner.release(1);
     assert_eq!(world.server.dispatcher.drained(Duration::from_secs(60)).await, 0);
-    assert_eq!(world.runner.requests().len(), 1, "nothing leaves after a stop");
+    assert_eq!(world.runner.receipts().len(), 1, "nothing leaves after a stop");
     let states = world.rows("SELECT task_id, state FROM scheduler_run ORDER BY task_id");
     assert_eq!(states, ["1|delivered", "2|queued"]);
 }

@@ -5,80 +5,63 @@ use crate::world::World;
 /// Fills an empty database with tasks 1 to 21, none enabled. Task 16 has no project, so from 17 on a project's
 /// number is one less than its task's. The project of task 21 is made by [`one_off_soon`].
 pub fn create(world: &World) {
-    let at = |seconds: i64| format!("'{}'", world.wall_in(seconds));
+    let at = |seconds: i64| world.wall_in(seconds);
+    let every = |unit: &str, value: i64| format!("intv = 1, intv_type = '{unit}', intv_value = {value}");
     let projects = [
-        (
-            1,
-            "'intv_1h'",
-            "intv, intv_type, intv_value",
-            "1, 'h', 1".to_owned(),
-        ),
-        (2, "'none'", "description", "''".to_owned()),
+        (1, "intv_1h", every("h", 1)),
+        (2, "none", "description = ''".into()),
         (
             3,
-            "'all3'",
-            "cron, cron_sec, intv, intv_type, intv_value, ooff, ooff_date",
-            format!("1, 59, 1, 'w', 1, 1, {}", at(-8)),
+            "all3",
+            format!(
+                "cron = 1, cron_sec = 59, {}, ooff = 1, ooff_date = '{}'",
+                every("w", 1),
+                at(-8)
+            ),
         ),
-        (4, "'ooff_past'", "ooff, ooff_date", format!("1, {}", at(-3600))),
-        (5, "'ooff_future'", "ooff, ooff_date", format!("1, {}", at(3600))),
-        (6, "'cron_2020'", "cron, cron_year", "1, 2020".to_owned()),
-        (7, "'cron_allnull'", "cron", "1".to_owned()),
-        (8, "'intv_nullvalue_h'", "intv, intv_type", "1, 'h'".to_owned()),
-        (9, "'intv_typenull'", "intv, intv_value", "1, 5".to_owned()),
-        (10, "'cron_min_99'", "cron, cron_min", "1, 99".to_owned()),
+        (4, "ooff_past", format!("ooff = 1, ooff_date = '{}'", at(-3600))),
+        (5, "ooff_future", format!("ooff = 1, ooff_date = '{}'", at(3600))),
+        (6, "cron_2020", "cron = 1, cron_year = 2020".into()),
+        (7, "cron_allnull", "cron = 1".into()),
+        (8, "intv_nullvalue_h", "intv = 1, intv_type = 'h'".into()),
+        (9, "intv_typenull", "intv = 1, intv_value = 5".into()),
+        (10, "cron_min_99", "cron = 1, cron_min = 99".into()),
         (
             11,
-            "'cron_wd_1_h3'",
-            "cron, cron_week_day, cron_hour",
-            "1, 1, 3".to_owned(),
+            "cron_wd_1_h3",
+            "cron = 1, cron_week_day = 1, cron_hour = 3".into(),
         ),
         (
             12,
-            "'cron_ended'",
-            "cron, cron_sec, cron_end_date",
-            format!("1, 0, {}", at(-86_400)),
+            "cron_ended",
+            format!("cron = 1, cron_sec = 0, cron_end_date = '{}'", at(-86_400)),
         ),
         (
             13,
-            "'intv_start_past'",
-            "intv, intv_type, intv_value, intv_start_date",
-            format!("1, 'm', 7, {}", at(-86_413)),
+            "intv_start_past",
+            format!("{}, intv_start_date = '{}'", every("m", 7), at(-86_413)),
         ),
         (
             14,
-            "'intv_ended'",
-            "intv, intv_type, intv_value, intv_end_date",
-            format!("1, 'm', 5, {}", at(-86_400)),
+            "intv_ended",
+            format!("{}, intv_end_date = '{}'", every("m", 5), at(-86_400)),
         ),
-        (15, "'ooff_null'", "ooff", "1".to_owned()),
-        (16, "NULL", "intv, intv_type, intv_value", "1, 'd', 1".to_owned()),
-        (17, "'cron_sec0'", "cron, cron_sec", "1, 0".to_owned()),
-        (
-            18,
-            "'intv_1s'",
-            "intv, intv_type, intv_value",
-            "1, 's', 1".to_owned(),
-        ),
-        (
-            19,
-            "'misfire5s'",
-            "intv, intv_type, intv_value",
-            "1, 's', 40".to_owned(),
-        ),
-        (
-            21,
-            "'intv_2h'",
-            "intv, intv_type, intv_value",
-            "1, 'h', 2".to_owned(),
-        ),
+        (15, "ooff_null", "ooff = 1".into()),
+        (16, "", every("d", 1)),
+        (17, "cron_sec0", "cron = 1, cron_sec = 0".into()),
+        (18, "intv_1s", every("s", 1)),
+        (19, "misfire5s", every("s", 40)),
+        (21, "intv_2h", every("h", 2)),
     ];
     let mut script = String::new();
-    for (id, name, columns, values) in projects {
-        script += &format!("INSERT INTO project (id, name, {columns}) VALUES ({id}, {name}, {values});\n");
+    for (id, name, columns) in projects {
+        script += &format!(
+            "INSERT INTO project (id, name) VALUES ({id}, nullif('{name}', ''));
+             UPDATE project SET {columns} WHERE id = {id};\n"
+        );
         let task = if id < 16 { id } else { id + 1 };
         if task <= 20 {
-            script += &task_row(task, &id.to_string(), &format!("'t_' || {name}"));
+            script += &task_row(task, &id.to_string(), &format!("nullif('t_{name}', 't_')"));
         }
     }
     script += &task_row(16, "NULL", "'t_none'");

@@ -1,8 +1,8 @@
 //! The API with all it stands on: a database of either kind, a dispatcher, a runner, a server on a port of its own.
 
 use std::net::SocketAddr;
+use std::ops::Deref;
 use std::sync::Arc;
-use std::time::Duration;
 
 use em_scheduler::api::{Api, router, table};
 use em_scheduler::control::Control;
@@ -15,23 +15,23 @@ use em_scheduler::model::{
 };
 use em_scheduler::store::{Decider, ListLimits, Store};
 use em_scheduler::wakeup::Bell;
+use test_world::client::{self, Answer};
+use test_world::runner::{Recorder, Runner};
+pub use test_world::{Backend, Database};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use triggers::{Context, Definition, DstPolicy, UtcMicros, WallMicros, Zone};
 
-use crate::client::{self, Answer};
-use crate::database::{Backend, Database};
-use crate::runner::Runner;
+use crate::opening::Opening;
 
 pub const SECOND: i64 = 1_000_000;
 
 pub struct World {
-    pub backend: Backend,
     database: Database,
     pub zone: Zone,
     pub store: Arc<dyn Store>,
-    pub runner: Runner,
+    pub runner: Runner<Recorder>,
     pub server: Server,
 }
 
@@ -42,6 +42,15 @@ pub struct Server {
     pub dispatcher: Dispatcher,
     end: oneshot::Sender<()>,
     serving: JoinHandle<()>,
+}
+
+/// SQL from beside the store.
+impl Deref for World {
+    type Target = Database;
+
+    fn deref(&self) -> &Database {
+        &self.database
+    }
 }
 
 impl World {
@@ -59,24 +68,28 @@ impl World {
 
     /// On a database in a later model of em_web, which these statements make.
     pub async fn migrated(backend: Backend, statements: &str) -> Self {
-        let (zone, lists) = (Zone::utc(), ListLimits::default());
         let database = Database::create(backend);
-        drop(database.open(&zone, lists).await);
-        database.run(statements);
-        Self::on(backend, database, (zone, lists)).await
+        let opened = Opening::of("me").open(&database.url).await;
+        drop(opened.expect("a store"));
+        database.sql(statements);
+        Self::on(database, Opening::of("me")).await
     }
 
     async fn made(backend: Backend, zone: &str, lists: ListLimits) -> Self {
-        let zone = Zone::named(zone).expect("a zone");
-        Self::on(backend, Database::create(backend), (zone, lists)).await
+        let opening = Opening {
+            zone: Zone::named(zone).expect("a zone"),
+            lists,
+            ..Opening::of("me")
+        };
+        Self::on(Database::create(backend), opening).await
     }
 
-    async fn on(backend: Backend, database: Database, (zone, lists): (Zone, ListLimits)) -> Self {
-        let store = database.open(&zone, lists).await;
-        let runner = Runner::start().await;
+    pub async fn on(database: Database, opening: Opening) -> Self {
+        let zone = opening.zone.clone();
+        let store = opening.open(&database.url).await.expect("a store");
+        let runner = Runner::recording();
         let server = Server::start(&store, &zone, &runner.url()).await;
         Self {
-            backend,
             database,
             zone,
             store,
@@ -133,23 +146,6 @@ impl World {
         reason.to_owned()
     }
 
-    /// Runs statements on the database itself.
-    pub fn sql(&self, statements: &str) {
-        self.database.run(statements);
-    }
-
-    /// The rows of a query, one text per row, columns joined by `|`, null as nothing.
-    pub fn rows(&self, query: &str) -> Vec<String> {
-        self.database.rows(query)
-    }
-
-    /// The one row of a query.
-    pub fn row(&self, query: &str) -> String {
-        let rows = self.rows(query);
-        assert!(rows.len() <= 1, "{query}: {rows:?}");
-        rows.into_iter().next().unwrap_or_default()
-    }
-
     /// What the database says now plus so many seconds, as em_web writes it.
     pub fn wall_in(&self, seconds: i64) -> WallMicros {
         self.zone
@@ -182,22 +178,6 @@ impl World {
             .await
             .expect("decide");
         decided.runs
-    }
-
-    /// Waits until a query has this one row. Only for what no answer and no receipt tells.
-    pub async fn until(&self, query: &str, expected: &str) {
-        let reached = async {
-            let mut looks = tokio::time::interval(Duration::from_millis(20));
-            while self.row(query) != expected {
-                looks.tick().await;
-            }
-        };
-        let limit = Duration::from_secs(60);
-        assert!(
-            tokio::time::timeout(limit, reached).await.is_ok(),
-            "{query}: {}",
-            self.row(query)
-        );
     }
 }
 

@@ -6,8 +6,6 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use rustix::process::Signal;
-
 use crate::process::{Ended, Home, Running, database_with, get};
 
 /// Tasks that are added while the service runs: fewer than a list has that is sent in parts.
@@ -43,8 +41,7 @@ fn mode(path: &Path) -> u32 {
 }
 
 fn stop(mut service: Running) {
-    service.signal(Signal::TERM);
-    assert_eq!(service.ended(), 0);
+    service.stop();
 }
 
 fn jobs(address: SocketAddr) -> BTreeSet<usize> {
@@ -131,12 +128,8 @@ fn a_backup_of_a_service_at_work_holds_all_that_was_acknowledged_before_it() {
     assert_eq!(names(&home.path("backups")), expected, "nothing beside them");
     for (acknowledged, path) in copies {
         assert_eq!(mode(Path::new(&path)), 0o600);
-        let copy = rusqlite::Connection::open(&path).expect("a database");
-        let sound: String = copy
-            .query_row("PRAGMA integrity_check", [], |row| row.get(0))
-            .expect("an answer");
-        assert_eq!(sound, "ok");
-        drop(copy);
+        let copy = test_world::Database::file_at(Path::new(&path));
+        assert_eq!(copy.row("PRAGMA integrity_check"), "ok");
         let restored = home.service(&format!("sqlite://{path}")).start();
         let there = jobs(restored.ready());
         assert!(there.is_superset(&acknowledged), "{path}: {there:?}");

@@ -34,16 +34,8 @@ fn all_is_well_where_all_is_well() {
     let database = database_with(&home, "em.db", samples);
     let before = std::fs::read(home.path("em.db")).unwrap();
     let runner = format!("http://{}", runner.local_addr().unwrap());
-    let arguments = [
-        "check",
-        "--database-url",
-        &database,
-        "--runner-host",
-        &runner,
-        "--bind",
-        "127.0.0.1:0",
-    ];
-    let ended = home.program(&arguments).args(&["--json"]).run();
+    let check = format!("check --database-url {database} --runner-host {runner} --bind 127.0.0.1:0");
+    let ended = home.line(&check).args(&["--json"]).run();
     assert_eq!(ended.code, 0, "{ended:?}");
     let findings = findings(&ended);
     has(&findings, "ok", "database", "can be used (SQLite 3.");
@@ -56,7 +48,7 @@ fn all_is_well_where_all_is_well() {
         before,
         "the file is left as it was"
     );
-    let text = home.program(&arguments).run();
+    let text = home.line(&check).run();
     assert!(text.code == 0 && text.out.ends_with("all is well\n"), "{text:?}");
 }
 
@@ -145,16 +137,8 @@ fn beside_a_running_service_it_says_so_and_all_is_well() {
 #[test]
 fn before_the_first_start_nothing_is_made() {
     let home = Home::new();
-    let ended = home
-        .program(&[
-            "check",
-            "--json",
-            "--bind",
-            "127.0.0.1:0",
-            "--runner-host",
-            "http://127.0.0.1:1",
-        ])
-        .run();
+    let check = "check --json --bind 127.0.0.1:0 --runner-host http://127.0.0.1:1";
+    let ended = home.line(check).run();
     assert_eq!(ended.code, 0, "{ended:?}");
     has(&findings(&ended), "ok", "database", "is not there yet");
     has(
@@ -214,15 +198,8 @@ fn an_sqlite_file_that_would_be_migrated_is_told_and_left_alone() {
 
 /// Puts our tables back to what the first version of the program made.
 fn at_the_first_version(file: &std::path::Path) {
-    let connection = rusqlite::Connection::open(file).expect("a table list");
-    let ours: Vec<String> = connection
-        .prepare("SELECT name FROM sqlite_master WHERE type = 'table' AND name LIKE 'scheduler_%' AND name <> 'scheduler_schema'")
-        .expect("a table list")
-        .query_map([], |row| row.get(0))
-        .expect("a table list")
-        .collect::<Result<_, _>>()
-        .expect("a table list");
-    for table in ours {
+    let ours = "SELECT name FROM sqlite_master WHERE type = 'table' AND name LIKE 'scheduler_%' AND name <> 'scheduler_schema'";
+    for table in test_world::Database::file_at(file).rows(ours) {
         run_sql(file, &format!("DROP TABLE {table}"));
     }
     run_sql(

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use rustix::process::Signal;
 use test_postgres::Server;
 
 use crate::process::{Home, get};
@@ -57,6 +56,5 @@ fn what_fails_as_long_as_the_database_is_away_is_said_once_and_counted() {
         (serde_json::Value::Null, serde_json::json!(300)),
     ];
     assert_eq!(refused, expected, "{said}");
-    service.signal(Signal::TERM);
-    assert_eq!(service.ended(), 0);
+    service.stop();
 }

@@ -32,12 +32,13 @@ fn a_port_in_use_is_named_and_no_job_is_touched() {
         .program(&["serve", "--database-url", &database, "--bind", &address])
         .run();
     told(&ended, &[&address, "in use"]);
-    let connection = rusqlite::Connection::open(home.path("em.db")).unwrap();
+    let database = test_world::Database::file_at(&home.path("em.db"));
     for table in ["scheduler_job", "scheduler_run", "task_log"] {
-        let rows: i64 = connection
-            .query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0))
-            .unwrap();
-        assert_eq!(rows, 0, "{table}");
+        assert_eq!(
+            database.row(&format!("SELECT count(*) FROM {table}")),
+            "0",
+            "{table}"
+        );
     }
 }
 

@@ -1,11 +1,13 @@
 //! Who may call the service, as its settings say: tokens, names, the unix socket; and that it tells no secrets.
 
-use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
 
 use rustix::process::Signal;
+
+use test_world::client::{Answer, ask};
+use test_world::runner::Runner;
 
 use crate::process::{Ended, Home, PATIENCE, Program, Running, database_with, get};
 
@@ -13,18 +15,11 @@ const TOKEN: &str = "canary-0123456789abcdef";
 const TASK: &str = "INSERT INTO project (id, name, intv, intv_type, intv_value) VALUES (1, 'P', 1, 'w', 1);
                     INSERT INTO task (id, name, project_id, enabled) VALUES (7, 'T', 1, 0);";
 
-/// The whole answer to one request with these header fields.
-fn ask(mut stream: impl Read + Write, path: &str, header: &str) -> String {
-    write!(stream, "GET {path} HTTP/1.1\r\nConnection: close\r\n{header}\r\n").expect("it reads");
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).expect("it answers");
-    answer
-}
-
-fn ask_at(address: SocketAddr, path: &str, header: &str) -> String {
-    let stream = std::net::TcpStream::connect(address).expect("the API listens");
+/// The answer to one request with these header fields.
+fn ask_at(address: SocketAddr, path: &str, header: &str) -> Answer {
+    let stream = TcpStream::connect(address).expect("the API listens");
     stream.set_read_timeout(Some(PATIENCE)).expect("a time-out");
-    ask(stream, path, header)
+    ask(stream, path, header).expect("it reads").expect("it answers")
 }
 
 fn told(ended: &Ended, parts: &[&str]) {
@@ -50,15 +45,14 @@ fn with_a_token_nothing_goes_without_it() {
         let address = service.ready();
         let host = format!("Host: {address}\r\n");
         let without = ask_at(address, "/api", &host);
-        assert!(without.starts_with("HTTP/1.1 401 "), "{without}");
+        assert_eq!(without.status, 401, "{without:?}");
         let with = ask_at(
             address,
             "/api",
             &format!("{host}Authorization: Bearer {TOKEN}\r\n"),
         );
-        assert!(with.ends_with(r#"{"status":"alive"}"#), "{with}");
-        service.signal(Signal::TERM);
-        assert_eq!(service.ended(), 0);
+        assert_eq!(with.body, r#"{"status":"alive"}"#);
+        service.stop();
     }
 }
 
@@ -190,20 +184,17 @@ fn an_address_for_all_needs_a_token_and_names() {
     let address = SocketAddr::from(([127, 0, 0, 1], port));
     let authorised = format!("Authorization: Bearer {TOKEN}\r\n");
     for (host, status) in [
-        (format!("em.example:{port}"), "200"),
-        ("em.example".to_owned(), "200"),
-        ("other.example:8080".to_owned(), "200"),
-        ("third.example".to_owned(), "200"),
-        (format!("localhost:{port}"), "200"),
-        ("other.example".to_owned(), "421"),
-        (format!("0.0.0.0:{port}"), "421"),
-        (format!("evil.example:{port}"), "421"),
+        (format!("em.example:{port}"), 200),
+        ("em.example".to_owned(), 200),
+        ("other.example:8080".to_owned(), 200),
+        ("third.example".to_owned(), 200),
+        (format!("localhost:{port}"), 200),
+        ("other.example".to_owned(), 421),
+        (format!("0.0.0.0:{port}"), 421),
+        (format!("evil.example:{port}"), 421),
     ] {
         let answer = ask_at(address, "/api", &format!("Host: {host}\r\n{authorised}"));
-        assert!(
-            answer.starts_with(&format!("HTTP/1.1 {status} ")),
-            "{host}: {answer}"
-        );
+        assert_eq!(answer.status, status, "{host}: {answer:?}");
     }
 }
 
@@ -220,7 +211,7 @@ fn the_classic_call_works_and_that_of_a_foreign_page_does_not() {
         format!("{host}Sec-Fetch-Site: cross-site\r\n"),
     ] {
         let answer = ask_at(address, "/api/add/7", &foreign);
-        assert!(answer.starts_with("HTTP/1.1 4"), "{answer}");
+        assert_eq!(answer.status / 100, 4, "{answer:?}");
         assert_eq!(jobs(), "[]");
     }
     // What python's requests.get("http://127.0.0.1:5001/api/add/7") sends.
@@ -228,10 +219,7 @@ fn the_classic_call_works_and_that_of_a_foreign_page_does_not() {
         "{host}User-Agent: python-requests/2.32.3\r\nAccept-Encoding: gzip, deflate\r\nAccept: */*\r\n"
     );
     let answer = ask_at(address, "/api/add/7", &classic);
-    assert!(
-        answer.ends_with(r#"{"message":"Scheduler: task job added!"}"#),
-        "{answer}"
-    );
+    assert_eq!(answer.message(), "Scheduler: task job added!");
     assert_eq!(jobs(), "[7]");
 }
 
@@ -244,39 +232,31 @@ fn a_socket_alone_or_beside_the_address_is_for_owner_and_group() {
     let knock = |host: &str| {
         let stream = UnixStream::connect(&path).expect("the API listens");
         stream.set_read_timeout(Some(PATIENCE)).expect("a time-out");
-        let answer = ask(stream, "/api", &format!("Host: {host}\r\n"));
-        answer.split(' ').nth(1).expect("a status").to_owned()
+        let answer = ask(stream, "/api", &format!("Host: {host}\r\n")).expect("it reads");
+        answer.expect("it answers").status
     };
     let beside = home.service(&database).args(&["--socket", shown]).start();
     let port = beside.ready().port();
     let mode = std::fs::metadata(&path).expect("a socket").permissions().mode();
     assert_eq!(mode & 0o777, 0o660);
     for (host, status) in [
-        ("localhost".to_owned(), "200"),
-        (format!("127.0.0.1:{port}"), "200"),
+        ("localhost".to_owned(), 200),
+        (format!("127.0.0.1:{port}"), 200),
         // As a proxy passes its own port on.
-        ("127.0.0.1:1".to_owned(), "200"),
-        ("127.0.0.2:1".to_owned(), "421"),
-        ("evil.example".to_owned(), "421"),
+        ("127.0.0.1:1".to_owned(), 200),
+        ("127.0.0.2:1".to_owned(), 421),
+        ("evil.example".to_owned(), 421),
     ] {
         assert_eq!(knock(&host), status, "{host}");
     }
     // Killed: the file stays, and the next start is not impressed.
     drop(beside);
     assert!(path.exists() && UnixStream::connect(&path).is_err());
-    let alone = [
-        "serve",
-        "--bind",
-        "none",
-        "--socket",
-        shown,
-        "--database-url",
-        &database,
-    ];
-    let mut service: Running = home.program(&alone).start();
+    let alone = format!("serve --bind none --socket {shown} --database-url {database}");
+    let mut service: Running = home.line(&alone).start();
     service.logged("em-scheduler is ready");
-    assert_eq!(knock("localhost"), "200");
-    assert_eq!(knock(&format!("localhost:{port}")), "200");
+    assert_eq!(knock("localhost"), 200);
+    assert_eq!(knock(&format!("localhost:{port}")), 200);
     let elsewhere = home.sqlite("other.db");
     let taken = home.service(&elsewhere).args(&["--socket", shown]).run();
     assert_eq!(taken.code, 1, "{taken:?}");
@@ -284,8 +264,7 @@ fn a_socket_alone_or_beside_the_address_is_for_owner_and_group() {
         taken.err.contains(shown) && taken.err.contains("another process"),
         "{taken:?}"
     );
-    service.signal(Signal::TERM);
-    assert_eq!(service.ended(), 0);
+    service.stop();
     assert!(!path.exists(), "it goes with the service");
     let file = home.write("file", "precious");
     let ended = home
@@ -299,10 +278,10 @@ fn a_socket_alone_or_beside_the_address_is_for_owner_and_group() {
 fn no_proxy_stands_between_us_and_the_runner() {
     let home = Home::new();
     let database = database_with(&home, "em.db", TASK);
-    let runner = TcpListener::bind("127.0.0.1:0").expect("bind");
+    let runner = Runner::recording();
     let proxy = TcpListener::bind("127.0.0.1:0").expect("bind");
-    let url = |listener: &TcpListener| format!("http://{}", listener.local_addr().expect("an address"));
-    let mut program = home.service(&database).args(&["--runner-host", &url(&runner)]);
+    let shown = format!("http://{}", proxy.local_addr().expect("an address"));
+    let mut program = home.service(&database).args(&["--runner-host", &runner.url()]);
     for name in [
         "HTTP_PROXY",
         "http_proxy",
@@ -310,23 +289,13 @@ fn no_proxy_stands_between_us_and_the_runner() {
         "ALL_PROXY",
         "all_proxy",
     ] {
-        program = program.env(name, &url(&proxy));
+        program = program.env(name, &shown);
     }
     let service = program.start();
     let address = service.ready();
-    let serving = std::thread::spawn(move || {
-        let (mut stream, _) = runner.accept().expect("a request");
-        let mut head = [0; 4096];
-        let length = stream.read(&mut head).expect("a request");
-        stream
-            .write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
-            .expect("it reads");
-        String::from_utf8_lossy(&head[..length]).into_owned()
-    });
     assert!(get(address, "/api/run/7").contains("task job started!"));
-    let head = serving.join().expect("the runner");
     // To a proxy one would have said the whole address.
-    assert!(head.starts_with("GET /7 HTTP/1.1\r\n"), "{head}");
+    assert_eq!(runner.receipts()[0].path, "/api/7");
     proxy.set_nonblocking(true).expect("ours");
     assert!(proxy.accept().is_err(), "the proxy was asked");
 }
@@ -370,7 +339,7 @@ fn no_secret_is_ever_logged() {
                 format!("{host}Cookie: canary-cookie\r\nX: {}\r\n", "x".repeat(17_000)),
             ),
         ] {
-            said += &ask_at(address, path, &header).replace("canary-id", "");
+            said += &format!("{:?}", ask_at(address, path, &header)).replace("canary-id", "");
         }
         service.signal(Signal::TERM);
         said += &service.said_to_the_end();
@@ -387,16 +356,9 @@ fn no_secret_is_ever_logged() {
 
 /// As [`Home::service`], with the log in either form.
 fn talkative(home: &Home, database: &str, format: &str) -> Program {
-    let arguments = [
-        "serve",
-        "--bind",
-        "127.0.0.1:0",
-        "--database-url",
-        database,
-        "--log-format",
-        format,
-    ];
-    home.program(&arguments)
+    home.line(&format!(
+        "serve --bind 127.0.0.1:0 --database-url {database} --log-format {format}"
+    ))
 }
 
 /// The address in the line that says that the service is ready, in either form.

@@ -1,7 +1,6 @@
 //! Settings that all processes on a database share: stored by the first start, refused where a later one differs, changed
 //! by a verb while no process runs (rule S11).
 
-use rustix::process::Signal;
 use test_postgres::Database;
 
 use crate::process::{Ended, Home, get};
@@ -10,8 +9,7 @@ use crate::process::{Ended, Home, get};
 fn serve_and_stop(home: &Home, database: &str, arguments: &[&str]) {
     let mut service = home.service(database).args(arguments).start();
     service.ready();
-    service.signal(Signal::TERM);
-    assert_eq!(service.ended(), 0);
+    service.stop();
 }
 
 fn refused(ended: &Ended, parts: &[&str]) {
@@ -55,32 +53,17 @@ fn a_start_that_differs_is_refused(home: &Home, database: &str) {
         assert!(shown.out.contains(line), "{shown:?}");
     }
     // `check` tells the same.
-    let check = home
-        .program(&[
-            "check",
-            "--bind",
-            "127.0.0.1:0",
-            "--database-url",
-            database,
-            "--timezone",
-            "UTC",
-        ])
-        .run();
+    let check = format!("check --bind 127.0.0.1:0 --database-url {database} --timezone UTC");
+    let check = home.line(&check).run();
     assert!(
         check.code == 1 && check.out.contains("is served with America/Chicago"),
         "{check:?}"
     );
 
-    let change = [
-        "settings",
-        "--database-url",
-        database,
-        "--set",
-        "timezone=Europe/Berlin",
-        "--set",
-        "dst=literal",
-    ];
-    let changed = home.program(&change).run();
+    let set = "--set timezone=Europe/Berlin --set dst=literal";
+    let changed = home
+        .line(&format!("settings --database-url {database} {set}"))
+        .run();
     assert!(
         changed.code == 0 && changed.out.contains("Europe/Berlin"),
         "{changed:?}"
@@ -125,14 +108,11 @@ fn a_second_process_with_another_zone_moves_nothing_postgres() {
     refused(&second, &["timezone is Europe/Berlin"]);
     assert_eq!(get(address, "/api/details"), before);
     // Nor are they changed under a process that runs.
-    let change = [
-        "settings",
-        "--database-url",
-        database.url(),
-        "--set",
-        "timezone=Europe/Berlin",
-    ];
-    refused(&home.program(&change).run(), &["stop ", " first"]);
+    let change = format!(
+        "settings --database-url {} --set timezone=Europe/Berlin",
+        database.url()
+    );
+    refused(&home.line(&change).run(), &["stop ", " first"]);
     // One that says nothing of them joins.
     let third = home.service(database.url()).start();
     third.ready();

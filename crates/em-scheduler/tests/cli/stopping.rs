@@ -1,11 +1,9 @@
 //! The life of `serve`: its first line, and how signals end it.
 
-use std::io::{Read, Write};
-use std::net::TcpListener;
-
 use rustix::process::Signal;
+use test_world::runner::{Recorder, Reply, Runner};
 
-use crate::process::{Home, PATIENCE, database_with, get};
+use crate::process::{Home, Running, database_with, get};
 
 #[test]
 fn one_line_says_what_runs_on_what_and_sigterm_ends_it_well() {
@@ -56,52 +54,40 @@ fn the_service_runs_on_postgresql_and_shows_no_password() {
 }
 
 /// A service with one request in flight: the runner has it and does not answer.
-fn with_a_request_in_flight(home: &Home) -> (crate::process::Running, std::net::TcpStream) {
-    let runner = TcpListener::bind("127.0.0.1:0").expect("a port");
+fn with_a_request_in_flight(home: &Home) -> (Running, Runner<Recorder>) {
+    let runner = Runner::recording();
+    runner.answer(Reply::Wait);
     let each_second =
         "INSERT INTO project (id, name, intv, intv_type, intv_value) VALUES (1, 'P', 1, 's', 1);
                INSERT INTO task (id, name, project_id, enabled) VALUES (7, 'T', 1, 1);";
     let database = database_with(home, "em.db", each_second);
-    let runner_host = format!("http://{}/api", runner.local_addr().expect("an address"));
     // With one instance the request stays the only one.
     let service = home
         .service(&database)
-        .args(&["--runner-host", &runner_host, "--max-instances", "1"])
+        .args(&["--runner-host", &runner.url(), "--max-instances", "1"])
         .start();
-    let (mut request, _) = runner.accept().expect("a request");
-    request.set_read_timeout(Some(PATIENCE)).expect("a time-out");
-    let mut head = [0; 4];
-    request.read_exact(&mut head).expect("the request");
-    assert_eq!(&head, b"GET ");
-    (service, request)
+    runner.wait_for(1);
+    (service, runner)
 }
 
 #[test]
 fn a_request_in_flight_may_end() {
     let home = Home::new();
-    let (mut service, mut request) = with_a_request_in_flight(&home);
+    let (mut service, runner) = with_a_request_in_flight(&home);
     service.signal(Signal::TERM);
     service.logged("stopping");
-    request
-        .write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
-        .unwrap();
+    runner.release(1);
     assert_eq!(service.ended(), 0);
-    let connection = rusqlite::Connection::open(home.path("em.db")).unwrap();
-    let states: Vec<String> = connection
-        .prepare("SELECT DISTINCT state FROM scheduler_run WHERE state <> 'skipped'")
-        .unwrap()
-        .query_map([], |row| row.get(0))
-        .unwrap()
-        .collect::<Result<_, _>>()
-        .unwrap();
-    assert_eq!(states, ["delivered"]);
+    let states = "SELECT DISTINCT state FROM scheduler_run WHERE state <> 'skipped'";
+    let database = test_world::Database::file_at(&home.path("em.db"));
+    assert_eq!(database.rows(states), ["delivered"]);
 }
 
 #[test]
 fn a_second_signal_ends_it_at_once() {
     for (signal, code) in [(Signal::TERM, 143), (Signal::INT, 130)] {
         let home = Home::new();
-        let (mut service, _request) = with_a_request_in_flight(&home);
+        let (mut service, _runner) = with_a_request_in_flight(&home);
         service.signal(signal);
         service.logged("stopping");
         assert_eq!(service.signalled_until_it_ends(signal), code);

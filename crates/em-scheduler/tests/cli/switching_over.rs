@@ -1,7 +1,6 @@
 //! The page on how to take over from the original (docs/switch.md): its command lines are ones that the program takes, and the
 //! dialect is what it says.
 
-use rustix::process::Signal;
 use test_postgres::Database;
 
 use crate::process::{Home, database_with, get, run_sql};
@@ -87,8 +86,7 @@ fn dialect(home: &Home, database: &str, arguments: &[&str]) -> [String; 3] {
     let line: serde_json::Value = serde_json::from_str(&line).expect("a JSON line");
     let text = |name: &str| line[name].as_str().expect(name).to_owned();
     let answer = get(text("bind").parse().expect("an address"), "/api/add/999999");
-    service.signal(Signal::TERM);
-    assert_eq!(service.ended(), 0);
+    service.stop();
     [text("dialect"), text("em_web"), answer]
 }
 

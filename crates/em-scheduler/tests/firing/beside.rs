@@ -3,23 +3,19 @@
 
 use std::time::Duration;
 
-use em_scheduler::dispatch::{LeaseStart, RunnerTimeouts};
+use em_scheduler::dispatch::LeaseStart;
 use em_scheduler::model::{JobKind, SendableRun};
 use em_scheduler::peers::{self, LeaseTimes};
 
-use crate::runner::Mode;
 use crate::world::{Backend, Scheduler, Settings, World, once};
+use test_world::runner::Reply;
 
 /// Few permits and a runner that takes a moment: most of what is due waits.
 fn slow() -> Settings {
-    Settings {
-        concurrency: 2,
-        timeouts: RunnerTimeouts {
-            total: Duration::from_secs(2),
-            ..RunnerTimeouts::default()
-        },
-        ..Settings::default()
-    }
+    Settings::with(|it| {
+        it.concurrency = 2;
+        it.timeouts.total = Duration::from_secs(2);
+    })
 }
 
 async fn due(scheduler: &Scheduler, tasks: std::ops::RangeInclusive<i32>) {
@@ -33,7 +29,7 @@ async fn due(scheduler: &Scheduler, tasks: std::ops::RangeInclusive<i32>) {
 async fn what_waits_in_a_stopped_process_is_taken_over() {
     let world = World::new(Backend::Postgres).await;
     world.tasks(20);
-    world.runner.answer_with(Mode::Hang);
+    world.runner.answer(Reply::Hang);
     let stopped = world.start_with(slow()).await;
     due(&stopped, 1..=20).await;
     world.runner.received(2).await;
@@ -41,7 +37,7 @@ async fn what_waits_in_a_stopped_process_is_taken_over() {
     // As kill does. Its requests end in their own time.
     stopped.control.stop().await;
     stopped.dispatcher.stop();
-    world.runner.answer_with(Mode::Status(200));
+    world.runner.answer(Reply::status(200));
     world
         .until(
             "SELECT state, count(*) FROM scheduler_run GROUP BY state ORDER BY state",
@@ -56,7 +52,7 @@ async fn what_waits_in_a_stopped_process_is_taken_over() {
 async fn a_pause_and_a_deletion_bind_the_other_process() {
     let world = World::new(Backend::Postgres).await;
     world.tasks(30);
-    world.runner.answer_with(Mode::Hang);
+    world.runner.answer(Reply::Hang);
     let sends = world.start_with(slow()).await;
     due(&sends, 1..=30).await;
     world.runner.received(2).await;
@@ -69,7 +65,7 @@ async fn a_pause_and_a_deletion_bind_the_other_process() {
     asked.dispatcher.pause();
     peers::tell(asked.store.as_ref(), lease).await.unwrap();
     let sent = world.runner.receipts().len();
-    world.runner.answer_with(Mode::Status(200));
+    world.runner.answer(Reply::status(200));
     // What was on its way gives its permits back, and nothing follows it.
     world
         .until(

@@ -7,6 +7,8 @@ use em_scheduler::chance;
 use em_scheduler::model::ScheduleRules;
 use triggers::{DstPolicy, Zone};
 
+use test_world::session::Session;
+
 use crate::world::{Backend, Scheduler, Settings, World};
 
 /// Far below what the comparison is given, far above what a stop takes.
@@ -67,10 +69,7 @@ async fn where_it_fails_all_tasks_are_gone_through() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_page_that_fails_before_the_first_decision_is_done_again_and_not_the_whole_pass() {
     let world = where_comparing("RAISE EXCEPTION 'no shared memory'").await;
-    let (other, connection) = tokio_postgres::connect(&world.url(), tokio_postgres::NoTls)
-        .await
-        .unwrap();
-    tokio::spawn(connection);
+    let other = Session::open(&world.url).await.unwrap();
     // The guard of the set of jobs, which a page takes alone and does not wait for long.
     let guard = "(x'454d5331'::int, 3)";
     let hold = format!("SELECT pg_advisory_lock{guard}");

@@ -6,14 +6,14 @@
 
 use std::collections::HashMap;
 use std::os::unix::process::ExitStatusExt;
-use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
 use em_scheduler::clock::{Clock, SystemClock};
+use test_world::process::{Program, Running};
 use triggers::Zone;
 
-use crate::runner::Receipt;
 use crate::world::{Backend, SECOND, World};
+use test_world::runner::Receipt;
 
 /// Tasks 1 to this one have a one-off in the same second; the next one has an interval of a second.
 const ONE_OFFS: i32 = 6;
@@ -36,45 +36,29 @@ impl Campaign {
         Self { world }
     }
 
-    fn start(&self, crash_at: Option<&str>) -> Child {
-        let mut program = Command::new(env!("CARGO_BIN_EXE_em-scheduler"));
-        program.args([
-            "serve",
-            "--bind",
-            "127.0.0.1:0",
-            "--timezone",
-            "UTC",
-            "--concurrency",
-            "4",
-        ]);
-        program
-            .env("DATABASE_URL", self.world.url())
-            .env("RUNNER_HOST", self.world.runner.url());
-        if let Some(step) = crash_at {
-            program.env("EM_SCHEDULER_CRASH_AT", step);
-        }
-        program
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap()
+    fn start(&self, crash_at: &str) -> Running {
+        Program::new(env!("CARGO_BIN_EXE_em-scheduler"))
+            .args(&["serve", "--bind", "127.0.0.1:0", "--timezone", "UTC"])
+            .args(&["--concurrency", "4"])
+            .env("DATABASE_URL", &self.world.url)
+            .env("RUNNER_HOST", &self.world.runner.url())
+            .env("EM_SCHEDULER_CRASH_AT", crash_at)
+            .start()
     }
 
     /// Lets the program run into its crash point, or kills it once everything has been decided.
     async fn kill_at(&self, step: &str) {
-        let mut child = self.start(Some(step));
+        let mut program = self.start(step);
         let mut looks = tokio::time::interval(Duration::from_millis(20));
         let mut decided = 0;
         let status = loop {
             looks.tick().await;
-            if let Some(status) = child.try_wait().unwrap() {
+            if let Some(status) = program.has_ended() {
                 break status;
             }
             decided += i32::from(self.count("state = 'delivered'") > i64::from(ONE_OFFS));
             if decided > 20 {
-                child.kill().unwrap();
-                break child.wait().unwrap();
+                break program.kill();
             }
         };
         assert_eq!(
@@ -86,7 +70,7 @@ impl Campaign {
 
     /// Starts it again and lets it settle what was left, then ends it as an operator would.
     async fn recover(&self) {
-        let mut child = self.start(None);
+        let mut program = self.start("");
         let mut looks = tokio::time::interval(Duration::from_millis(20));
         for look in 0.. {
             looks.tick().await;
@@ -95,13 +79,10 @@ impl Campaign {
                 break;
             }
             assert!(look < 1_500, "not recovered: {:?}", self.runs());
-            assert!(
-                child.try_wait().unwrap().is_none(),
-                "the program ended while it recovered"
-            );
+            let ended = program.has_ended();
+            assert_eq!(ended, None, "the program ended while it recovered");
         }
-        let status = terminate(&mut child).await;
-        assert!(status.success(), "{status}");
+        program.stop();
     }
 
     fn count(&self, condition: &str) -> i64 {
@@ -166,19 +147,6 @@ impl Campaign {
                 ["1"],
                 "{step}: one event per transition"
             );
-        }
-    }
-}
-
-/// SIGTERM, and the end of the program.
-async fn terminate(child: &mut Child) -> ExitStatus {
-    let pid = rustix::process::Pid::from_child(child);
-    rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
-    let mut looks = tokio::time::interval(Duration::from_millis(20));
-    loop {
-        looks.tick().await;
-        if let Some(status) = child.try_wait().unwrap() {
-            return status;
         }
     }
 }

@@ -4,15 +4,13 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use em_scheduler::dispatch::RunnerTimeouts;
 use em_scheduler::em_web::{TaskRow, first_runs};
-use em_scheduler::engine::FiringRules;
 use em_scheduler::model::{JobKind, NewJob, ScheduleRules};
 use triggers::{DstPolicy, Zone};
 
 use crate::on_both;
-use crate::runner::Mode;
 use crate::world::{SECOND, Settings, World, once};
+use test_world::runner::Reply;
 
 const EVERY_SECOND: &str = r#"{"kind":"cron","fields":{"second":"*"},"tz":"UTC"}"#;
 const EVERY_HOUR: &str = r#"{"kind":"interval","fields":{"hours":1},"tz":"UTC"}"#;
@@ -52,7 +50,7 @@ async fn every_kind_of_job_reaches_the_runner(world: World) {
     assert_eq!(keys.len(), receipts.len(), "each run has a key of its own");
     for receipt in &receipts {
         assert!(receipt.at >= receipt.scheduled_for, "never early: {receipt:?}");
-        assert!(receipt.scheduled_for >= start, "{receipt:?}");
+        assert!(receipt.scheduled_for >= start.get(), "{receipt:?}");
         assert_eq!(receipt.attempt, 1);
         let task: i32 = receipt.path.strip_prefix("/api/").unwrap().parse().unwrap();
         assert!(
@@ -143,7 +141,7 @@ async fn coalesced_times_are_counted_on_the_run_that_survives(world: World) {
     let every_four = r#"{"kind":"interval","fields":{"seconds":4},"tz":"UTC"}"#;
     scheduler.job((1, JobKind::Interval), every_four, first).await;
     let receipts = world.runner.received(1).await;
-    assert_eq!(receipts[0].scheduled_for, first.saturating_add(8 * SECOND));
+    assert_eq!(receipts[0].scheduled_for, first.get() + 8 * SECOND);
     let expected = format!("2|{}", first.get());
     world
         .until(
@@ -156,17 +154,12 @@ async fn coalesced_times_are_counted_on_the_run_that_survives(world: World) {
 
 async fn without_coalescing_each_time_is_decided(world: World) {
     world.tasks(1);
-    let firing = FiringRules {
-        grace: 6 * SECOND,
-        coalesce: false,
-        max_instances: 50,
-    };
-    let scheduler = world
-        .start_with(Settings {
-            firing,
-            ..Settings::default()
-        })
-        .await;
+    let settings = Settings::with(|it| {
+        it.firing.grace = 6 * SECOND;
+        it.firing.coalesce = false;
+        it.firing.max_instances = 50;
+    });
+    let scheduler = world.start_with(settings).await;
     let first = scheduler.in_micros(-11 * SECOND);
     let every_five = r#"{"kind":"interval","fields":{"seconds":5},"tz":"UTC"}"#;
     scheduler.job((1, JobKind::Interval), every_five, first).await;
@@ -182,22 +175,12 @@ async fn without_coalescing_each_time_is_decided(world: World) {
 
 async fn max_instances_skips(world: World) {
     world.tasks(1);
-    world.runner.answer_with(Mode::Hang);
-    let firing = FiringRules {
-        max_instances: 2,
-        ..Settings::default().firing
-    };
-    let timeouts = RunnerTimeouts {
-        total: Duration::from_secs(8),
-        ..RunnerTimeouts::default()
-    };
-    let scheduler = world
-        .start_with(Settings {
-            firing,
-            timeouts,
-            ..Settings::default()
-        })
-        .await;
+    world.runner.answer(Reply::Hang);
+    let settings = Settings::with(|it| {
+        it.firing.max_instances = 2;
+        it.timeouts.total = Duration::from_secs(8);
+    });
+    let scheduler = world.start_with(settings).await;
     scheduler
         .job((1, JobKind::Cron), EVERY_SECOND, scheduler.in_micros(0))
         .await;

@@ -2,14 +2,11 @@
 
 use std::time::Duration;
 
-use em_scheduler::dispatch::RunnerTimeouts;
-use em_scheduler::engine::FiringRules;
 use em_scheduler::model::Delivery;
-use tokio::net::TcpListener;
 
 use crate::on_both;
-use crate::runner::{Mode, Runner};
 use crate::world::{SECOND, Settings, World};
+use test_world::runner::Reply;
 
 on_both!(
     a_runner_that_is_down_is_tried_again_within_grace,
@@ -23,20 +20,16 @@ on_both!(
     an_outcome_that_cannot_be_written_is_kept_and_nothing_sent_again,
 );
 
-async fn a_runner_that_is_down_is_tried_again_within_grace(mut world: World) {
+async fn a_runner_that_is_down_is_tried_again_within_grace(world: World) {
     world.tasks(1);
-    // A port that refuses, until the runner opens it.
-    let reserved = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = reserved.local_addr().unwrap();
-    drop(reserved);
-    world.runner.address = address;
+    world.runner.refuse(true);
     let scheduler = world.start().await;
     scheduler.once(1, scheduler.in_micros(0)).await;
     world
         .until("SELECT state, attempt FROM scheduler_run", &["queued|1"])
         .await;
-    let runner = Runner::on(TcpListener::bind(address).await.unwrap());
-    let receipts = runner.received(1).await;
+    world.runner.refuse(false);
+    let receipts = world.runner.received(1).await;
     assert_eq!(receipts[0].attempt, 2);
     world
         .until("SELECT state, attempt FROM scheduler_run", &["delivered|2"])
@@ -44,21 +37,11 @@ async fn a_runner_that_is_down_is_tried_again_within_grace(mut world: World) {
     scheduler.stop().await;
 }
 
-async fn past_its_grace_a_run_that_cannot_be_handed_over_has_failed(mut world: World) {
+async fn past_its_grace_a_run_that_cannot_be_handed_over_has_failed(world: World) {
     world.tasks(1);
-    let reserved = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    world.runner.address = reserved.local_addr().unwrap();
-    drop(reserved);
-    let firing = FiringRules {
-        grace: 2 * SECOND,
-        ..Settings::default().firing
-    };
-    let scheduler = world
-        .start_with(Settings {
-            firing,
-            ..Settings::default()
-        })
-        .await;
+    world.runner.refuse(true);
+    let settings = Settings::with(|it| it.firing.grace = 2 * SECOND);
+    let scheduler = world.start_with(settings).await;
     scheduler.once(1, scheduler.in_micros(0)).await;
     world.until("SELECT state FROM scheduler_run", &["failed"]).await;
     world.until("SELECT status_id FROM task", &["2"]).await;
@@ -70,7 +53,7 @@ async fn past_its_grace_a_run_that_cannot_be_handed_over_has_failed(mut world: W
 
 async fn another_status_has_failed(world: World) {
     world.tasks(1);
-    world.runner.answer_with(Mode::Status(302));
+    world.runner.answer(Reply::status(302));
     let scheduler = world.start().await;
     scheduler.once(1, scheduler.in_micros(0)).await;
     world
@@ -86,7 +69,7 @@ async fn another_status_has_failed(world: World) {
 
 async fn a_cut_connection_leaves_the_outcome_unknown(world: World) {
     world.tasks(1);
-    world.runner.answer_with(Mode::Cut);
+    world.runner.answer(Reply::Close);
     let scheduler = world.start().await;
     scheduler.once(1, scheduler.in_micros(0)).await;
     world.until("SELECT state FROM scheduler_run", &["unknown"]).await;
@@ -101,17 +84,9 @@ async fn a_cut_connection_leaves_the_outcome_unknown(world: World) {
 
 async fn a_hanging_runner_leaves_the_outcome_unknown(world: World) {
     world.tasks(1);
-    world.runner.answer_with(Mode::Hang);
-    let timeouts = RunnerTimeouts {
-        total: Duration::from_secs(1),
-        ..RunnerTimeouts::default()
-    };
-    let scheduler = world
-        .start_with(Settings {
-            timeouts,
-            ..Settings::default()
-        })
-        .await;
+    world.runner.answer(Reply::Hang);
+    let settings = Settings::with(|it| it.timeouts.total = Duration::from_secs(1));
+    let scheduler = world.start_with(settings).await;
     scheduler.once(1, scheduler.in_micros(0)).await;
     world
         .until(
@@ -124,16 +99,12 @@ async fn a_hanging_runner_leaves_the_outcome_unknown(world: World) {
 
 async fn at_least_once_repeats_with_the_same_key(world: World) {
     world.tasks(1);
-    world.runner.answer_with(Mode::Cut);
-    let scheduler = world
-        .start_with(Settings {
-            delivery: Delivery::AtLeastOnce,
-            ..Settings::default()
-        })
-        .await;
+    world.runner.answer(Reply::Close);
+    let settings = Settings::with(|it| it.delivery = Delivery::AtLeastOnce);
+    let scheduler = world.start_with(settings).await;
     scheduler.once(1, scheduler.in_micros(0)).await;
     world.runner.received(1).await;
-    world.runner.answer_with(Mode::Status(200));
+    world.runner.answer(Reply::status(200));
     let receipts = world.runner.received(2).await;
     assert_eq!(receipts[0].key, receipts[1].key);
     assert_eq!((receipts[0].attempt, receipts[1].attempt), (1, 2));
@@ -145,18 +116,15 @@ async fn at_least_once_repeats_with_the_same_key(world: World) {
 
 async fn a_hung_task_does_not_hold_up_the_others(world: World) {
     world.tasks(2);
-    world.runner.answer_with(Mode::HangFor(1));
-    let timeouts = RunnerTimeouts {
-        total: Duration::from_secs(3),
-        ..RunnerTimeouts::default()
-    };
-    let scheduler = world
-        .start_with(Settings {
-            concurrency: 10,
-            timeouts,
-            ..Settings::default()
-        })
-        .await;
+    world.runner.answer_by(|request| match request.task {
+        1 => Reply::Hang,
+        _ => Reply::TAKEN,
+    });
+    let settings = Settings::with(|it| {
+        it.timeouts.total = Duration::from_secs(3);
+        it.concurrency = 10;
+    });
+    let scheduler = world.start_with(settings).await;
     // Far more hanging runs of one task than there are permits; another task's run must still get one.
     let now = scheduler.in_micros(0);
     scheduler
@@ -182,7 +150,7 @@ async fn a_hung_task_does_not_hold_up_the_others(world: World) {
 
 async fn a_status_counts_whatever_becomes_of_the_body(world: World) {
     world.tasks(1);
-    world.runner.answer_with(Mode::Drip);
+    world.runner.answer(Reply::Endless);
     let scheduler = world.start().await;
     scheduler.once(1, scheduler.in_micros(0)).await;
     world
@@ -193,7 +161,7 @@ async fn a_status_counts_whatever_becomes_of_the_body(world: World) {
 
 async fn an_outcome_that_cannot_be_written_is_kept_and_nothing_sent_again(world: World) {
     world.tasks(2);
-    world.runner.answer_with(Mode::Wait);
+    world.runner.answer(Reply::Wait);
     let scheduler = world.start().await;
     scheduler.once(1, scheduler.in_micros(0)).await;
     let later = scheduler.in_micros(2 * SECOND);
@@ -201,14 +169,14 @@ async fn an_outcome_that_cannot_be_written_is_kept_and_nothing_sent_again(world:
     world.runner.received(1).await;
     // The log of the tasks is gone for a while, as in a migration of em_web: nothing can be decided or settled.
     world.sql("ALTER TABLE task_log RENAME TO elsewhere;");
-    world.runner.answer_now();
+    world.runner.release(1);
     let mut looks = tokio::time::interval(Duration::from_millis(50));
     while scheduler.store.now() < later.saturating_add(2 * SECOND) {
         looks.tick().await;
     }
     world.sql("ALTER TABLE elsewhere RENAME TO task_log;");
     world.runner.received(2).await;
-    world.runner.answer_now();
+    world.runner.release(1);
     world
         .until(
             "SELECT task_id, state FROM scheduler_run ORDER BY task_id",

@@ -3,12 +3,11 @@
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use em_scheduler::dispatch::RunnerTimeouts;
 use em_scheduler::model::{Delivery, WireDialect};
 
 use crate::on_both;
-use crate::runner::Mode;
 use crate::world::{Settings, World};
+use test_world::runner::Reply;
 
 on_both!(
     an_error_in_a_good_answer_counts_in_a_hub,
@@ -24,10 +23,7 @@ static ENDLESS: LazyLock<&'static str> =
     LazyLock::new(|| format!(r#"{{"error":"{}"}}"#, "x".repeat(70_000)).leak());
 
 fn speaking(dialect: WireDialect) -> Settings {
-    Settings {
-        dialect,
-        ..Settings::default()
-    }
+    Settings::with(|it| it.dialect = dialect)
 }
 
 /// One run of task 1, sent and settled: its state and reason.
@@ -51,7 +47,7 @@ async fn an_error_in_a_good_answer_counts_in_a_hub(world: World) {
     world.tasks(1);
     let status = "SELECT coalesce(status_id, -1) FROM task";
     for code in [200, 202] {
-        world.runner.answer_with(Mode::Say(code, REFUSED));
+        world.runner.answer(Reply::say(code, REFUSED));
         let ended = one_run(&world, speaking(WireDialect::Hub)).await;
         assert_eq!(ended, "failed|the runner reported an error: no such extract");
         assert_eq!(world.rows(status), ["2"]);
@@ -74,12 +70,12 @@ async fn what_is_no_such_report_is_delivered(world: World) {
         "",
         *ENDLESS,
     ] {
-        world.runner.answer_with(Mode::Say(200, body));
+        world.runner.answer(Reply::say(200, body));
         let ended = one_run(&world, speaking(WireDialect::Hub)).await;
         assert_eq!(ended, "delivered|", "{body:.60}");
     }
     // Another status is what it is in both.
-    world.runner.answer_with(Mode::Say(500, REFUSED));
+    world.runner.answer(Reply::say(500, REFUSED));
     for dialect in [WireDialect::Em2, WireDialect::Hub] {
         let ended = one_run(&world, speaking(dialect)).await;
         assert_eq!(ended, "failed|the runner answered 500", "{dialect}");
@@ -88,30 +84,22 @@ async fn what_is_no_such_report_is_delivered(world: World) {
 
 async fn a_body_that_does_not_come_is_not_waited_for_long(world: World) {
     world.tasks(1);
-    world.runner.answer_with(Mode::Drip);
+    world.runner.answer(Reply::Endless);
     // Less than the body is waited for: the head has come, so the outcome is not unknown.
-    let timeouts = RunnerTimeouts {
-        total: Duration::from_secs(1),
-        ..RunnerTimeouts::default()
-    };
-    let settings = Settings {
-        timeouts,
-        ..speaking(WireDialect::Hub)
-    };
+    let mut settings = speaking(WireDialect::Hub);
+    settings.timeouts.total = Duration::from_secs(1);
     assert_eq!(one_run(&world, settings).await, "delivered|");
 }
 
 async fn at_least_once_asks_again(world: World) {
     world.tasks(1);
-    world.runner.answer_with(Mode::Say(200, REFUSED));
-    let settings = Settings {
-        delivery: Delivery::AtLeastOnce,
-        ..speaking(WireDialect::Hub)
-    };
+    world.runner.answer(Reply::say(200, REFUSED));
+    let mut settings = speaking(WireDialect::Hub);
+    settings.delivery = Delivery::AtLeastOnce;
     let scheduler = world.start_with(settings).await;
     scheduler.once(1, scheduler.in_micros(0)).await;
     world.runner.received(1).await;
-    world.runner.answer_with(Mode::Status(200));
+    world.runner.answer(Reply::status(200));
     let receipts = world.runner.received(2).await;
     assert_eq!(receipts[0].key, receipts[1].key);
     world
@@ -127,7 +115,7 @@ async fn a_connection_is_kept_whatever_the_dialect(world: World) {
         (WireDialect::Hub, REFUSED),
         (WireDialect::Hub, r#"{"message":"started"}"#),
     ] {
-        world.runner.answer_with(Mode::Say(200, body));
+        world.runner.answer(Reply::say(200, body));
         let scheduler = world.start_with(speaking(dialect)).await;
         let before = world.runner.connections();
         for sent in 1..=2 {

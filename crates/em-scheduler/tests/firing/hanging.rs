@@ -4,8 +4,8 @@ use em_scheduler::model::NewJob;
 use triggers::UtcMicros;
 
 use crate::on_both;
-use crate::runner::{Mode, Receipt};
 use crate::world::{SECOND, Scheduler, World, once};
+use test_world::runner::{Receipt, Reply};
 
 /// Tasks that are well: these.
 const HEALTHY: std::ops::RangeInclusive<i32> = 1..=50;
@@ -22,7 +22,7 @@ fn all_at(tasks: std::ops::RangeInclusive<i32>, at: UtcMicros) -> Vec<NewJob> {
 /// One run of each healthy task, due now, beside whatever is going on: how late the latest of them was.
 async fn a_round_of_the_healthy(world: &World, scheduler: &Scheduler) -> i64 {
     let at = scheduler.in_micros(0);
-    let of_round = |receipt: &&Receipt| receipt.scheduled_for == at;
+    let of_round = |receipt: &&Receipt| receipt.scheduled_for == at.get();
     scheduler.store_jobs(all_at(HEALTHY, at)).await;
     let delivered = "SELECT count(*) FROM scheduler_run WHERE state = 'delivered' AND scheduled_for = ";
     world.until(&format!("{delivered}{}", at.get()), &["50"]).await;
@@ -30,14 +30,19 @@ async fn a_round_of_the_healthy(world: &World, scheduler: &Scheduler) -> i64 {
     let late = receipts
         .iter()
         .filter(of_round)
-        .map(|receipt| receipt.at.since(at));
+        .map(|receipt| receipt.at - at.get());
     late.max().unwrap()
 }
 
 /// So many tasks that were never asked hang, all due in one instant, and then all is well again.
 async fn hold_up_none_that_was_answered(world: &World, scheduler: Scheduler, hanging: i32) {
     let tasks = FIRST_TO_HANG..=FIRST_TO_HANG + hanging - 1;
-    world.runner.answer_with(Mode::WaitFrom(FIRST_TO_HANG));
+    world
+        .runner
+        .answer_by(|request| match i32::try_from(request.task) {
+            Ok(task) if task < FIRST_TO_HANG => Reply::TAKEN,
+            _ => Reply::Wait,
+        });
     let before = world.runner.receipts().len();
     scheduler.store_jobs(all_at(tasks, scheduler.in_micros(0))).await;
     world.runner.received(before + LEFT_TO_THEM).await;
@@ -55,8 +60,8 @@ async fn hold_up_none_that_was_answered(world: &World, scheduler: Scheduler, han
         waiting, LEFT_TO_THEM,
         "they have their three quarters and no more"
     );
-    world.runner.answer_with(Mode::Status(200));
-    world.runner.answer_now();
+    world.runner.answer(Reply::status(200));
+    world.runner.release(LEFT_TO_THEM);
     world
         .until(
             "SELECT count(*) FROM scheduler_run WHERE state <> 'delivered'",

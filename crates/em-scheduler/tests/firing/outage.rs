@@ -3,8 +3,8 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use crate::runner::Mode;
 use crate::world::{SECOND, Scheduler, World};
+use test_world::runner::Reply;
 use triggers::UtcMicros;
 
 async fn reached(scheduler: &Scheduler, at: UtcMicros) {
@@ -18,7 +18,7 @@ async fn reached(scheduler: &Scheduler, at: UtcMicros) {
 async fn nothing_is_lost_or_doubled_by_an_outage_shorter_than_the_grace() {
     let world = World::with_server().await;
     world.tasks(3);
-    world.runner.answer_with(Mode::Wait);
+    world.runner.answer(Reply::Wait);
     let scheduler = world.start().await;
     scheduler.once(1, scheduler.in_micros(0)).await;
     let meanwhile = scheduler.in_micros(SECOND);
@@ -27,9 +27,9 @@ async fn nothing_is_lost_or_doubled_by_an_outage_shorter_than_the_grace() {
     world.runner.received(1).await;
 
     world.server_goes();
-    world.runner.answer_with(Mode::Status(200));
+    world.runner.answer(Reply::status(200));
     // The answer comes while nobody can write it down, and a run comes due while nobody can decide it.
-    world.runner.answer_now();
+    world.runner.release(1);
     reached(&scheduler, meanwhile.saturating_add(SECOND)).await;
     assert_eq!(
         world.runner.receipts().len(),

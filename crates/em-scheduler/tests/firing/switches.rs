@@ -2,12 +2,9 @@
 
 use std::time::Duration;
 
-use em_scheduler::dispatch::RunnerTimeouts;
-use em_scheduler::engine::FiringRules;
-
 use crate::on_both;
-use crate::runner::Mode;
 use crate::world::{SECOND, Settings, World, once};
+use test_world::runner::Reply;
 
 on_both!(
     nothing_is_decided_while_paused_and_the_grace_decides_after,
@@ -81,18 +78,12 @@ async fn the_paused_state_survives_a_restart(world: World) {
 
 async fn a_stopped_scheduler_leaves_its_queue_to_the_next(world: World) {
     world.tasks(30);
-    world.runner.answer_with(Mode::Hang);
-    let timeouts = RunnerTimeouts {
-        total: Duration::from_secs(2),
-        ..RunnerTimeouts::default()
-    };
-    let scheduler = world
-        .start_with(Settings {
-            concurrency: 5,
-            timeouts,
-            ..Settings::default()
-        })
-        .await;
+    world.runner.answer(Reply::Hang);
+    let settings = Settings::with(|it| {
+        it.timeouts.total = Duration::from_secs(2);
+        it.concurrency = 5;
+    });
+    let scheduler = world.start_with(settings).await;
     let now = scheduler.in_micros(0);
     scheduler
         .store_jobs((1..=30).map(|task| once(task, now)).collect())
@@ -104,7 +95,7 @@ async fn a_stopped_scheduler_leaves_its_queue_to_the_next(world: World) {
         .unwrap();
     assert!(queued >= 20, "{queued}");
     let before = world.runner.receipts().len();
-    world.runner.answer_with(Mode::Status(200));
+    world.runner.answer(Reply::status(200));
 
     let scheduler = world.start().await;
     let receipts = world.runner.received(before + queued).await;
@@ -165,23 +156,13 @@ async fn what_was_being_sent_when_the_process_died_is_unknown(world: World) {
 
 async fn a_deleted_job_sends_nothing_more(world: World) {
     world.tasks(1);
-    world.runner.answer_with(Mode::Hang);
-    let timeouts = RunnerTimeouts {
-        total: Duration::from_secs(2),
-        ..RunnerTimeouts::default()
-    };
-    let firing = FiringRules {
-        max_instances: 100,
-        ..Settings::default().firing
-    };
-    let scheduler = world
-        .start_with(Settings {
-            concurrency: 2,
-            timeouts,
-            firing,
-            ..Settings::default()
-        })
-        .await;
+    world.runner.answer(Reply::Hang);
+    let settings = Settings::with(|it| {
+        it.timeouts.total = Duration::from_secs(2);
+        it.firing.max_instances = 100;
+        it.concurrency = 2;
+    });
+    let scheduler = world.start_with(settings).await;
     let now = scheduler.in_micros(0);
     scheduler
         .store_jobs((0..20).map(|_| once(1, now)).collect())
@@ -206,17 +187,9 @@ async fn a_deleted_job_sends_nothing_more(world: World) {
 
 async fn a_deleted_task_is_muted(world: World) {
     world.tasks(1);
-    world.runner.answer_with(Mode::Hang);
-    let timeouts = RunnerTimeouts {
-        total: Duration::from_secs(1),
-        ..RunnerTimeouts::default()
-    };
-    let scheduler = world
-        .start_with(Settings {
-            timeouts,
-            ..Settings::default()
-        })
-        .await;
+    world.runner.answer(Reply::Hang);
+    let settings = Settings::with(|it| it.timeouts.total = Duration::from_secs(1));
+    let scheduler = world.start_with(settings).await;
     scheduler.once(1, scheduler.in_micros(0)).await;
     world.runner.received(1).await;
     let in_flight = scheduler

@@ -1,43 +1,27 @@
 //! A scheduler's whole world, for tests: a real database of either kind, a real runner, and the engine with its
 //! dispatcher between them. Time is the real one; tests wait for receipts and rows, never for luck.
 
-use std::path::PathBuf;
+use std::ops::Deref;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use em_scheduler::chance;
-use em_scheduler::clock::SystemClock;
 use em_scheduler::control::Control;
 use em_scheduler::dispatch::{Dispatcher, Policy, RunnerClient, RunnerTimeouts};
 use em_scheduler::engine::{Engine, EngineHandle, EngineSettings, FiringRules};
 use em_scheduler::instance::Place;
 use em_scheduler::model::life::DeliveryRules;
 use em_scheduler::model::{Delivery, JobKind, NewJob, ScheduleRules, WireDialect};
-use em_scheduler::store::postgres::{PostgresOptions, PostgresStore};
-use em_scheduler::store::sqlite::{SqliteOptions, SqliteStore};
 use em_scheduler::store::{Replaced, Store, StoreError};
 use em_scheduler::wakeup::Bell;
+use test_postgres::Server;
+use test_world::runner::{Recorder, Runner};
+pub use test_world::{Backend, Database};
 use triggers::{DstPolicy, UtcMicros, Zone};
 
-use crate::runner::Runner;
+use crate::opening::Opening;
 
 pub const SECOND: i64 = 1_000_000;
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Backend {
-    Sqlite,
-    Postgres,
-}
-
-enum Database {
-    Sqlite {
-        _folder: tempfile::TempDir,
-        path: PathBuf,
-    },
-    Postgres(test_postgres::Database),
-    /// A server of its own, which can go away.
-    Server(Mutex<test_postgres::Server>),
-}
 
 /// What a scheduler process is told; the defaults are the service's.
 #[derive(Debug, Clone)]
@@ -65,9 +49,29 @@ impl Default for Settings {
     }
 }
 
+impl Settings {
+    /// The defaults but for this.
+    pub fn with(change: impl FnOnce(&mut Self)) -> Self {
+        let mut settings = Self::default();
+        change(&mut settings);
+        settings
+    }
+}
+
 pub struct World {
     database: Database,
-    pub runner: Runner,
+    pub runner: Runner<Recorder>,
+    /// The server of its own, which can go away.
+    server: Option<Mutex<Server>>,
+}
+
+/// SQL from beside the store.
+impl Deref for World {
+    type Target = Database;
+
+    fn deref(&self) -> &Database {
+        &self.database
+    }
 }
 
 /// A scheduler process's life, without the process.
@@ -81,32 +85,21 @@ pub struct Scheduler {
 
 impl World {
     pub async fn new(backend: Backend) -> Self {
-        let database = match backend {
-            Backend::Sqlite => {
-                let folder = tempfile::tempdir().unwrap();
-                let path = folder.path().join("em.db");
-                Database::Sqlite {
-                    _folder: folder,
-                    path,
-                }
-            }
-            Backend::Postgres => Database::Postgres(test_postgres::Database::create().unwrap()),
-        };
-        Self::on(database).await
+        Self::on(Database::create(backend), None).await
     }
 
     /// On a PostgreSQL server of its own, durable: what it lost at its end would not be our fault.
     pub async fn with_server() -> Self {
-        Self::on(Database::Server(Mutex::new(
-            test_postgres::Server::start_durable().unwrap(),
-        )))
-        .await
+        let server = Server::start_durable().unwrap();
+        let database = Database::on_server(&server, None).unwrap();
+        Self::on(database, Some(Mutex::new(server))).await
     }
 
-    async fn on(database: Database) -> Self {
+    async fn on(database: Database, server: Option<Mutex<Server>>) -> Self {
         let world = Self {
             database,
-            runner: Runner::start().await,
+            runner: Runner::recording(),
+            server,
         };
         drop(world.open(&chance::instance_id()).await);
         world
@@ -122,47 +115,26 @@ impl World {
         self.server().restart().unwrap();
     }
 
-    fn server(&self) -> MutexGuard<'_, test_postgres::Server> {
-        match &self.database {
-            Database::Server(server) => server.lock().unwrap(),
-            _ => panic!("this world has no server of its own"),
-        }
-    }
-
-    /// The database as a process is told of it.
-    pub fn url(&self) -> String {
-        match &self.database {
-            Database::Sqlite { path, .. } => format!("sqlite://{}", path.display()),
-            Database::Postgres(database) => database.url().to_owned(),
-            Database::Server(server) => server.lock().unwrap().url("postgres"),
-        }
+    fn server(&self) -> MutexGuard<'_, Server> {
+        let server = self.server.as_ref();
+        server.expect("a server of its own").lock().unwrap()
     }
 
     /// Opens the store without an engine.
+    ///
+    /// That nothing counts as a holder of a store on a file any more comes before its last holder, on a thread of its own, has
+    /// taken it down and let go of the file's lock.
     pub async fn open(&self, instance: &str) -> Arc<dyn Store> {
-        let (zone, clock) = (Zone::utc(), Arc::new(SystemClock));
-        let (instance, place) = (instance.to_owned(), Place::here().to_string());
-        match &self.database {
-            Database::Sqlite { path, .. } => {
-                let options = SqliteOptions {
-                    path: path.clone(),
-                    zone,
-                    clock,
-                    instance,
-                    place,
-                };
-                Arc::new(sqlite(options).await)
-            }
-            Database::Postgres(_) | Database::Server(_) => {
-                let options = PostgresOptions {
-                    url: self.url(),
-                    zone,
-                    clock,
-                    instance,
-                    place,
-                    grace: 30_000_000,
-                };
-                Arc::new(PostgresStore::connect(options).await.unwrap())
+        let opening = Opening {
+            place: Place::here().to_string(),
+            ..Opening::of(instance)
+        };
+        let mut looks = tokio::time::interval(Duration::from_millis(5));
+        loop {
+            looks.tick().await;
+            match opening.clone().open(&self.url).await {
+                Err(StoreError::Held(_)) => {}
+                opened => return opened.unwrap(),
             }
         }
     }
@@ -205,7 +177,7 @@ impl World {
                 firing: settings.firing,
                 delivery,
                 retention: 30 * 86_400 * SECOND,
-                alone: matches!(self.database, Database::Sqlite { .. }),
+                alone: !self.database.is_postgres(),
                 instance,
             },
         );
@@ -217,60 +189,6 @@ impl World {
             control,
             engine: engine.spawn().unwrap(),
         }
-    }
-
-    /// Runs statements on the database itself.
-    pub fn sql(&self, statements: &str) {
-        match &self.database {
-            Database::Sqlite { path, .. } => connect(path).execute_batch(statements).unwrap(),
-            Database::Postgres(database) => {
-                database.run_sql(statements).unwrap();
-            }
-            Database::Server(server) => {
-                server.lock().unwrap().run_sql("postgres", statements).unwrap();
-            }
-        }
-    }
-
-    /// The rows of a query on the database itself, one text per row, columns joined by `|`, null as nothing.
-    pub fn rows(&self, query: &str) -> Vec<String> {
-        match &self.database {
-            Database::Sqlite { path, .. } => {
-                let connection = connect(path);
-                let mut statement = connection.prepare(query).unwrap();
-                let columns = statement.column_count();
-                let rows = statement.query_map([], |row| {
-                    let cells = (0..columns).map(|place| {
-                        Ok(match row.get_ref(place)? {
-                            rusqlite::types::ValueRef::Null => String::new(),
-                            rusqlite::types::ValueRef::Integer(value) => value.to_string(),
-                            rusqlite::types::ValueRef::Real(value) => value.to_string(),
-                            rusqlite::types::ValueRef::Text(text) | rusqlite::types::ValueRef::Blob(text) => {
-                                String::from_utf8_lossy(text).into_owned()
-                            }
-                        })
-                    });
-                    cells.collect::<Result<Vec<_>, _>>()
-                });
-                rows.unwrap().map(|row| row.unwrap().join("|")).collect()
-            }
-            Database::Postgres(database) => lines(&database.run_sql(query).unwrap()),
-            Database::Server(server) => lines(&server.lock().unwrap().run_sql("postgres", query).unwrap()),
-        }
-    }
-
-    /// Waits until a query answers these rows.
-    pub async fn until(&self, query: &str, expected: &[&str]) {
-        let mut last = Vec::new();
-        let mut looks = tokio::time::interval(Duration::from_millis(25));
-        for _ in 0..1_200 {
-            looks.tick().await;
-            last = self.rows(query);
-            if last == expected {
-                return;
-            }
-        }
-        panic!("{query}\nexpected {expected:?}\nbut it is {last:?}");
     }
 
     /// Projects and tasks 1..=count, each task in the project of its number, enabled, without triggers.
@@ -336,27 +254,6 @@ impl Scheduler {
     }
 }
 
-/// Opens a file. That nothing counts as a holder of the store any more comes before its last holder, on a thread of its own, has
-/// taken it down and let go of the file's lock.
-async fn sqlite(options: SqliteOptions) -> SqliteStore {
-    let mut looks = tokio::time::interval(Duration::from_millis(5));
-    loop {
-        looks.tick().await;
-        match SqliteStore::open(options.clone()) {
-            Err(StoreError::Held(_)) => {}
-            opened => return opened.unwrap(),
-        }
-    }
-}
-
-fn lines(answer: &str) -> Vec<String> {
-    answer
-        .lines()
-        .filter(|line| !line.is_empty())
-        .map(str::to_owned)
-        .collect()
-}
-
 /// A job of the task, due at `at`.
 pub fn job((task, kind): (i32, JobKind), definition: &str, at: UtcMicros) -> NewJob {
     let id = match kind {
@@ -381,10 +278,4 @@ pub fn job((task, kind): (i32, JobKind), definition: &str, at: UtcMicros) -> New
 pub fn once(task: i32, at: UtcMicros) -> NewJob {
     let definition = format!(r#"{{"kind":"date","fields":{{"run_date":"{at}"}},"tz":"UTC"}}"#);
     job((task, JobKind::Delayed), &definition, at)
-}
-
-fn connect(path: &PathBuf) -> rusqlite::Connection {
-    let connection = rusqlite::Connection::open(path).unwrap();
-    connection.busy_timeout(Duration::from_secs(10)).unwrap();
-    connection
 }

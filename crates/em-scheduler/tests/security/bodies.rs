@@ -3,12 +3,11 @@
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 
 use super::{Siege, is_refused};
-use crate::client::{self, Answer};
 use crate::routing::state;
-use crate::runner::Mode;
+use test_world::client::{self, Answer};
+use test_world::runner::Reply;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_head_has_its_limits() {
@@ -63,14 +62,11 @@ async fn a_body_is_refused_before_it_comes() {
         assert_eq!(guarded.status, 413, "{method}");
     }
     // One that does not say its length, and does not end.
-    let mut stream = TcpStream::connect(siege.world.server.address)
-        .await
-        .expect("connect");
     let head = format!(
         "GET /api/kill HTTP/1.1\r\nHost: {}\r\nTransfer-Encoding: chunked\r\n\r\n",
         siege.world.server.address
     );
-    stream.write_all(head.as_bytes()).await.expect("write");
+    let mut stream = client::say(siege.world.server.address, &head).await;
     let (mut read, mut write) = stream.split();
     let chunk = format!("1000\r\n{}\r\n", "x".repeat(0x1000));
     let pour = async {
@@ -83,7 +79,7 @@ async fn a_body_is_refused_before_it_comes() {
         // It may be reset once it has answered.
         _ = read.read_to_end(&mut text) => {}
     }
-    let answer = Answer::parse(&String::from_utf8(text).expect("text"));
+    let answer = Answer::read(&text).expect("an answer");
     is_refused(&answer, 413, "without end");
     assert!(!siege.world.server.control.is_stopped());
 }
@@ -94,8 +90,7 @@ async fn a_small_body_is_read_away_and_the_connection_goes_on() {
     let address = siege.world.server.address;
     let one = format!("GET /api HTTP/1.1\r\nHost: {address}\r\nContent-Length: 5\r\n\r\nhello");
     let two = format!("GET /api HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
-    let mut stream = TcpStream::connect(address).await.expect("connect");
-    stream.write_all((one + &two).as_bytes()).await.expect("write");
+    let mut stream = client::say(address, &(one + &two)).await;
     let mut text = String::new();
     stream.read_to_string(&mut text).await.expect("read");
     assert_eq!(text.matches(r#"{"status":"alive"}"#).count(), 2, "{text}");
@@ -108,16 +103,16 @@ async fn who_takes_too_long_is_told_so() {
         .guarded(("GET", "/api/add/1"), "Content-Length: 5\r\n")
         .await;
     is_refused(&answer, 408, "a body that does not come");
-    siege.world.runner.mode(Mode::Wait);
+    siege.world.runner.answer(Reply::Wait);
     let answer = siege.world.get("/api/run/1").await;
     is_refused(&answer, 503, "a runner that does not answer");
     // What was begun goes on: the run is settled once the runner answers.
-    siege.world.runner.release();
+    siege.world.runner.release(1);
     siege
         .world
         .until(
             "SELECT count(*) FROM scheduler_run WHERE state = 'delivered'",
-            "1",
+            &["1"],
         )
         .await;
 }

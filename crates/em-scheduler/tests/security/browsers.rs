@@ -7,8 +7,8 @@ use em_scheduler::http::{Guard, Hosts, Limits, serve};
 use tokio::net::TcpListener;
 
 use super::{Siege, is_refused};
-use crate::client;
 use crate::routing::{CHANGES, READS, state};
+use test_world::client;
 
 /// What browsers put on requests that our own pages and the person at the browser did not make.
 const FOREIGN: [&str; 15] = [

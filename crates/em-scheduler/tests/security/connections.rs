@@ -8,21 +8,18 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::server;
-use crate::client;
-use crate::database::Backend;
-use crate::runner::Mode;
 use crate::tasks;
 use crate::world::World;
+use test_world::Backend;
+use test_world::client;
+use test_world::runner::Reply;
 
 const ALIVE: &str = r#"{"status":"alive"}"#;
 /// So much longer than a test lasts that it stands for ever.
 const LONG: Duration = Duration::from_secs(3600);
 
 async fn half_open(address: std::net::SocketAddr) -> TcpStream {
-    let mut stream = TcpStream::connect(address).await.expect("connect");
-    let half = format!("GET /api HTTP/1.1\r\nHost: {address}\r\n");
-    stream.write_all(half.as_bytes()).await.expect("write");
-    stream
+    client::say(address, &format!("GET /api HTTP/1.1\r\nHost: {address}\r\n")).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -121,37 +118,26 @@ async fn who_comes_after_the_last_place_gets_that_of_the_idlest() {
         connections: 2,
     };
     let full = server(&world, limits, Some).await;
-    let request = format!("GET /api HTTP/1.1\r\nHost: {}\r\n\r\n", full.address);
     let mut idle = Vec::new();
     for _ in 0..2 {
         let mut stream = TcpStream::connect(full.address).await.expect("connect");
-        ask(&mut stream, &request).await;
+        client::ask_on(&mut stream, "/api", ALIVE).await;
         idle.push(stream);
     }
     // The first one asks again: now the second has been idle for longer.
-    ask(&mut idle[0], &request).await;
+    client::ask_on(&mut idle[0], "/api", ALIVE).await;
     assert_eq!(client::send(full.address, "GET", "/api").await.body, ALIVE);
     let mut rest = Vec::new();
     let _ = idle[1].read_to_end(&mut rest).await;
     assert_eq!(rest, b"");
-    ask(&mut idle[0], &request).await;
-}
-
-/// One request on an open connection, which stays open.
-async fn ask(stream: &mut TcpStream, request: &str) {
-    stream.write_all(request.as_bytes()).await.expect("write");
-    let mut text = Vec::new();
-    while !text.ends_with(ALIVE.as_bytes()) {
-        let read = stream.read_buf(&mut text).await.expect("read");
-        assert!(read > 0, "closed after {:?}", String::from_utf8_lossy(&text));
-    }
+    client::ask_on(&mut idle[0], "/api", ALIVE).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_is_at_work_keeps_the_place_and_the_next_one_waits() {
     let world = World::new(Backend::Sqlite).await;
     tasks::create(&world);
-    world.runner.mode(Mode::Wait);
+    world.runner.answer(Reply::Wait);
     let limits = Limits {
         connections: 1,
         ..Limits::default()
@@ -160,7 +146,7 @@ async fn who_is_at_work_keeps_the_place_and_the_next_one_waits() {
     let running = client::begin(full.address, "GET", "/api/run/1").await;
     world.runner.received(1).await;
     let waiting = client::begin(full.address, "GET", "/api").await;
-    world.runner.release();
+    world.runner.release(1);
     assert_eq!(
         client::finish(running).await.message(),
         "Scheduler: task job started!"

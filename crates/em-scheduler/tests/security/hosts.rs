@@ -5,13 +5,13 @@ use std::collections::BTreeSet;
 use em_scheduler::api::{router, table};
 use em_scheduler::dispatch::{RunnerClient, RunnerTimeouts};
 use em_scheduler::http::{Guard, Hosts, Limits, Socket, serve};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::AsyncWriteExt;
 use tokio::net::UnixStream;
 
 use super::{Siege, is_refused};
-use crate::client::{self, Answer};
 use crate::routing::{CHANGES, READS, state};
 use crate::world::api_of;
+use test_world::client;
 
 /// Lines of `Host` that must not do, for a server on `port`. Some of them no HTTP parser takes; most it does.
 fn foreign(port: u16) -> Vec<String> {
@@ -259,9 +259,7 @@ async fn on_the_unix_socket_a_proxy_may_pass_on_its_own_port() {
         // As nginx asks of what is behind it.
         let request = format!("GET {target} HTTP/1.0\r\nHost: {host}\r\nConnection: close\r\n\r\n");
         stream.write_all(request.as_bytes()).await.expect("write");
-        let mut text = String::new();
-        stream.read_to_string(&mut text).await.expect("read");
-        Answer::parse(&text)
+        client::finish(stream).await
     };
     for target in READS.iter().chain(&CHANGES[..9]) {
         let answer = get(target, "127.0.0.1:5001").await;

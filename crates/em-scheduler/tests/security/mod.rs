@@ -12,10 +12,10 @@ mod tokens;
 use em_scheduler::http::{Guard, Hosts, Limits};
 use tokio::net::TcpListener;
 
-use crate::client::{self, Answer};
-use crate::database::Backend;
 use crate::tasks;
 use crate::world::{Server, World};
+use test_world::Backend;
+use test_world::client::{self, Answer};
 
 /// One database, and two servers on it: `world.server` is guarded, `bare` is not.
 pub struct Siege {

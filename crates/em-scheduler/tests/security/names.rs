@@ -1,8 +1,8 @@
 //! Text that strangers wrote, in em_web's tables, on its way into the task's log.
 
-use crate::database::Backend;
 use crate::tasks;
 use crate::world::World;
+use test_world::Backend;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_a_column_says_cannot_forge_a_line_of_the_task_log() {

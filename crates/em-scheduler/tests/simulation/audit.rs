@@ -4,6 +4,7 @@
 use std::fmt::Write as _;
 
 use serde::Deserialize;
+use test_world::rows::Run as RunRow;
 
 /// The tables watched, the letter that names each, and the columns noted.
 const TABLES: [(&str, &str, &[&str]); 6] = [
@@ -23,6 +24,7 @@ const TABLES: [(&str, &str, &[&str]); 6] = [
             "attempt",
             "owner",
             "fence",
+            "finished_at",
             "withdrawn",
             "muted",
             "reason",
@@ -38,26 +40,6 @@ const TABLES: [(&str, &str, &[&str]); 6] = [
     ("scheduler_instance", "instance", &["id", "lease_until"]),
     ("task_log", "log", &["task_id", "message"]),
 ];
-
-/// A row of `scheduler_run`.
-#[derive(Debug, Clone, Deserialize)]
-pub struct RunRow {
-    pub key: i64,
-    pub job_id: String,
-    pub task_id: i32,
-    pub kind: String,
-    pub scheduled_for: i64,
-    pub state: String,
-    pub decided_at: i64,
-    pub coalesced: i64,
-    pub coalesced_since: Option<i64>,
-    pub attempt: i64,
-    pub owner: String,
-    pub fence: i64,
-    pub withdrawn: i64,
-    pub muted: i64,
-    pub reason: Option<String>,
-}
 
 /// A row of `scheduler_job`.
 #[derive(Debug, Clone, Deserialize)]

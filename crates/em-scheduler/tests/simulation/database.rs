@@ -5,20 +5,16 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use em_scheduler::clock::{Clock, ManualClock};
-use em_scheduler::store::postgres::{PostgresOptions, PostgresStore};
-use em_scheduler::store::sqlite::{SqliteOptions, SqliteStore};
 use em_scheduler::store::{Result, Store};
+pub use test_world::Backend;
+use test_world::database::folder_in_memory;
+use test_world::session::Session;
 use tokio::runtime::{Handle, Runtime};
-use triggers::{UtcMicros, Zone};
+use triggers::UtcMicros;
 
 use crate::audit::{self, Change};
 use crate::blocking::finish;
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Backend {
-    Sqlite,
-    Postgres,
-}
+use crate::opening::Opening;
 
 pub struct Database {
     place: Place,
@@ -31,8 +27,8 @@ enum Place {
         folder: tempfile::TempDir,
     },
     Postgres {
-        client: Box<tokio_postgres::Client>,
-        database: test_postgres::Database,
+        client: Box<Session>,
+        database: test_world::Database,
         runtime: Runtime,
     },
 }
@@ -55,33 +51,18 @@ impl Database {
 
     /// Opens the store for the process in this place (0 or 1).
     pub fn open(&self, place: usize, instance: &str, clock: Arc<dyn Clock>) -> Result<Opened> {
-        let zone = Zone::utc();
-        // A place of which nothing can be proved: whether a process is dead is for its lease to tell.
-        let (instance, nowhere) = (instance.to_owned(), "simulated".to_owned());
+        let opening = opening(instance, clock);
         match &self.place {
             Place::Sqlite { folder, .. } => {
-                let options = SqliteOptions {
-                    path: folder.path().join(NAMES[place]),
-                    zone,
-                    clock,
-                    instance,
-                    place: nowhere,
-                };
-                Ok((Arc::new(SqliteStore::open(options)?), None))
+                let url = format!("sqlite://{}", folder.path().join(NAMES[place]).display());
+                Ok((finish(opening.open(&url))?, None))
             }
             Place::Postgres {
                 database, runtime, ..
             } => {
-                let options = PostgresOptions {
-                    url: database.url().to_owned(),
-                    zone,
-                    clock,
-                    instance,
-                    place: nowhere,
-                    grace: 30_000_000,
-                };
-                let store = finish(runtime.spawn(PostgresStore::connect(options))).unwrap()?;
-                Ok((Arc::new(store), Some(runtime.handle().clone())))
+                let url = database.url.clone();
+                let opened = runtime.spawn(async move { opening.open(&url).await });
+                Ok((finish(opened).unwrap()?, Some(runtime.handle().clone())))
             }
         }
     }
@@ -136,7 +117,7 @@ impl Database {
 /// A new file made from one that was set up once. Where the system has a file system in memory, it lies there.
 fn sqlite() -> Place {
     static TEMPLATE: OnceLock<Vec<u8>> = OnceLock::new();
-    let folder = folder();
+    let folder = folder_in_memory();
     let file = folder.path().join(NAMES[0]);
     std::fs::write(&file, TEMPLATE.get_or_init(template)).unwrap();
     std::os::unix::fs::symlink(&file, folder.path().join(NAMES[1])).unwrap();
@@ -144,27 +125,28 @@ fn sqlite() -> Place {
     Place::Sqlite { connection, folder }
 }
 
+/// As a process of a place of which nothing can be proved: whether it is dead is for its lease to tell.
+fn opening(instance: &str, clock: Arc<dyn Clock>) -> Opening {
+    Opening {
+        clock,
+        place: "simulated".to_owned(),
+        ..Opening::of(instance)
+    }
+}
+
+fn for_a_template() -> Opening {
+    opening("template", Arc::new(ManualClock::new(UtcMicros::new(0))))
+}
+
 fn template() -> Vec<u8> {
-    let folder = folder();
+    let folder = folder_in_memory();
     let file = folder.path().join(NAMES[0]);
-    let options = SqliteOptions {
-        path: file.clone(),
-        zone: Zone::utc(),
-        clock: Arc::new(ManualClock::new(UtcMicros::new(0))),
-        instance: "template".into(),
-        place: "simulated".into(),
-    };
-    drop(SqliteStore::open(options).unwrap());
+    drop(finish(for_a_template().open(&format!("sqlite://{}", file.display()))).unwrap());
     let connection = connect(&file);
     connection.execute_batch(&audit::sqlite()).unwrap();
     // The last connection to go takes the log of the file with it.
     connection.close().unwrap();
     std::fs::read(&file).unwrap()
-}
-
-fn folder() -> tempfile::TempDir {
-    let memory = Path::new("/dev/shm");
-    tempfile::tempdir_in(memory).unwrap_or_else(|_| tempfile::tempdir().unwrap())
 }
 
 /// A connection beside the store's.
@@ -180,24 +162,10 @@ fn postgres() -> Place {
         .enable_all()
         .build()
         .unwrap();
-    let database = test_postgres::Database::create().unwrap();
-    let url = database.url().to_owned();
+    let database = test_world::Database::create(Backend::Postgres);
     let client = runtime.block_on(async {
-        let options = PostgresOptions {
-            url: url.clone(),
-            zone: Zone::utc(),
-            clock: Arc::new(ManualClock::new(UtcMicros::new(0))),
-            instance: "template".into(),
-            place: "simulated".into(),
-            grace: 30_000_000,
-        };
-        drop(PostgresStore::connect(options).await.unwrap());
-        let (client, connection) = tokio_postgres::connect(&url, tokio_postgres::NoTls)
-            .await
-            .unwrap();
-        tokio::spawn(async move { drop(connection.await) });
-        let path = "SET search_path = public, em_scheduler";
-        client.batch_execute(path).await.unwrap();
+        drop(for_a_template().open(&database.url).await.unwrap());
+        let client = Session::open(&database.url).await.unwrap();
         client.batch_execute(&audit::postgres()).await.unwrap();
         client
     });

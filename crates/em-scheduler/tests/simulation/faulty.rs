@@ -58,6 +58,13 @@ macro_rules! real {
     }};
 }
 
+/// The real operation between its faults.
+macro_rules! step {
+    ($self:ident, $op:expr, $inner:ident => $call:expr) => {
+        $self.step($op, async { real!($self, $inner => $call) }).await
+    };
+}
+
 impl FaultyStore {
     pub fn new(inner: Opened, life: Arc<Life>, saboteur: Option<Saboteur>) -> Self {
         Self {
@@ -208,8 +215,7 @@ impl Catalog for FaultyStore {
     }
 
     async fn ping(&self) -> Result<()> {
-        self.step(Op::Read("ping"), async { real!(self, inner => inner.ping()) })
-            .await
+        step!(self, Op::Read("ping"), inner => inner.ping())
     }
 
     async fn restore_tables(&self, _paused: bool) -> Result<bool> {
@@ -217,24 +223,15 @@ impl Catalog for FaultyStore {
     }
 
     async fn settings(&self) -> Result<BTreeMap<String, String>> {
-        self.step(Op::Read("settings"), async {
-            real!(self, inner => inner.settings())
-        })
-        .await
+        step!(self, Op::Read("settings"), inner => inner.settings())
     }
 
     async fn agree_settings(&self, ours: BTreeMap<String, String>) -> Result<BTreeMap<String, String>> {
-        self.step(Op::Settings, async {
-            real!(self, inner => inner.agree_settings(ours))
-        })
-        .await
+        step!(self, Op::Settings, inner => inner.agree_settings(ours))
     }
 
     async fn change_settings(&self, new: BTreeMap<String, String>) -> Result<()> {
-        self.step(Op::Settings, async {
-            real!(self, inner => inner.change_settings(new))
-        })
-        .await
+        step!(self, Op::Settings, inner => inner.change_settings(new))
     }
 }
 
@@ -247,10 +244,7 @@ impl Schedules for FaultyStore {
     }
 
     async fn list_jobs(&self, with_definitions: bool) -> Result<Vec<ListedJob>> {
-        self.step(Op::Read("jobs"), async {
-            real!(self, inner => inner.list_jobs(with_definitions))
-        })
-        .await
+        step!(self, Op::Read("jobs"), inner => inner.list_jobs(with_definitions))
     }
 
     fn next_runs(&self) -> Pages<NextRun> {
@@ -260,10 +254,7 @@ impl Schedules for FaultyStore {
     }
 
     async fn listed_jobs(&self, task: TaskId) -> Result<Option<usize>> {
-        self.step(Op::Read("listed_jobs"), async {
-            real!(self, inner => inner.listed_jobs(task))
-        })
-        .await
+        step!(self, Op::Read("listed_jobs"), inner => inner.listed_jobs(task))
     }
 
     async fn replace_jobs(&self, now: UtcMicros, task: TaskId, plan: JobPlanner) -> Result<Replaced> {
@@ -281,46 +272,30 @@ impl Schedules for FaultyStore {
     }
 
     async fn add_jobs(&self, now: UtcMicros, task: TaskId, plan: JobPlanner) -> Result<Replaced> {
-        self.step(Op::Add(task), async {
-            real!(self, inner => inner.add_jobs(now, task, plan))
-        })
-        .await
+        step!(self, Op::Add(task), inner => inner.add_jobs(now, task, plan))
     }
 
     async fn remove_jobs(&self, now: UtcMicros, task: TaskId) -> Result<Vec<RunKey>> {
-        self.step(Op::Remove(task), async {
-            real!(self, inner => inner.remove_jobs(now, task))
-        })
-        .await
+        step!(self, Op::Remove(task), inner => inner.remove_jobs(now, task))
     }
 
     async fn remove_all_jobs(&self, now: UtcMicros) -> Result<Vec<RunKey>> {
-        self.step(Op::RemoveAll, async {
-            real!(self, inner => inner.remove_all_jobs(now))
-        })
-        .await
+        step!(self, Op::RemoveAll, inner => inner.remove_all_jobs(now))
     }
 
     async fn remove_orphans(&self, now: UtcMicros) -> Result<Vec<RunKey>> {
-        self.step(Op::RemoveOrphans, async {
-            real!(self, inner => inner.remove_orphans(now))
-        })
-        .await
+        step!(self, Op::RemoveOrphans, inner => inner.remove_orphans(now))
     }
 }
 
 #[async_trait]
 impl Firing for FaultyStore {
     async fn paused(&self) -> Result<bool> {
-        self.step(Op::Read("paused"), async { real!(self, inner => inner.paused()) })
-            .await
+        step!(self, Op::Read("paused"), inner => inner.paused())
     }
 
     async fn set_paused(&self, now: UtcMicros, paused: bool) -> Result<()> {
-        self.step(Op::Pause(paused), async {
-            real!(self, inner => inner.set_paused(now, paused))
-        })
-        .await
+        step!(self, Op::Pause(paused), inner => inner.set_paused(now, paused))
     }
 
     async fn decide(&self, now: UtcMicros, limit: usize, decider: Arc<dyn Decider>) -> Result<Decided> {
@@ -344,10 +319,7 @@ impl Runs for FaultyStore {
         task: TaskId,
         job_id: JobNamer,
     ) -> Result<Option<SendableRun>> {
-        self.step(Op::Manual(task), async {
-            real!(self, inner => inner.begin_manual_run(now, task, job_id))
-        })
-        .await
+        step!(self, Op::Manual(task), inner => inner.begin_manual_run(now, task, job_id))
     }
 
     async fn begin_sends(&self, now: UtcMicros, runs: Vec<(RunKey, i64)>) -> Result<Vec<SendableRun>> {
@@ -372,10 +344,7 @@ impl Runs for FaultyStore {
     }
 
     async fn release_queued(&self, now: UtcMicros) -> Result<usize> {
-        self.step(Op::Release, async {
-            real!(self, inner => inner.release_queued(now))
-        })
-        .await
+        step!(self, Op::Release, inner => inner.release_queued(now))
     }
 
     async fn take_over(
@@ -399,41 +368,26 @@ impl Runs for FaultyStore {
     }
 
     async fn answered_tasks(&self, newest: usize, within: i64) -> Result<Vec<TaskId>> {
-        self.step(Op::Read("answered tasks"), async {
-            real!(self, inner => inner.answered_tasks(newest, within))
-        })
-        .await
+        step!(self, Op::Read("answered tasks"), inner => inner.answered_tasks(newest, within))
     }
 
     async fn delete_old_runs(&self, before: UtcMicros, limit: usize) -> Result<usize> {
-        self.step(Op::DeleteOld, async {
-            real!(self, inner => inner.delete_old_runs(before, limit))
-        })
-        .await
+        step!(self, Op::DeleteOld, inner => inner.delete_old_runs(before, limit))
     }
 }
 
 #[async_trait]
 impl Cluster for FaultyStore {
     async fn renew_lease(&self, now: UtcMicros, lease_until: UtcMicros) -> Result<()> {
-        self.step(Op::RenewLease, async {
-            real!(self, inner => inner.renew_lease(now, lease_until))
-        })
-        .await
+        step!(self, Op::RenewLease, inner => inner.renew_lease(now, lease_until))
     }
 
     async fn other_instances(&self) -> Result<Vec<Instance>> {
-        self.step(Op::OtherInstances, async {
-            real!(self, inner => inner.other_instances())
-        })
-        .await
+        step!(self, Op::OtherInstances, inner => inner.other_instances())
     }
 
     async fn post_notice(&self) -> Result<Vec<Instance>> {
-        self.step(Op::PostNotice, async {
-            real!(self, inner => inner.post_notice())
-        })
-        .await
+        step!(self, Op::PostNotice, inner => inner.post_notice())
     }
 
     // A hint that comes in real time has no place here: notices are found by looking.
@@ -453,17 +407,11 @@ impl Cluster for FaultyStore {
     }
 
     async fn acknowledge(&self, number: i64) -> Result<()> {
-        self.step(Op::Acknowledge, async {
-            real!(self, inner => inner.acknowledge(number))
-        })
-        .await
+        step!(self, Op::Acknowledge, inner => inner.acknowledge(number))
     }
 
     async fn forget_instances(&self, ids: Vec<String>) -> Result<()> {
-        self.step(Op::Forget, async {
-            real!(self, inner => inner.forget_instances(ids))
-        })
-        .await
+        step!(self, Op::Forget, inner => inner.forget_instances(ids))
     }
 }
 
@@ -474,29 +422,25 @@ impl EmWeb for FaultyStore {
     }
 
     async fn has_sequences(&self) -> Result<bool> {
-        self.step(Op::Read("has_sequences"), async {
-            real!(self, inner => inner.has_sequences())
-        })
-        .await
+        step!(self, Op::Read("has_sequences"), inner => inner.has_sequences())
     }
 
     async fn task(&self, id: TaskId) -> Result<Option<TaskRow>> {
-        self.step(Op::Read("task"), async { real!(self, inner => inner.task(id)) })
-            .await
+        step!(self, Op::Read("task"), inner => inner.task(id))
+    }
+
+    fn enabled_tasks(&self) -> Pages<(TaskId, Result<TaskRow, Corrupt>)> {
+        let inner = Arc::clone(&self.inner.0);
+        let tasks = self.real(async move { inner.enabled_tasks().all().await });
+        tasks.expect("the tasks are read").into()
     }
 
     async fn publish_next_runs(&self, now: UtcMicros, tasks: Vec<TaskId>) -> Result<Vec<TaskId>> {
-        self.step(Op::Publish, async {
-            real!(self, inner => inner.publish_next_runs(now, tasks))
-        })
-        .await
+        step!(self, Op::Publish, inner => inner.publish_next_runs(now, tasks))
     }
 
     async fn sync_page(&self, now: UtcMicros, range: SyncRange, plan: SyncPlanner) -> Result<SyncedPage> {
-        self.step(Op::Sync, async {
-            real!(self, inner => inner.sync_page(now, range, plan))
-        })
-        .await
+        step!(self, Op::Sync, inner => inner.sync_page(now, range, plan))
     }
 
     async fn find_differing(&self, now: UtcMicros, rules: ScheduleRules) -> Result<Option<Vec<TaskId>>> {
@@ -514,37 +458,19 @@ impl EmWeb for FaultyStore {
     }
 
     async fn synced_before(&self) -> Result<bool> {
-        self.step(Op::Read("synced"), async {
-            real!(self, inner => inner.synced_before())
-        })
-        .await
+        step!(self, Op::Read("synced"), inner => inner.synced_before())
     }
 
     async fn set_synced(&self, now: UtcMicros) -> Result<()> {
-        self.step(Op::SetSynced, async {
-            real!(self, inner => inner.set_synced(now))
-        })
-        .await
+        step!(self, Op::SetSynced, inner => inner.set_synced(now))
     }
 
     async fn earlier_zone(&self) -> Result<Option<String>> {
-        self.step(Op::Read("earlier zone"), async {
-            real!(self, inner => inner.earlier_zone())
-        })
-        .await
+        step!(self, Op::Read("earlier zone"), inner => inner.earlier_zone())
     }
 
     async fn announced(&self, range: &SyncRange) -> Result<BTreeMap<TaskId, Announced>> {
         let range = range.clone();
-        self.step(Op::Read("announced"), async {
-            real!(self, inner => inner.announced(&range))
-        })
-        .await
-    }
-
-    fn enabled_tasks(&self) -> Pages<(TaskId, Result<TaskRow, Corrupt>)> {
-        let inner = Arc::clone(&self.inner.0);
-        let tasks = self.real(async move { inner.enabled_tasks().all().await });
-        tasks.expect("the tasks are read").into()
+        step!(self, Op::Read("announced"), inner => inner.announced(&range))
     }
 }

@@ -5,20 +5,18 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use em_scheduler::clock::SystemClock;
 use em_scheduler::em_web::{SyncPlan, SyncTask, TaskRow};
 use em_scheduler::model::life::TakeOver;
 use em_scheduler::model::{DueJob, OpenRun, Settled};
-use em_scheduler::store::postgres::{PostgresOptions, PostgresStore};
+use em_scheduler::store::postgres::PostgresStore;
 use em_scheduler::store::{JobPlanner, Result, Store, SyncRange};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
-use triggers::Zone;
 
 use super::decide::send_then;
 use super::fixture::{job, rule};
-use super::harness::{Harness, ME, NOW, Place, ZONE, after, at, on_postgres};
+use super::harness::{Harness, ME, NOW, after, at, on_postgres, postgres_options};
 
 /// What a message that asks for encryption consists of.
 const ASKS_FOR_TLS: [u8; 4] = 80_877_103_u32.to_be_bytes();
@@ -98,19 +96,9 @@ impl Proxy {
 
 /// The same database through the proxy, as the same process.
 async fn through_a_proxy(h: &Harness) -> (Arc<Proxy>, Arc<dyn Store>) {
-    let Place::Postgres { database, .. } = &h.place else {
-        unreachable!()
-    };
-    let (proxy, url) = Proxy::before(database.url()).await;
-    let options = PostgresOptions {
-        url,
-        zone: Zone::named(ZONE).unwrap(),
-        clock: Arc::new(SystemClock),
-        instance: ME.to_owned(),
-        place: "here".to_owned(),
-        grace: 30_000_000,
-    };
-    (proxy, Arc::new(PostgresStore::connect(options).await.unwrap()))
+    let (proxy, url) = Proxy::before(&h.place.url).await;
+    let store = PostgresStore::connect(postgres_options(&url, ME)).await;
+    (proxy, Arc::new(store.unwrap()))
 }
 
 /// All rows of all tables.

@@ -4,16 +4,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use em_scheduler::em_web::{SyncPlan, SyncTask};
-use em_scheduler::model::{Next, Settled, Settlement};
+use em_scheduler::model::Next;
 use em_scheduler::store::SyncRange;
+use test_world::rows::TextRow;
 
 use super::decide::{send_and, send_then};
-use super::fixture::job;
-use super::harness::{Harness, NOW, Row, after, at};
+use super::fixture::{job, refused};
+use super::harness::{Harness, NOW, after, at};
 
 on_both!(only_the_columns_of_the_contract_are_written);
 
-type Database = BTreeMap<String, Vec<Row>>;
+type Database = BTreeMap<String, Vec<TextRow>>;
 
 async fn em_webs_rows(h: &Harness) -> Database {
     let model = include_str!("../../src/em_web/em_model.csv");
@@ -35,7 +36,7 @@ async fn em_webs_rows(h: &Harness) -> Database {
 }
 
 /// The columns in which two states of a table with the same rows differ.
-fn changed(before: &[Row], after: &[Row]) -> BTreeSet<String> {
+fn changed(before: &[TextRow], after: &[TextRow]) -> BTreeSet<String> {
     assert_eq!(before.len(), after.len());
     let cells = before.iter().flatten().zip(after.iter().flatten());
     cells
@@ -48,20 +49,8 @@ fn changed(before: &[Row], after: &[Row]) -> BTreeSet<String> {
 async fn everything(h: &Harness) {
     h.store_jobs(7, vec![job("3-7-cron", 7, Some(at(NOW)))]).await;
     let runs = h.decide(at(NOW), |job| Ok(send_then(job, after(60)))).await.runs;
-    let begun = h
-        .store
-        .begin_sends(at(NOW), vec![(runs[0].key, runs[0].fence)])
-        .await
-        .unwrap();
-    let settlement = Settlement {
-        key: begun[0].key,
-        fence: begun[0].fence,
-        task_id: 7,
-        scheduled_for: begun[0].scheduled_for,
-        outcome: Settled::Failed {
-            reason: "refused".into(),
-        },
-    };
+    let begun = h.begin(at(NOW), &runs[0]).await;
+    let settlement = begun[0].settlement(refused());
     h.store.settle(at(NOW), vec![settlement]).await.unwrap();
     h.store.publish_next_runs(at(NOW), vec![7]).await.unwrap();
     let name = Arc::new(|_: &_| "3-7-run-00ff00ff00".to_owned());

@@ -10,7 +10,7 @@ use em_scheduler::store::SyncRange;
 use em_scheduler::store::postgres::{Portions, PostgresStore};
 use triggers::{DstPolicy, Zone};
 
-use super::harness::{Harness, ME, Place, ZONE, after, client, on_postgres, postgres_options};
+use super::harness::{Harness, ME, ZONE, after, client, on_postgres, postgres_options};
 
 on_both!(
     whatever_differs_is_found,
@@ -96,8 +96,8 @@ async fn find(h: &Harness, pass: &Pass) -> Option<Vec<TaskId>> {
         .find_differing(after(0), pass.rules.clone())
         .await
         .unwrap();
-    if let Place::Postgres { database, .. } = &h.place {
-        let store = PostgresStore::connect(postgres_options(database.url(), ME))
+    if h.place.is_postgres() {
+        let store = PostgresStore::connect(postgres_options(&h.place.url, ME))
             .await
             .unwrap();
         let rules = pass.rules.clone();
@@ -336,10 +336,7 @@ async fn a_range_of_some_tasks_changes_these(h: Harness) {
 fn a_comparison_given_up_keeps_nobody_waiting() {
     on_postgres(async |h| {
         fill(&h, &mut Chance(0xbeef), true).await;
-        let Place::Postgres { database, .. } = &h.place else {
-            unreachable!()
-        };
-        let em_web = client(database.url()).await;
+        let em_web = client(&h.place.url).await;
         em_web.batch_execute("BEGIN; LOCK TABLE project").await.unwrap();
         let waiting = "SELECT count(*) FROM pg_stat_activity
             WHERE datname = current_database() AND wait_event_type = 'Lock'";

@@ -1,5 +1,7 @@
 //! A database that em_web made: verified, completed by our tables, never altered.
 
+use em_scheduler::store::postgres::PostgresStore;
+
 use super::harness::{self, Harness, ME, Place};
 
 on_both!(
@@ -126,10 +128,7 @@ fn a_column_of_another_type_is_named_postgres() {
 fn a_role_without_rights_is_told_which_postgres() {
     harness::on_postgres(async |h| {
         let place = em_webs(h).await;
-        let Place::Postgres { database, .. } = &place else {
-            unreachable!()
-        };
-        let role = format!("poor_{}", database.url().rsplit('_').next().unwrap());
+        let role = format!("poor_{}", place.url.rsplit('_').next().unwrap());
         place
             .run(&format!(
                 "CREATE ROLE {role} LOGIN; REVOKE CREATE ON SCHEMA public FROM PUBLIC;
@@ -137,15 +136,8 @@ fn a_role_without_rights_is_told_which_postgres() {
             ))
             .await;
         let open = async || {
-            let options = em_scheduler::store::postgres::PostgresOptions {
-                url: database.url().replace("postgres@", &format!("{role}@")),
-                zone: triggers::Zone::utc(),
-                clock: std::sync::Arc::new(em_scheduler::clock::SystemClock),
-                instance: ME.into(),
-                place: "here".into(),
-                grace: 30_000_000,
-            };
-            em_scheduler::store::postgres::PostgresStore::connect(options)
+            let url = place.url.replace("postgres@", &format!("{role}@"));
+            PostgresStore::connect(harness::postgres_options(&url, ME))
                 .await
                 .err()
                 .unwrap()

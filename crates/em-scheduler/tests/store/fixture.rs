@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use em_scheduler::em_web::TaskRow;
-use em_scheduler::model::{DueJob, JobKind, NewJob, Plan, SendableRun, TaskId, UnreadableTrigger};
+use em_scheduler::model::{DueJob, JobKind, NewJob, Plan, SendableRun, Settled, TaskId, UnreadableTrigger};
 use em_scheduler::store::{Decided, Decider, Replaced, Result};
 use triggers::UtcMicros;
 
@@ -47,7 +47,28 @@ where
     Arc::new(Rule { plan, admits })
 }
 
+/// The runner did not take it.
+pub(crate) fn refused() -> Settled {
+    Settled::Failed {
+        reason: "refused".into(),
+    }
+}
+
+/// It waits again, for nine seconds from [`NOW`].
+pub(crate) fn requeued(attempted: bool) -> Settled {
+    Settled::Requeued {
+        not_before: after(9),
+        attempted,
+    }
+}
+
 impl Harness {
+    /// Begins to send a run; returns it as it is sent, if it is.
+    pub(crate) async fn begin(&self, now: UtcMicros, run: &SendableRun) -> Vec<SendableRun> {
+        let wanted = vec![(run.key, run.fence)];
+        self.store.begin_sends(now, wanted).await.unwrap()
+    }
+
     /// Replaces the task's jobs by these.
     pub(crate) async fn store_jobs(&self, task: TaskId, jobs: Vec<NewJob>) {
         let plan = Arc::new(move |_: &TaskRow| Ok(jobs.clone()));
@@ -85,10 +106,6 @@ impl Harness {
     /// A run of a task whose request may have left.
     pub(crate) async fn sending_run(&self, task: TaskId, id: &str) -> SendableRun {
         let run = self.queued_run(task, id).await;
-        self.store
-            .begin_sends(at(NOW), vec![(run.key, run.fence)])
-            .await
-            .unwrap()
-            .remove(0)
+        self.begin(at(NOW), &run).await.remove(0)
     }
 }

@@ -7,19 +7,16 @@ use std::time::Duration;
 use em_scheduler::em_web::TaskRow;
 use em_scheduler::model::Settled;
 use em_scheduler::store::{Replaced, Store};
+use test_world::session::Session;
 use tokio::task::JoinSet;
-use tokio_postgres::Client;
 
 use super::fixture::job;
-use super::harness::{Harness, NOW, Place, after, at, client, on_postgres};
+use super::harness::{Harness, NOW, after, at, client, on_postgres};
 use super::settle::settle;
 
 /// Another session on the same database.
-async fn other_session(h: &Harness) -> Client {
-    let Place::Postgres { database, .. } = &h.place else {
-        unreachable!()
-    };
-    client(database.url()).await
+async fn other_session(h: &Harness) -> Session {
+    client(&h.place.url).await
 }
 
 const LOG: &str = "SELECT message FROM task_log WHERE task_id = 7 ORDER BY id";

@@ -12,7 +12,7 @@ use em_scheduler::store::{Catalog, ListLimits, Replaced, Schedules};
 use triggers::Zone;
 
 use super::fixture::job;
-use super::harness::{self, NOW, ZONE, after, at};
+use super::harness::{NOW, ZONE, after, at};
 
 /// Reads have time to end.
 const LENIENT: LogLimits = LogLimits {
@@ -34,7 +34,7 @@ const JOBS: i32 = 3_000;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 fn test(test: impl AsyncFnOnce(PathBuf)) {
-    let folder = harness::folder();
+    let folder = test_world::database::folder_in_memory();
     let file = folder.path().join("em.db");
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)

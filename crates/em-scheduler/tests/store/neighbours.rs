@@ -1,39 +1,23 @@
 //! PostgreSQL as others leave it: rows that em_web holds, a clock that is not ours, a server that refuses.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use em_scheduler::clock::SystemClock;
-use em_scheduler::model::{SendableRun, Settled, Settlement};
-use em_scheduler::store::postgres::{PostgresOptions, PostgresStore};
+use em_scheduler::store::postgres::PostgresStore;
 use em_scheduler::store::{ListLimits, Schedules, StoreError};
-use triggers::Zone;
 
-use super::harness::{Harness, ME, Place, ZONE, after, client, on_postgres};
+use super::fixture::refused;
+use super::harness::{Harness, ME, after, client, on_postgres, postgres_options};
 
 /// Somebody else at work on the same database.
-async fn em_web(h: &Harness) -> tokio_postgres::Client {
-    let Place::Postgres { database, .. } = &h.place else {
-        unreachable!()
-    };
-    client(database.url()).await
+async fn em_web(h: &Harness) -> test_world::session::Session {
+    client(&h.place.url).await
 }
 
 /// Not by that of a statement of the engine, which would cut a list that is read for longer.
 #[test]
 fn a_list_is_limited_by_a_time_of_its_own() {
     on_postgres(async |h| {
-        let Place::Postgres { database, .. } = &h.place else {
-            unreachable!()
-        };
-        let options = PostgresOptions {
-            url: database.url().to_owned(),
-            zone: Zone::named(ZONE).unwrap(),
-            clock: Arc::new(SystemClock),
-            instance: ME.to_owned(),
-            place: "here".to_owned(),
-            grace: 30_000_000,
-        };
+        let options = postgres_options(&h.place.url, ME);
         let limits = ListLimits {
             page: Duration::from_secs(3_600),
             whole: Duration::from_millis(200),
@@ -63,15 +47,7 @@ fn a_task_being_deleted_holds_nobody_up() {
             .batch_execute("BEGIN; DELETE FROM task WHERE id = 7")
             .await
             .unwrap();
-        let settlements = runs.iter().map(|run| Settlement {
-            key: run.key,
-            fence: run.fence,
-            task_id: run.task_id,
-            scheduled_for: run.scheduled_for,
-            outcome: Settled::Failed {
-                reason: "refused".into(),
-            },
-        });
+        let settlements = runs.iter().map(|run| run.settlement(refused()));
         h.store.settle(after(1), settlements.collect()).await.unwrap();
         em_web.batch_execute("COMMIT").await.unwrap();
         assert_eq!(
@@ -91,29 +67,8 @@ fn a_status_that_could_not_be_written_is_written_later() {
             .batch_execute("BEGIN; UPDATE task SET name = 'New' WHERE id = 7")
             .await
             .unwrap();
-        let SendableRun {
-            key,
-            fence,
-            task_id,
-            scheduled_for,
-            ..
-        } = run;
-        let outcome = Settled::Failed {
-            reason: "refused".into(),
-        };
-        h.store
-            .settle(
-                after(1),
-                vec![Settlement {
-                    key,
-                    fence,
-                    task_id,
-                    scheduled_for,
-                    outcome,
-                }],
-            )
-            .await
-            .unwrap();
+        let settlement = run.settlement(refused());
+        h.store.settle(after(1), vec![settlement]).await.unwrap();
         // The event does not collide with a change of other columns.
         assert_eq!(h.place.messages().await.len(), 1);
         em_web.batch_execute("COMMIT").await.unwrap();
@@ -140,21 +95,10 @@ fn the_databases_clock_counts_and_is_never_passed() {
 #[test]
 fn a_database_that_cannot_be_used_says_why() {
     on_postgres(async |h| {
-        let Place::Postgres { database, .. } = &h.place else {
-            unreachable!()
-        };
-        let url = database.url();
+        let url = &h.place.url;
         let (server, name) = url.rsplit_once('/').unwrap();
         let open = async |url: String| {
-            let options = em_scheduler::store::postgres::PostgresOptions {
-                url,
-                zone: triggers::Zone::utc(),
-                clock: Arc::new(em_scheduler::clock::SystemClock),
-                instance: "x".into(),
-                place: "here".into(),
-                grace: 30_000_000,
-            };
-            em_scheduler::store::postgres::PostgresStore::connect(options)
+            PostgresStore::connect(postgres_options(&url, "x"))
                 .await
                 .err()
                 .unwrap()

@@ -3,7 +3,6 @@
 
 use em_scheduler::store::Standing;
 use em_scheduler::store::postgres::PostgresStore;
-use test_postgres::Database;
 
 use super::harness::{self, ME, NOW, Place, at, on_postgres, postgres_options, runtime};
 use super::served_before::in_each_zone;
@@ -35,13 +34,13 @@ async fn as_before(place: &Place) {
 
 #[test]
 fn tables_of_an_earlier_version_are_moved_with_what_they_hold() {
-    in_each_zone(async |h, database| {
+    in_each_zone(async |h| {
         h.due_job(7, "3-7-cron").await;
         h.store.set_paused(at(NOW), true).await.unwrap();
         let place = &h.place;
         as_before(place).await;
         // Looking changes nothing.
-        let (inspected, standing, grants) = PostgresStore::inspect(postgres_options(database.url(), ME))
+        let (inspected, standing, grants) = PostgresStore::inspect(postgres_options(&h.place.url, ME))
             .await
             .unwrap();
         assert_eq!(format!("{standing:?} {grants:?}"), "Ready []");
@@ -61,23 +60,21 @@ fn tables_of_an_earlier_version_are_moved_with_what_they_hold() {
 #[test]
 fn a_role_that_may_not_create_the_schema_is_told_what_to_run() {
     runtime().block_on(async {
-        let database = Database::create().unwrap();
-        let place = harness::client(database.url()).await;
+        let place = harness::postgres().await;
         drop(
-            PostgresStore::connect(postgres_options(database.url(), ME))
+            PostgresStore::connect(postgres_options(&place.url, ME))
                 .await
                 .unwrap(),
         );
         let role = format!("em_{}", std::process::id());
         place
-            .batch_execute(&format!(
+            .run(&format!(
                 "DROP SCHEMA em_scheduler CASCADE; CREATE ROLE {role} LOGIN;
                  GRANT SELECT, UPDATE ON ALL TABLES IN SCHEMA public TO {role};
                  GRANT INSERT ON task_log TO {role}; GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {role}"
             ))
-            .await
-            .unwrap();
-        let mut url = database.url().to_owned();
+            .await;
+        let mut url = place.url.clone();
         url.push_str(if url.contains('?') { "&" } else { "?" });
         url.push_str(&format!("user={role}"));
         let as_role = || PostgresStore::connect(postgres_options(&url, ME));
@@ -100,24 +97,23 @@ fn a_role_that_may_not_create_the_schema_is_told_what_to_run() {
         };
         assert_eq!(inspected().await, (Standing::WithoutOurs, vec![grant.clone()]));
         // A schema that is there already, of another role.
-        place.batch_execute("CREATE SCHEMA em_scheduler").await.unwrap();
+        place.run("CREATE SCHEMA em_scheduler").await;
         let on_schema = format!("GRANT USAGE, CREATE ON SCHEMA em_scheduler TO {role}");
         assert_eq!(inspected().await.1, std::slice::from_ref(&on_schema));
         let refused = as_role().await.err().unwrap().to_string();
         assert!(refused.contains(&format!("run: {on_schema};")), "{refused}");
-        place.batch_execute("DROP SCHEMA em_scheduler").await.unwrap();
-        place.batch_execute(&grant).await.unwrap();
+        place.run("DROP SCHEMA em_scheduler").await;
+        place.run(&grant).await;
         drop(as_role().await.unwrap());
         place
-            .batch_execute(&format!("DROP OWNED BY {role} CASCADE; DROP ROLE {role}"))
-            .await
-            .unwrap();
+            .run(&format!("DROP OWNED BY {role} CASCADE; DROP ROLE {role}"))
+            .await;
     });
 }
 
 #[test]
 fn tables_that_vanish_are_told_and_made_again() {
-    in_each_zone(async |h, _| {
+    in_each_zone(async |h| {
         let settings = std::collections::BTreeMap::from([("timezone".to_owned(), "UTC".to_owned())]);
         h.store.agree_settings(settings.clone()).await.unwrap();
         assert!(!h.store.restore_tables(true).await.unwrap());

@@ -1,7 +1,7 @@
 //! The published next run, and the forgetting of old runs.
 
 use super::fixture::job;
-use super::harness::{Harness, Place, after, client, on_postgres};
+use super::harness::{Harness, after, client, on_postgres};
 
 on_both!(
     the_earliest_next_run_is_published,
@@ -68,10 +68,7 @@ fn a_row_that_somebody_holds_is_tried_again_postgres() {
                 .await;
         }
         h.place.run("UPDATE task SET next_run = NULL").await;
-        let Place::Postgres { database, .. } = &h.place else {
-            unreachable!()
-        };
-        let em_web = client(database.url()).await;
+        let em_web = client(&h.place.url).await;
         em_web
             .batch_execute("BEGIN; UPDATE task SET name = 'New' WHERE id = 7")
             .await

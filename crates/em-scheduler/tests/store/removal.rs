@@ -1,8 +1,6 @@
 //! Removing jobs: what waits is skipped, what is in flight is answered and, for one task, silenced.
 
-use em_scheduler::model::{Settled, Settlement};
-
-use super::fixture::job;
+use super::fixture::{job, refused, requeued};
 use super::harness::{Harness, NOW, after, at};
 
 on_both!(
@@ -80,15 +78,7 @@ async fn a_removed_task_falls_silent(h: Harness) {
         begun.unwrap().iter().map(|run| run.task_id).collect::<Vec<_>>(),
         [8]
     );
-    let settlement = Settlement {
-        key: sending.key,
-        fence: sending.fence,
-        task_id: 7,
-        scheduled_for: sending.scheduled_for,
-        outcome: Settled::Failed {
-            reason: "refused".into(),
-        },
-    };
+    let settlement = sending.settlement(refused());
     h.store.settle(after(63), vec![settlement]).await.unwrap();
     assert_eq!(h.place.log().await.len(), 2);
     assert_eq!(
@@ -165,16 +155,7 @@ async fn removing_all_leaves_the_published_times(h: Harness) {
     );
 
     // Not muted: the end of the one in flight is told. But it is not sent again.
-    let settlement = Settlement {
-        key: sending.key,
-        fence: sending.fence,
-        task_id: 7,
-        scheduled_for: sending.scheduled_for,
-        outcome: Settled::Requeued {
-            not_before: after(9),
-            attempted: true,
-        },
-    };
+    let settlement = sending.settlement(requeued(true));
     h.store.settle(after(2), vec![settlement]).await.unwrap();
     assert_eq!(
         h.place.lines(RUNS).await[0],

@@ -2,6 +2,7 @@
 
 use em_scheduler::model::Settled;
 
+use super::fixture::requeued;
 use super::harness::{Harness, after};
 use super::settle::{RUN, settle};
 
@@ -15,21 +16,9 @@ async fn a_requeued_run_waits_again(h: Harness) {
     let run = h.sending_run(7, "3-7-cron").await;
     let row = "SELECT state, attempt, not_before, sent_at, finished_at, reason FROM scheduler_run";
     for (outcome, attempt) in [
-        (
-            Settled::Requeued {
-                not_before: after(9),
-                attempted: true,
-            },
-            1,
-        ),
+        (requeued(true), 1),
         (Settled::Repeat { not_before: after(9) }, 1),
-        (
-            Settled::Requeued {
-                not_before: after(9),
-                attempted: false,
-            },
-            0,
-        ),
+        (requeued(false), 0),
     ] {
         h.place
             .run("UPDATE scheduler_run SET state = 'sending', sent_at = 1, not_before = NULL")
@@ -41,11 +30,7 @@ async fn a_requeued_run_waits_again(h: Harness) {
         );
     }
     assert_eq!(h.place.log().await.len(), 0);
-    let begun = h
-        .store
-        .begin_sends(after(9), vec![(run.key, run.fence)])
-        .await
-        .unwrap();
+    let begun = h.begin(after(9), &run).await;
     assert_eq!((begun[0].attempt, begun[0].fence), (1, run.fence + 1));
 }
 
@@ -62,15 +47,7 @@ async fn a_requeued_run_of_a_deleted_job_ends(h: Harness) {
     h.place
         .run("UPDATE scheduler_run SET state = 'sending', muted = 1; DELETE FROM task_log")
         .await;
-    settle(
-        &h,
-        &run,
-        Settled::Requeued {
-            not_before: after(9),
-            attempted: true,
-        },
-    )
-    .await;
+    settle(&h, &run, requeued(true)).await;
     assert_eq!(
         h.place.lines("SELECT state FROM scheduler_run").await,
         ["skipped"]
@@ -83,14 +60,8 @@ async fn a_settlement_written_twice_counts_once(h: Harness) {
     let run = h.sending_run(7, "3-7-cron").await;
     let whole = "SELECT state, attempt, not_before, finished_at, reason, fence FROM scheduler_run";
     for outcome in [
-        Settled::Requeued {
-            not_before: after(9),
-            attempted: true,
-        },
-        Settled::Requeued {
-            not_before: after(9),
-            attempted: false,
-        },
+        requeued(true),
+        requeued(false),
         Settled::Repeat { not_before: after(9) },
         Settled::Delivered { took: 5 },
         Settled::Failed {

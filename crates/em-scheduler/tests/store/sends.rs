@@ -12,11 +12,7 @@ on_both!(
 async fn a_queued_run_begins_once(h: Harness) {
     let run = h.queued_run(7, "3-7-cron").await;
     h.place.run("UPDATE scheduler_run SET not_before = 5").await;
-    let begun = h
-        .store
-        .begin_sends(after(2), vec![(run.key, run.fence)])
-        .await
-        .unwrap();
+    let begun = h.begin(after(2), &run).await;
     let [sent] = &begun[..] else { panic!("{begun:?}") };
     assert_eq!(
         (sent.key, sent.fence, sent.attempt, sent.sending),
@@ -79,13 +75,6 @@ async fn what_is_not_queued_does_not_begin(h: Harness) {
         h.place
             .run(&format!("UPDATE scheduler_run SET state = '{state}'"))
             .await;
-        assert_eq!(
-            h.store
-                .begin_sends(at(NOW), vec![(run.key, run.fence)])
-                .await
-                .unwrap(),
-            [],
-            "{state}"
-        );
+        assert_eq!(h.begin(at(NOW), &run).await, [], "{state}");
     }
 }

@@ -7,10 +7,9 @@ use std::sync::Arc;
 use em_scheduler::em_web::{Announced, Earlier, Pass, SyncTask};
 use em_scheduler::model::ScheduleRules;
 use em_scheduler::store::SyncRange;
-use test_postgres::Database;
 use triggers::{DstPolicy, Zone};
 
-use super::harness::{Harness, ME, NOW, Place, ZONE, after, at, client, on_postgres};
+use super::harness::{Harness, ME, NOW, ZONE, after, at, on_postgres};
 
 on_both!(the_newest_announcement_of_an_interval_is_found);
 
@@ -106,35 +105,30 @@ async fn first_pass(h: &Harness) -> Vec<String> {
 }
 
 /// The next run as the original writes it: an instant with a zone, which the server puts on the wall of the session.
-async fn next_run(database: &Database, task: i32, seconds: i64) {
+async fn next_run(h: &Harness, task: i32, seconds: i64) {
     let sql = format!(
         "UPDATE task SET next_run = timestamptz '{NOW}' + interval '{seconds} seconds' WHERE id = {task}"
     );
-    client(database.url()).await.batch_execute(&sql).await.unwrap();
+    // In a session of its own, which begins in the zone of the database.
+    h.place.sql(&sql);
 }
 
 /// In each zone a server may be in, on both models.
-pub(super) fn in_each_zone(test: impl AsyncFn(&Harness, &Database) + Copy) {
+pub(super) fn in_each_zone(test: impl AsyncFn(&Harness) + Copy) {
     for zone in ["UTC", "America/Chicago", "Asia/Kolkata"] {
         for migrated in [false, true] {
             on_postgres(async |h| {
                 let h = if migrated { h.migrated().await } else { h };
                 let Harness { store, place } = h;
                 drop(store);
-                let Place::Postgres { database, .. } = &place else {
-                    unreachable!()
-                };
-                let name = database.url().rsplit('/').next().unwrap().to_owned();
+                let name = place.url.rsplit('/').next().unwrap().to_owned();
                 place
                     .run(&format!("ALTER DATABASE \"{name}\" SET timezone TO '{zone}'"))
                     .await;
                 let store = place.open(ME).await.unwrap();
                 let h = Harness { store, place };
-                let Place::Postgres { database, .. } = &h.place else {
-                    unreachable!()
-                };
                 assert_eq!(h.store.earlier_zone().await.unwrap().as_deref(), Some(zone));
-                test(&h, database).await;
+                test(&h).await;
             });
         }
     }
@@ -142,14 +136,14 @@ pub(super) fn in_each_zone(test: impl AsyncFn(&Harness, &Database) + Copy) {
 
 #[test]
 fn an_interval_goes_on_in_every_zone_of_the_server() {
-    in_each_zone(async |h, database| {
+    in_each_zone(async |h| {
         interval(h, 1, 1).await;
-        next_run(database, 1, 20 * 60).await;
+        next_run(h, 1, 20 * 60).await;
         interval(h, 2, 14 * 24).await;
-        next_run(database, 2, 5 * 24 * HOUR).await;
+        next_run(h, 2, 5 * 24 * HOUR).await;
         // Due while the one was stopped and the other not started yet.
         interval(h, 3, 1).await;
-        next_run(database, 3, -10 * 60).await;
+        next_run(h, 3, -10 * 60).await;
         assert_eq!(
             first_pass(h).await,
             ["1-1-intv|1200", "2-2-intv|432000", "3-3-intv|3000"]
@@ -162,9 +156,9 @@ fn an_interval_goes_on_in_every_zone_of_the_server() {
 
 #[test]
 fn the_time_of_a_delayed_run_is_no_rhythm_in_any_zone_of_the_server() {
-    in_each_zone(async |h, database| {
+    in_each_zone(async |h| {
         interval(h, 1, 1).await;
-        next_run(database, 1, 5 * 60).await;
+        next_run(h, 1, 5 * 60).await;
         // Local times of the scheduler, whatever the server's zone is.
         log(
             h,
@@ -183,10 +177,7 @@ fn a_log_that_may_not_be_read_stops_nothing_postgres() {
         interval(&h, 1, 1).await;
         let Harness { store, place } = h;
         drop(store);
-        let Place::Postgres { database, .. } = &place else {
-            unreachable!()
-        };
-        let role = format!("blind_{}", database.url().rsplit('_').next().unwrap());
+        let role = format!("blind_{}", place.url.rsplit('_').next().unwrap());
         place
             .run(&format!(
                 "CREATE ROLE {role} LOGIN; GRANT ALL ON SCHEMA em_scheduler TO {role};
@@ -195,7 +186,7 @@ fn a_log_that_may_not_be_read_stops_nothing_postgres() {
                  GRANT INSERT ON task_log TO {role}; GRANT USAGE ON SEQUENCE task_log_id_seq TO {role}"
             ))
             .await;
-        let mut options = super::harness::postgres_options(database.url(), ME);
+        let mut options = super::harness::postgres_options(&place.url, ME);
         options.url = options.url.replace("postgres@", &format!("{role}@"));
         let store = em_scheduler::store::postgres::PostgresStore::connect(options)
             .await

@@ -1,7 +1,8 @@
 //! Settling: each outcome in the run, in the task's log and in the task's status; nothing for whom the run is not.
 
-use em_scheduler::model::{SendableRun, Settled, Settlement, SkipReason};
+use em_scheduler::model::{SendableRun, Settled, SkipReason};
 
+use super::fixture::{refused, requeued};
 use super::harness::{Harness, NOW, after, at};
 
 on_both!(
@@ -14,25 +15,11 @@ on_both!(
     any_reason_can_be_stored,
 );
 
-pub(crate) fn ended(run: &SendableRun, outcome: Settled) -> Settlement {
-    let SendableRun {
-        key,
-        fence,
-        task_id,
-        scheduled_for,
-        ..
-    } = *run;
-    Settlement {
-        key,
-        fence,
-        task_id,
-        scheduled_for,
-        outcome,
-    }
-}
-
 pub(crate) async fn settle(h: &Harness, run: &SendableRun, outcome: Settled) {
-    h.store.settle(after(5), vec![ended(run, outcome)]).await.unwrap();
+    h.store
+        .settle(after(5), vec![run.settlement(outcome)])
+        .await
+        .unwrap();
 }
 
 pub(crate) const RUN: &str = "SELECT state, reason, finished_at, fence FROM scheduler_run ORDER BY key";
@@ -132,15 +119,7 @@ async fn a_stale_fence_changes_nothing(h: Harness) {
             },
         )
         .await;
-        settle(
-            &h,
-            &stale,
-            Settled::Requeued {
-                not_before: after(9),
-                attempted: true,
-            },
-        )
-        .await;
+        settle(&h, &stale, requeued(true)).await;
     }
     assert_eq!(
         (
@@ -174,13 +153,7 @@ async fn only_a_failure_marks_the_task(h: Harness) {
         (Settled::Unknown { reason: "x".into() }, "4"),
         (Settled::Missed { late: 1 }, "4"),
         (Settled::Skipped(SkipReason::Deleted), "4"),
-        (
-            Settled::Requeued {
-                not_before: after(9),
-                attempted: true,
-            },
-            "4",
-        ),
+        (requeued(true), "4"),
         (Settled::Failed { reason: "x".into() }, "2"),
     ] {
         h.place.run("UPDATE scheduler_run SET state = 'sending'").await;
@@ -199,11 +172,11 @@ async fn a_vanished_task_is_no_obstacle(h: Harness) {
         h.sending_run(8, "3-8-cron").await,
     );
     h.place.run("DELETE FROM task WHERE id = 7").await;
-    let failed = || Settled::Failed {
-        reason: "refused".into(),
-    };
     h.store
-        .settle(at(NOW), vec![ended(&gone, failed()), ended(&there, failed())])
+        .settle(
+            at(NOW),
+            vec![gone.settlement(refused()), there.settlement(refused())],
+        )
         .await
         .unwrap();
     assert_eq!(
@@ -219,8 +192,8 @@ async fn a_vanished_task_is_no_obstacle(h: Harness) {
 async fn of_two_settlements_the_first_counts(h: Harness) {
     let run = h.sending_run(7, "3-7-cron").await;
     let both = vec![
-        ended(&run, Settled::Delivered { took: 1 }),
-        ended(&run, Settled::Failed { reason: "x".into() }),
+        run.settlement(Settled::Delivered { took: 1 }),
+        run.settlement(Settled::Failed { reason: "x".into() }),
     ];
     h.store.settle(at(NOW), both).await.unwrap();
     assert_eq!(

@@ -12,7 +12,7 @@ use tokio_postgres::NoTls;
 
 use super::decide::send_then;
 use super::fixture::{job, rule};
-use super::harness::{Harness, NOW, Place, after, at, on_postgres};
+use super::harness::{Harness, NOW, after, at, on_postgres};
 
 /// Well within the misfire grace of 30 s, and more than the 2 s that a silent transaction is given.
 const FREE_WITHIN: Duration = Duration::from_secs(10);
@@ -78,10 +78,7 @@ fn due_jobs_of_a_process_that_stops_while_it_decides_are_decided_by_another() {
 
 /// A session holds something, and its process reads no more of what it has asked for. `meanwhile` must get through.
 async fn with_a_session_that_is_not_read(h: &Harness, holds: &str, meanwhile: impl Future<Output = ()>) {
-    let Place::Postgres { database, .. } = &h.place else {
-        unreachable!()
-    };
-    let (client, connection) = tokio_postgres::connect(database.url(), NoTls).await.unwrap();
+    let (client, connection) = tokio_postgres::connect(&h.place.url, NoTls).await.unwrap();
     let mut connection = Box::pin(connection);
     let sql = format!(
         "SET application_name = 'em-scheduler'; BEGIN; {holds};

@@ -89,14 +89,7 @@ async fn runs_are_adopted_settled_or_left(h: Harness) {
         "a process does not forget itself"
     );
     // The one adopted can be sent, under its new fence.
-    assert_eq!(
-        h.store
-            .begin_sends(after(3), vec![(run.key, run.fence)])
-            .await
-            .unwrap()
-            .len(),
-        1
-    );
+    assert_eq!(h.begin(after(3), run).await.len(), 1);
 }
 
 async fn strangers_are_those_who_never_registered(h: Harness) {
@@ -147,13 +140,7 @@ async fn an_adopted_run_is_lost_to_its_former_owner(h: Harness) {
         .unwrap();
     assert_eq!(adopted.len(), 1);
     // It was only asleep, and acts on what it remembers.
-    assert!(
-        h.store
-            .begin_sends(after(1), vec![(run.key, run.fence)])
-            .await
-            .unwrap()
-            .is_empty()
-    );
+    assert!(h.begin(after(1), &run).await.is_empty());
     assert_eq!(h.place.lines(RUNS).await, [format!("7|queued|{ME}|2|~")]);
 }
 

@@ -6,18 +6,15 @@ use std::sync::Arc;
 use em_scheduler::model::{DueJob, SendableRun};
 use em_scheduler::store::postgres::{PostgresOptions, PostgresStore};
 use em_scheduler::store::{Firing, Store};
-use tokio_postgres::Client;
+use test_world::session::Session;
 
 use super::decide::send_then;
 use super::fixture::{job, rule};
-use super::harness::{Harness, NOW, Place, after, at, client, on_postgres, postgres_options};
+use super::harness::{Harness, NOW, after, at, client, on_postgres, postgres_options};
 
 /// Two processes beside the harness's own, and a connection for whatever em_web does.
-async fn beside(h: &Harness) -> (Arc<dyn Store>, Arc<dyn Store>, Client) {
-    let Place::Postgres { database, .. } = &h.place else {
-        unreachable!()
-    };
-    let em_web = client(database.url()).await;
+async fn beside(h: &Harness) -> (Arc<dyn Store>, Arc<dyn Store>, Session) {
+    let em_web = client(&h.place.url).await;
     (
         h.place.open("one").await.unwrap(),
         h.place.open("two").await.unwrap(),
@@ -219,13 +216,10 @@ fn pausing_waits_for_whoever_decides() {
 #[test]
 fn pausing_outlasts_a_wait_for_a_lock() {
     on_postgres(async |h| {
-        let Place::Postgres { database, .. } = &h.place else {
-            unreachable!()
-        };
-        let frozen = client(database.url()).await;
+        let frozen = client(&h.place.url).await;
         let two = PostgresStore::connect(PostgresOptions {
             grace: 1_000_000,
-            ..postgres_options(database.url(), "two")
+            ..postgres_options(&h.place.url, "two")
         });
         let two = two.await.unwrap();
         let hold = format!("BEGIN; SELECT pg_advisory_xact_lock({}, 2)", 0x454d_5331);

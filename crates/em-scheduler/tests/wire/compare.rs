@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::Record;
 use super::exceptions::Instead;
-use crate::client::Answer;
+use test_world::client::Answer;
 
 /// Says what differs.
 pub fn compare(record: &Record, answer: &Answer, instead: Option<Instead>) -> Result<(), String> {

@@ -14,11 +14,11 @@ use serde_json::Value;
 
 use self::effects::Effects;
 use self::exceptions::EXCEPTIONS;
-use crate::client::Answer;
-use crate::database::Backend;
-use crate::runner::Mode;
 use crate::tasks;
 use crate::world::World;
+use test_world::Backend;
+use test_world::client::Answer;
+use test_world::runner::Reply;
 
 const RECORDING: &str = include_str!("wire.jsonl");
 
@@ -66,13 +66,13 @@ async fn prepare(world: &mut World, record: &Record) {
             let newest = world.row("SELECT max(id) FROM task").parse().expect("a task");
             tasks::delete(world, newest);
         }
-        ("/api/run/1", "runner down") => world.runner.down().await,
+        ("/api/run/1", "runner down") => world.runner.down(),
         ("/api/run/1", "runner takes 3 s") => {
-            world.runner.up().await;
-            world.runner.mode(Mode::Wait);
-            world.runner.release();
+            world.runner.refuse(false);
+            world.runner.answer(Reply::Wait);
+            world.runner.release(1);
         }
-        ("/api/add/1", "before shutdown") => world.runner.mode(Mode::Answer(200)),
+        ("/api/add/1", "before shutdown") => world.runner.answer(Reply::status(200)),
         ("/api/add/1", "before kill") => world.restart().await,
         _ => {}
     }

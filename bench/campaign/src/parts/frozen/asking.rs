@@ -4,14 +4,14 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use bench::clock::Stopwatch;
+use test_world::clock::Stopwatch;
 
 use super::Tally;
 use super::calls::{CALLERS, Led};
-use crate::api::{self, Answer};
+use crate::api::{self, CallAnswer};
 use crate::checker::{Invariant, Verb, Violation};
 use crate::pair::{self, Pair};
-use crate::session::Session;
+use test_world::session::BlockingSession;
 
 /// A call may wait until a lease of ten seconds has ended, where what it promises depends on the other process (pause
 /// and delete: nothing leaves any more), else not for it.
@@ -34,11 +34,8 @@ pub struct Asking<'a> {
 
 impl Asking<'_> {
     /// Asks for everything, again and again until it is over.
-    ///
-    /// # Errors
-    /// The database cannot be asked.
     pub fn all(&self, over: &AtomicBool, (tally, violations): Noted<'_>) -> anyhow::Result<()> {
-        let session = Session::open(&self.pair.site.database.url)?;
+        let session = BlockingSession::open(&self.pair.site.database.url)?;
         for number in 0.. {
             let task = self.led.task(self.place, CALLERS, number);
             let mut calls = vec![(Verb::Add, task), (Verb::Delete, task)];
@@ -88,9 +85,8 @@ impl Asking<'_> {
 
     fn list(&self, noted: Noted<'_>) {
         let watch = Stopwatch::start();
-        let answer = api::get(self.address(), "/api/details");
-        let status = answer.map(|(status, _)| status);
-        let answer = Answer {
+        let status = api::get(self.address(), "/api/details");
+        let answer = CallAnswer {
             status,
             succeeded: status == Some(200),
             seconds: watch.seconds(),
@@ -99,17 +95,17 @@ impl Asking<'_> {
     }
 }
 
-fn note((tally, violations): Noted<'_>, (what, limit): (&str, f64), answer: Answer) {
+fn note((tally, violations): Noted<'_>, (what, limit): (&str, f64), answer: CallAnswer) {
     tally.calls += 1;
     tally.refused += usize::from(answer.status == Some(503));
     tally.slowest = tally.slowest.max(answer.seconds);
     if !answer.succeeded || answer.seconds > limit {
-        violations.push(Violation {
-            invariant: Invariant::I8,
-            what: format!(
+        violations.push(Violation::of(
+            Invariant::I8,
+            format!(
                 "{what} at the well process was answered {:?} after {:.2} s",
                 answer.status, answer.seconds
             ),
-        });
+        ));
     }
 }

@@ -11,7 +11,7 @@ use crate::checker::Verb;
 use crate::dice::Dice;
 use crate::pair::{self, Pair};
 use crate::schedules::{Schedules, Timing};
-use crate::session::Session;
+use test_world::session::BlockingSession;
 
 /// Threads that call the process to be caught.
 pub const CALLERS: usize = 2;
@@ -90,11 +90,8 @@ impl Led {
 }
 
 /// Calls whom it is told to call, until it is over.
-///
-/// # Errors
-/// The database cannot be asked.
 pub fn call(pair: &Pair<'_>, led: &Led, (caller, dice): (usize, &mut Dice)) -> anyhow::Result<()> {
-    let session = Session::open(&pair.site.database.url)?;
+    let session = BlockingSession::open(&pair.site.database.url)?;
     let mut paused = false;
     while !led.over.load(Ordering::Relaxed) {
         let (place, what) = match led.take_turn() {

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use bench::clock::{self, Stopwatch};
+use test_world::clock::{self, Stopwatch};
 
 use super::host::Hosts;
 use crate::backends::{self, Stuck};
@@ -32,9 +32,6 @@ pub enum When {
 }
 
 /// Stops the process in a transaction. None if it was caught in none.
-///
-/// # Errors
-/// The process has ended, or the database cannot be asked.
 pub fn catch(
     (pair, hosts): (&Pair<'_>, &Hosts),
     place: usize,

@@ -5,8 +5,8 @@ use std::sync::PoisonError;
 use std::time::Duration;
 
 use anyhow::Context;
-use bench::service::Service;
 use rustix::process::Signal;
+use test_world::process::Service;
 
 use crate::backends;
 use crate::forwarder::Forwarder;
@@ -56,9 +56,6 @@ impl Hosts {
     }
 
     /// Starts a process: with faults that need it, on a host of its own.
-    ///
-    /// # Errors
-    /// It does not become ready.
     pub fn start(&self, site: &Site, (place, faults): (usize, &[Fault])) -> anyhow::Result<Service> {
         if faults == [Fault::Stopped] {
             return site.start();
@@ -98,9 +95,6 @@ impl Hosts {
     }
 
     /// From now on PostgreSQL hears nothing of the process, or hears it again.
-    ///
-    /// # Errors
-    /// The process has ended.
     pub fn silence(&self, pair: &Pair<'_>, (place, silent): (usize, bool)) -> anyhow::Result<()> {
         if let Some(forwarder) = &*self.forwarder(place) {
             forwarder.fall_silent(silent);
@@ -111,9 +105,7 @@ impl Hosts {
     }
 
     /// What comes of it when the process was caught in a transaction.
-    ///
-    /// # Errors
-    /// The process ended by itself.
+    /// Fails where it ended by itself.
     pub fn strike(&self, pair: &Pair<'_>, (place, fault): (usize, Fault)) -> anyhow::Result<()> {
         if fault == Fault::Vanished {
             pair.site.kill(&mut pair.process(place))?;
@@ -122,9 +114,6 @@ impl Hosts {
     }
 
     /// Ends it: the process goes on, or there is another in its place.
-    ///
-    /// # Errors
-    /// The new one does not become ready.
     pub fn end(&self, pair: &Pair<'_>, (place, fault): (usize, Fault)) -> anyhow::Result<()> {
         if fault != Fault::Vanished {
             return self.silence(pair, (place, false));

@@ -14,7 +14,7 @@ mod rounds;
 
 use std::collections::BTreeMap;
 
-use bench::database::Engine;
+use test_world::Backend;
 
 use self::host::Fault;
 use self::load::Load;
@@ -81,7 +81,7 @@ struct Tally {
 }
 
 pub fn run(world: &mut World) -> anyhow::Result<()> {
-    if !world.engines.contains(&Engine::Postgres) {
+    if !world.engines.contains(&Backend::Postgres) {
         return Ok(());
     }
     let rounds = if world.quick { 2 } else { 28 };

@@ -4,8 +4,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::Context;
-use bench::clock::{self, Stopwatch};
-use bench::database::Engine;
+use test_world::Backend;
+use test_world::clock::{self, Stopwatch};
 
 use super::asking::{Asking, Noted};
 use super::calls::{self, Led, Turn};
@@ -42,16 +42,11 @@ pub fn all(world: &World, trial: &Trial, (number, rounds): (usize, usize)) -> an
     let mut schedules = trial.load.schedules(20 + rounds as i64 * ROUND);
     let led = Led::new(&mut schedules);
     let mut site = world.site(Plan {
-        engine: Engine::Postgres,
         name: format!("frozen-{number}"),
-        schedules: &schedules,
         delivery: trial.delivery,
-        manners: Manners {
-            thinks: 0..20_000,
-            ..Manners::default()
-        },
+        manners: Manners::thinking(0..20_000),
         dice: dice.apart(1),
-        binary: &world.binary,
+        ..world.plan("frozen", Backend::Postgres, &schedules)
     })?;
     site.grace = trial.grace * SECOND;
     for planned in &mut site.planned {
@@ -187,12 +182,12 @@ impl Frozen<'_> {
         })?;
         let watch = Stopwatch::start();
         let answers = || api::get(self.pair.address(victim), "/api/scheduled");
-        while answers().is_none_or(|(status, _)| status != 200) {
+        while answers() != Some(200) {
             if watch.seconds() > RECOVERED {
-                violations.push(Violation {
-                    invariant: Invariant::I8,
-                    what: format!("a process that was {} does not recover", fault.name()),
-                });
+                violations.push(Violation::of(
+                    Invariant::I8,
+                    format!("a process that was {} does not recover", fault.name()),
+                ));
                 break;
             }
             std::thread::sleep(Duration::from_millis(200));

@@ -7,16 +7,16 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::Context;
-use bench::clock::Stopwatch;
 use bench::rows::Row;
+use test_world::clock::Stopwatch;
 
 use super::{LATEST, hold, pair};
-use crate::api::{self, Answer};
+use crate::api::{self, CallAnswer};
 use crate::checker::{Delivery, Invariant, Verb, Violation};
 use crate::pair::Pair;
 use crate::schedules::{SECOND, Schedules, Timing, whole_second};
-use crate::session::Session;
 use crate::world::World;
+use test_world::session::BlockingSession;
 
 const FIRING: i64 = 20;
 /// The tasks whose rows are held, and how many clients add them.
@@ -96,7 +96,7 @@ pub fn all(world: &World) -> anyhow::Result<Vec<Row>> {
 
 impl Calls<'_> {
     fn while_held(&self, (first, held): (i32, Duration)) -> anyhow::Result<()> {
-        let session = Session::open(&self.pair.site.database.url)?;
+        let session = BlockingSession::open(&self.pair.site.database.url)?;
         let tasks: Vec<i32> = (first..).take(HELD as usize).collect();
         self.over.store(false, Ordering::Relaxed);
         hold(&session, &tasks)?;
@@ -131,7 +131,7 @@ impl Calls<'_> {
 
     /// Adds and deletes other tasks.
     fn change(&self, first: i32) -> anyhow::Result<()> {
-        let session = Session::open(&self.pair.site.database.url)?;
+        let session = BlockingSession::open(&self.pair.site.database.url)?;
         for task in (first..first + OTHERS).cycle() {
             if self.over.load(Ordering::Relaxed) {
                 break;
@@ -175,17 +175,17 @@ impl Calls<'_> {
         self.note(call, (answer, limit))
     }
 
-    fn get(&self, path: &str) -> Answer {
+    fn get(&self, path: &str) -> CallAnswer {
         let watch = Stopwatch::start();
-        let status = api::get(self.pair.address(0), path).map(|(status, _)| status);
-        Answer {
+        let status = api::get(self.pair.address(0), path);
+        CallAnswer {
             status,
             succeeded: status == Some(200),
             seconds: watch.seconds(),
         }
     }
 
-    fn note(&self, call: &str, (answer, limit): (Answer, f64)) -> bool {
+    fn note(&self, call: &str, (answer, limit): (CallAnswer, f64)) -> bool {
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
         let count = counts.entry(call.to_owned()).or_default();
         count.times += 1;
@@ -196,13 +196,13 @@ impl Calls<'_> {
         // What its own row holds up may fail, but it is answered.
         let well = answer.succeeded || (limit.is_infinite() && answer.status.is_some());
         if !well || answer.seconds > limit {
-            let violation = Violation {
-                invariant: Invariant::I8,
-                what: format!(
+            let violation = Violation::of(
+                Invariant::I8,
+                format!(
                     "{call} was answered {:?} after {:.2} s",
                     answer.status, answer.seconds
                 ),
-            };
+            );
             self.violations
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner)

@@ -8,16 +8,16 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::Context;
-use bench::clock::Stopwatch;
 use bench::rows::Row;
+use test_world::clock::Stopwatch;
 
 use super::{LATEST, hold, listed, pair};
 use crate::checker::{self, Delivery, Verb};
 use crate::dice::Dice;
 use crate::pair::Pair;
 use crate::schedules::{SECOND, Schedules, Timing, whole_second};
-use crate::session::Session;
 use crate::world::World;
+use test_world::session::BlockingSession;
 
 /// Sessions that hold rows, and the tasks of each: they fire each second.
 const HOLDERS: i32 = 3;
@@ -119,7 +119,7 @@ impl Shared<'_> {
 
 /// Holds rows of its own tasks, for seconds at a time; now and then one of the mortals is deleted for good.
 fn keep(shared: &Shared<'_>, holder: i32, mut dice: Dice) -> anyhow::Result<()> {
-    let session = Session::open(&shared.pair.site.database.url)?;
+    let session = BlockingSession::open(&shared.pair.site.database.url)?;
     let mut mortals = DELETED.skip(holder as usize).step_by(HOLDERS as usize);
     while shared.goes_on() {
         let seconds = 1_000 + dice.below(7_000);
@@ -156,7 +156,7 @@ fn keep(shared: &Shared<'_>, holder: i32, mut dice: Dice) -> anyhow::Result<()> 
     Ok(())
 }
 
-fn delete(session: &Session, tasks: &[i32]) -> anyhow::Result<()> {
+fn delete(session: &BlockingSession, tasks: &[i32]) -> anyhow::Result<()> {
     let tasks = listed(tasks);
     session.run(&format!(
         "DELETE FROM task_log WHERE task_id IN ({tasks}); DELETE FROM task WHERE id IN ({tasks})"
@@ -165,7 +165,7 @@ fn delete(session: &Session, tasks: &[i32]) -> anyhow::Result<()> {
 
 /// Holds the rows of the tasks that are added, each time for less than an addition waits.
 fn hold_called(shared: &Shared<'_>, mut dice: Dice) -> anyhow::Result<()> {
-    let session = Session::open(&shared.pair.site.database.url)?;
+    let session = BlockingSession::open(&shared.pair.site.database.url)?;
     while shared.goes_on() {
         hold(&session, &CALLED.collect::<Vec<i32>>())?;
         shared.waits(500 + dice.below(2_000));

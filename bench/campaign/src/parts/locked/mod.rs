@@ -6,21 +6,21 @@
 mod calls;
 mod held;
 
-use bench::database::Engine;
+use test_world::Backend;
 
 use super::each_at_once;
 use crate::checker::Delivery;
 use crate::pair::Pair;
 use crate::runner::Manners;
 use crate::schedules::{SECOND, Schedules};
-use crate::session::Session;
 use crate::world::{Plan, World};
+use test_world::session::BlockingSession;
 
 /// A process that is well decides within this, in microseconds.
 const LATEST: i64 = 6 * SECOND;
 
 pub fn run(world: &mut World) -> anyhow::Result<()> {
-    if !world.engines.contains(&Engine::Postgres) {
+    if !world.engines.contains(&Backend::Postgres) {
         return Ok(());
     }
     let seconds = if world.quick { 20.0 } else { 150.0 };
@@ -41,16 +41,10 @@ fn pair<'w>(
     (schedules, called): (&Schedules, i32),
 ) -> anyhow::Result<Pair<'w>> {
     let mut site = world.site(Plan {
-        engine: Engine::Postgres,
         name: format!("locked-{name}-{}", delivery.name()),
-        schedules,
         delivery,
-        manners: Manners {
-            thinks: 0..20_000,
-            ..Manners::default()
-        },
-        dice: world.dice("locked"),
-        binary: &world.binary,
+        manners: Manners::thinking(0..20_000),
+        ..world.plan("locked", Backend::Postgres, schedules)
     })?;
     site.strictness.every_event = true;
     for planned in site.planned.iter_mut().filter(|planned| planned.task >= called) {
@@ -60,7 +54,7 @@ fn pair<'w>(
 }
 
 /// Begins a transaction that holds these tasks' rows.
-fn hold(session: &Session, tasks: &[i32]) -> anyhow::Result<()> {
+fn hold(session: &BlockingSession, tasks: &[i32]) -> anyhow::Result<()> {
     session.run(&format!(
         "BEGIN; SELECT 1 FROM task WHERE id IN ({}) ORDER BY id FOR UPDATE",
         listed(tasks)

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use bench::clock;
+use test_world::clock;
 
 use super::{Race, Setup, Variant};
 use crate::checker::Verb;
@@ -31,10 +31,7 @@ fn setup(_: usize) -> Setup {
     schedules.add_all(WAITING, |_| Timing::Every(APART, Some(start)));
     Setup {
         schedules,
-        manners: Manners {
-            thinks: 250_000..350_000,
-            ..Manners::default()
-        },
+        manners: Manners::thinking(250_000..350_000),
         // The backlog of both lasts some five seconds.
         arguments: &["--concurrency", "50"],
         is_deleted: |task| task <= DELETED,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use bench::clock;
+use test_world::clock;
 
 use super::{Race, Setup, Variant};
 use crate::checker::Verb;
@@ -29,10 +29,7 @@ fn setup(_: usize) -> Setup {
     });
     Setup {
         schedules,
-        manners: Manners {
-            thinks: 0..5_000,
-            ..Manners::default()
-        },
+        manners: Manners::thinking(0..5_000),
         arguments: &[],
         is_deleted: |task| task <= DELETED,
     }

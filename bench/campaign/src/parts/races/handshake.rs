@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use bench::clock;
+use test_world::clock;
 
 use super::{Race, Setup, Variant};
 use crate::checker::Verb;

@@ -12,7 +12,7 @@ mod stopped;
 use std::sync::Mutex;
 use std::sync::PoisonError;
 
-use bench::database::Engine;
+use test_world::Backend;
 
 use super::each_at_once;
 use crate::checker::{self, Delivery, Figures, Invariant, Verb, Violation};
@@ -75,7 +75,7 @@ struct Tally {
 }
 
 pub fn run(world: &mut World) -> anyhow::Result<()> {
-    if !world.engines.contains(&Engine::Postgres) {
+    if !world.engines.contains(&Backend::Postgres) {
         return Ok(());
     }
     let pairs: Vec<(Variant, Delivery)> = VARIANTS
@@ -108,13 +108,11 @@ fn race(world: &World, variant: &Variant, delivery: Delivery) -> anyhow::Result<
     let mut dice = world.dice(variant.name).apart(delivery as u64);
     let setup = (variant.setup)(rounds);
     let mut site = world.site(Plan {
-        engine: Engine::Postgres,
         name: format!("races-{}-{}", variant.name.replace(' ', "-"), delivery.name()),
-        schedules: &setup.schedules,
         delivery,
         manners: setup.manners,
         dice: dice.apart(1),
-        binary: &world.binary,
+        ..world.plan("races", Backend::Postgres, &setup.schedules)
     })?;
     site.arguments = setup
         .arguments
@@ -177,7 +175,7 @@ impl Race<'_> {
             .map(|at| format!("AND scheduled_for = {at}"))
             .unwrap_or_default();
         let query = format!("SELECT owner FROM scheduler_run WHERE job_id LIKE '{job}' {at}");
-        let watch = bench::clock::Stopwatch::start();
+        let watch = test_world::clock::Stopwatch::start();
         loop {
             let rows = self.pair.session.rows::<1>(&query)?;
             if let Some([owner]) = rows.first() {
@@ -210,10 +208,7 @@ impl Race<'_> {
                 tally.refused, tally.calls
             ));
         }
-        let wrong = wrong.into_iter().map(|what| Violation {
-            invariant: Invariant::I6,
-            what,
-        });
+        let wrong = wrong.into_iter().map(|what| Violation::of(Invariant::I6, what));
         concluded.blame(wrong.collect());
         tally.figures = concluded.take()?;
         Ok(tally)

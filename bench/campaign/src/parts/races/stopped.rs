@@ -4,8 +4,8 @@
 
 use std::time::Duration;
 
-use bench::clock;
 use rustix::process::Signal;
+use test_world::clock;
 
 use super::{Race, Setup, Variant};
 use crate::checker::Verb;
@@ -33,10 +33,7 @@ fn setup(_: usize) -> Setup {
     schedules.add_all(AT_ONCE, |_| Timing::Every(APART, Some(start)));
     Setup {
         schedules,
-        manners: Manners {
-            thinks: 0..5_000,
-            ..Manners::default()
-        },
+        manners: Manners::thinking(0..5_000),
         arguments: &[],
         is_deleted: |task| task <= DELETED,
     }

@@ -20,7 +20,7 @@ use em_scheduler::model::{Delivery, ScheduleRules, WireDialect};
 use em_scheduler::store::Store;
 use em_scheduler::store::sqlite::{SqliteOptions, SqliteStore};
 use em_scheduler::wakeup::Bell;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use test_world::runner::{self, ArrivalTimes, Reply, serve as serve_runner};
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
 use triggers::{DstPolicy, Zone};
@@ -247,25 +247,22 @@ async fn within(State(notes): State<Arc<Notes>>, request: Request, next: Next) -
     Response::from_parts(head, Body::from(body))
 }
 
+impl runner::Notes for Notes {
+    fn note(&self, _: &test_world::request::Request<'_>, _: ArrivalTimes) -> Reply {
+        self.sent.fetch_add(1, Ordering::SeqCst);
+        Reply::last("HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 0\r\n\r\n")
+    }
+}
+
 /// A runner that takes every run.
 struct Runner(Arc<Notes>);
 
 #[async_trait]
 impl Dial for Runner {
     async fn dial(&self) -> Result<Box<dyn Connection>, String> {
-        let (ours, mut theirs) = tokio::io::duplex(4096);
+        let (ours, theirs) = tokio::io::duplex(4096);
         let notes = Arc::clone(&self.0);
-        tokio::spawn(async move {
-            let mut asked = Vec::new();
-            while !asked.ends_with(b"\r\n\r\n") {
-                if theirs.read_buf(&mut asked).await.is_ok_and(|read| read == 0) {
-                    return;
-                }
-            }
-            notes.sent.fetch_add(1, Ordering::SeqCst);
-            let answer = b"HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
-            theirs.write_all(answer).await.expect("the answer is taken");
-        });
+        tokio::spawn(async move { serve_runner(theirs, &*notes).await });
         Ok(Box::new(ours))
     }
 }

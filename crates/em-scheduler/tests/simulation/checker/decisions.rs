@@ -2,7 +2,9 @@
 //! one row.
 
 use super::{Carried, Checker, Doing, Job, Verdict, Violation, events, runs};
-use crate::audit::{DueRow, RunRow};
+use test_world::rows::Run as RunRow;
+
+use crate::audit::DueRow;
 use crate::operation::Op;
 
 impl Checker {

@@ -18,7 +18,9 @@ use std::fmt::{self, Display};
 
 use self::promises::Promises;
 use self::rhythm::Rhythm;
-use crate::audit::{Change, JobRow, RunRow};
+use test_world::rows::Run as RunRow;
+
+use crate::audit::{Change, JobRow};
 use crate::operation::Op;
 
 pub use self::promises::{Asked, Shape};

@@ -4,8 +4,8 @@
 use std::collections::{HashMap, HashSet};
 
 use super::{Carried, Checker, Doing, Job, Receipt, Verdict, Violation, runs};
-use crate::audit::RunRow;
 use crate::operation::Op;
+use test_world::rows::Run as RunRow;
 
 /// What a caller of the API asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -2,7 +2,7 @@
 //! all requests of a run with one key (I3).
 
 use super::{Checker, Run, Verdict, Violation, runs};
-use crate::audit::RunRow;
+use test_world::rows::Run as RunRow;
 
 /// A request as the runner reads it.
 #[derive(Debug, Clone)]

@@ -1,8 +1,8 @@
 //! I3 and I4: how a run may go on, and who may move it.
 
 use super::{Carried, Checker, Doing, Run, Verdict, Violation, events};
-use crate::audit::RunRow;
 use crate::operation::Op;
+use test_world::rows::Run as RunRow;
 
 const OPEN: [&str; 3] = ["queued", "claimed", "sending"];
 const FINAL: [&str; 5] = ["delivered", "failed", "missed", "skipped", "unknown"];
@@ -89,7 +89,7 @@ impl Checker {
         }
         if old.state != row.state && !is_open(&row) {
             self.judge_end(run, &row)?;
-            if row.muted == 0
+            if !row.muted
                 && let Some(event) = events::of_end(&row.state)
             {
                 doing.expected.push((row.task_id, event));

@@ -19,7 +19,7 @@ mod columns;
 
 use self::columns::Holds::{Integer, Text, Unread, Wall, Whole};
 use self::columns::{DEFERRED, EM_WEBS, Holds, OURS};
-use super::fixture::{job, rule};
+use super::fixture::{job, refused, requeued, rule};
 use super::harness::{Harness, ME, NOW, Place, ZONE, after, at};
 
 on_both!(
@@ -255,10 +255,7 @@ async fn goes_on(h: &Harness) {
                 reason: "refused".into(),
             }
         } else {
-            Settled::Requeued {
-                not_before: after(9),
-                attempted: false,
-            }
+            requeued(false)
         })
     });
     store.settle(at(NOW), settlements.collect()).await.unwrap();
@@ -449,9 +446,7 @@ async fn what_is_written_goes_on_without_the_rows_of_task_status(h: Harness) {
         .begin_sends(at(NOW), vec![(queued(&h).await, 1)])
         .await
         .unwrap();
-    let failed = run[0].settlement(Settled::Failed {
-        reason: "refused".into(),
-    });
+    let failed = run[0].settlement(refused());
     h.store.settle(at(NOW), vec![failed]).await.unwrap();
     assert_eq!(decide(&h.store).await.unwrap().runs.len(), 4);
     sync(&h.store).await.unwrap();

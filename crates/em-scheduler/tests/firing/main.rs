@@ -2,30 +2,19 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
-#[path = "firing/runner.rs"]
-mod runner;
-#[path = "firing/world.rs"]
+#[path = "../opening/mod.rs"]
+mod opening;
 mod world;
 
-#[path = "firing/beside.rs"]
 mod beside;
-#[path = "firing/comparing.rs"]
 mod comparing;
-#[path = "firing/crash.rs"]
 mod crash;
-#[path = "firing/decisions.rs"]
 mod decisions;
-#[path = "firing/delivery.rs"]
 mod delivery;
-#[path = "firing/dialects.rs"]
 mod dialects;
-#[path = "firing/hanging.rs"]
 mod hanging;
-#[path = "firing/outage.rs"]
 mod outage;
-#[path = "firing/switches.rs"]
 mod switches;
-#[path = "firing/timer.rs"]
 mod timer;
 
 /// Each test is written once and runs on both databases.

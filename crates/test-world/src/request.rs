@@ -1,4 +1,4 @@
-//! Reading the scheduler's requests: what the recording runners note of each.
+//! Reads the scheduler's requests to a runner.
 
 /// One request without body, read in place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -23,39 +23,24 @@ compile_error!(
     "only a debug build can be given its random numbers: build the simulation with debug assertions"
 );
 
-#[path = "simulation/audit.rs"]
+#[path = "../opening/mod.rs"]
+mod opening;
+
 mod audit;
-#[path = "simulation/blocking.rs"]
 mod blocking;
-#[path = "simulation/checker/mod.rs"]
 mod checker;
-#[path = "simulation/clock.rs"]
 mod clock;
-#[path = "simulation/database.rs"]
 mod database;
-#[path = "simulation/driver.rs"]
 mod driver;
-#[path = "simulation/faulty.rs"]
 mod faulty;
-#[path = "simulation/found.rs"]
 mod found;
-#[path = "simulation/life.rs"]
 mod life;
-#[path = "simulation/operation.rs"]
 mod operation;
-#[path = "simulation/process.rs"]
 mod process;
-#[path = "simulation/random.rs"]
 mod random;
-#[path = "simulation/sabotage.rs"]
 mod sabotage;
-#[path = "simulation/scenario.rs"]
 mod scenario;
-#[path = "simulation/seeds.rs"]
 mod seeds;
-#[path = "simulation/trace.rs"]
 mod trace;
-#[path = "simulation/wire.rs"]
 mod wire;
-#[path = "simulation/world.rs"]
 mod world;
