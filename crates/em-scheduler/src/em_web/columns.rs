@@ -74,12 +74,12 @@ impl Field {
         Self::CronSecond,
     ];
 
-    /// Where it stands in a row of [`tasks`].
+    /// Where it stands in a row of a task and its project.
     pub fn in_task(self) -> usize {
         self as usize
     }
 
-    /// Where a field of a project stands in a row of [`projects`].
+    /// Where a field of a project stands in a row of a project alone.
     pub fn in_project(self) -> usize {
         self as usize - Self::ProjectId as usize
     }

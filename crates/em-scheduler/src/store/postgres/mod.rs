@@ -168,7 +168,7 @@ impl PostgresStore {
         Ok((store, standing, grants))
     }
 
-    /// [`Store::find_differing`], with projects gone through in other portions than the usual ones.
+    /// [`EmWeb::find_differing`](crate::store::EmWeb::find_differing), with projects gone through in other portions than the usual ones.
     ///
     /// # Errors
     /// The database fails.
