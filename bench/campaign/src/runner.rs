@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use test_world::request::Request;
-use test_world::runner::{Entrance, Recorder, Reply, Runner, Wire};
+use test_world::runner::{Acceptor, Recorder, Reply, Runner, Wire};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 
@@ -95,15 +95,15 @@ impl SiteRunner {
     pub fn start(manners: Manners, dice: Dice) -> anyhow::Result<Self> {
         let dice = Arc::new(Mutex::new(dice));
         let identity = manners.handshake.as_ref().map(|_| Identity::new()).transpose()?;
-        let (acceptor, authority) = identity.map(|own| (own.acceptor, own.authority)).unzip();
-        let entrance = SiteEntrance {
-            acceptor,
+        let (tls, authority) = identity.map(|own| (own.acceptor, own.authority)).unzip();
+        let acceptor = SiteAcceptor {
+            tls,
             waits: manners.handshake.clone().unwrap_or(0..1),
             dice: Arc::clone(&dice),
         };
         let recorder = Recorder::with(rule(manners, &dice));
         Ok(Self {
-            recording: Runner::start_behind(entrance, recorder)?,
+            recording: Runner::start_with(acceptor, recorder)?,
             dice,
             authority,
         })
@@ -152,27 +152,27 @@ fn within(dice: &SharedDice, range: &Range<u64>) -> Duration {
 }
 
 /// Notes arrivals by the kernel's clock, and makes the handshake where the runner speaks TLS.
-struct SiteEntrance {
-    acceptor: Option<TlsAcceptor>,
+struct SiteAcceptor {
+    tls: Option<TlsAcceptor>,
     waits: Range<u64>,
     dice: SharedDice,
 }
 
-impl Entrance for SiteEntrance {
+impl Acceptor for SiteAcceptor {
     type Wire = Box<dyn Wire>;
 
     fn prepare(&self, listener: &TcpListener) -> io::Result<()> {
         arrival::stamp(listener)
     }
 
-    async fn admit(&self, stream: TcpStream) -> Option<Box<dyn Wire>> {
+    async fn accept(&self, stream: TcpStream) -> Option<Box<dyn Wire>> {
         let stream = StampedStream::new(stream);
-        let Some(acceptor) = &self.acceptor else {
+        let Some(tls) = &self.tls else {
             return Some(Box::new(stream));
         };
         tokio::time::sleep(within(&self.dice, &self.waits)).await;
         // One that has gone meanwhile has sent nothing.
-        let stream = acceptor.accept(stream).await.ok()?;
+        let stream = tls.accept(stream).await.ok()?;
         Some(Box::new(stream))
     }
 }

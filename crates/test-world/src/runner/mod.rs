@@ -99,7 +99,7 @@ impl<W: Wire + ?Sized> Wire for Box<W> {
 }
 
 /// What a connection goes through before its first request.
-pub trait Entrance: Send + Sync + 'static {
+pub trait Acceptor: Send + Sync + 'static {
     /// What it is then.
     type Wire: Wire + 'static;
 
@@ -109,17 +109,17 @@ pub trait Entrance: Send + Sync + 'static {
     }
 
     /// Takes a connection; none where it has gone meanwhile.
-    fn admit(&self, stream: TcpStream) -> impl Future<Output = Option<Self::Wire>> + Send;
+    fn accept(&self, stream: TcpStream) -> impl Future<Output = Option<Self::Wire>> + Send;
 }
 
 /// Plain HTTP, from the first byte on.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Plain;
 
-impl Entrance for Plain {
+impl Acceptor for Plain {
     type Wire = TcpStream;
 
-    async fn admit(&self, stream: TcpStream) -> Option<TcpStream> {
+    async fn accept(&self, stream: TcpStream) -> Option<TcpStream> {
         // A refusal to switch the delay off costs time, not correctness.
         let _ = stream.set_nodelay(true);
         Some(stream)
@@ -155,11 +155,11 @@ struct Shared<N> {
 impl<N: Notes> Runner<N> {
     /// Starts it on a free port of loopback.
     pub fn start(notes: N) -> anyhow::Result<Self> {
-        Self::start_behind(Plain, notes)
+        Self::start_with(Plain, notes)
     }
 
-    /// The same behind an entrance of its own.
-    pub fn start_behind(entrance: impl Entrance, notes: N) -> anyhow::Result<Self> {
+    /// The same with an acceptor of its own.
+    pub fn start_with(acceptor: impl Acceptor, notes: N) -> anyhow::Result<Self> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
@@ -169,7 +169,7 @@ impl<N: Notes> Runner<N> {
         socket.bind(SocketAddr::from(([127, 0, 0, 1], 0)))?;
         let listener = socket.listen(BACKLOG)?;
         drop(entered);
-        entrance.prepare(&listener)?;
+        acceptor.prepare(&listener)?;
         let address = listener.local_addr()?;
         let shared = Arc::new(Shared {
             notes,
@@ -179,7 +179,7 @@ impl<N: Notes> Runner<N> {
         let serving = Arc::clone(&shared);
         std::thread::Builder::new()
             .name("runner".into())
-            .spawn(move || runtime.block_on(listen(listener, Arc::new(entrance), (serving, told))))
+            .spawn(move || runtime.block_on(listen(listener, Arc::new(acceptor), (serving, told))))
             .context("the thread of the runner")?;
         Ok(Self {
             address,
@@ -230,9 +230,9 @@ impl<N> Deref for Runner<N> {
 }
 
 /// Listens, but for the times in which connections are refused: then the socket is gone.
-async fn listen<N: Notes, E: Entrance>(
+async fn listen<N: Notes, E: Acceptor>(
     listener: TcpListener,
-    entrance: Arc<E>,
+    acceptor: Arc<E>,
     (shared, mut commands): (Arc<Shared<N>>, UnboundedReceiver<Command>),
 ) {
     let address = listener.local_addr();
@@ -251,7 +251,7 @@ async fn listen<N: Notes, E: Entrance>(
                 let Some((state, done)) = command else { return };
                 if state == State::Taking {
                     while socket.is_none() {
-                        socket = again(&address, &*entrance).await;
+                        socket = again(&address, &*acceptor).await;
                     }
                 } else {
                     socket = None;
@@ -265,9 +265,9 @@ async fn listen<N: Notes, E: Entrance>(
             accepted = accept => match accepted {
                 Ok((stream, _)) => {
                     shared.connections.fetch_add(1, Ordering::Relaxed);
-                    let (entrance, shared) = (Arc::clone(&entrance), Arc::clone(&shared));
+                    let (acceptor, shared) = (Arc::clone(&acceptor), Arc::clone(&shared));
                     open.spawn(async move {
-                        if let Some(stream) = entrance.admit(stream).await {
+                        if let Some(stream) = acceptor.accept(stream).await {
                             serve(stream, &shared.notes).await;
                         }
                     });
@@ -282,9 +282,9 @@ async fn listen<N: Notes, E: Entrance>(
 }
 
 /// Listens where it did before. Somebody's outgoing connection may sit on the port for a moment.
-async fn again(address: &io::Result<SocketAddr>, entrance: &impl Entrance) -> Option<TcpListener> {
+async fn again(address: &io::Result<SocketAddr>, acceptor: &impl Acceptor) -> Option<TcpListener> {
     let bound = TcpListener::bind(address.as_ref().ok()?).await.ok();
-    let bound = bound.filter(|listener| entrance.prepare(listener).is_ok());
+    let bound = bound.filter(|listener| acceptor.prepare(listener).is_ok());
     if bound.is_none() {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
