@@ -34,7 +34,7 @@ pub struct CallAnswer {
 }
 
 impl Ledger {
-    /// Makes a call and notes it, before it begins and when it is over. Answers whether it was acknowledged.
+    /// Makes a call and notes it, before it begins and when it is over. Returns whether it was acknowledged.
     pub fn call(&self, address: SocketAddr, what: (Verb, i32)) -> bool {
         self.ask(address, what).succeeded
     }

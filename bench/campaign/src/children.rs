@@ -25,7 +25,7 @@ pub fn note_mount(folder: PathBuf) {
         .insert(folder);
 }
 
-/// Unmounts a folder. Answers whether it is unmounted.
+/// Unmounts a folder. Returns whether it is unmounted.
 pub fn unmount(folder: &PathBuf) -> bool {
     let done = Command::new("umount").arg(folder).status();
     let done = done.is_ok_and(|status| status.success());

@@ -1,4 +1,4 @@
-//! What the processes on one database owe each other: a lease that says until when a process may act, and notices that
+//! How the processes on one database keep to each other's changes: a lease that says until when a process may act, and notices that
 //! say that something was changed which binds all of them (a pause, removed jobs).
 //!
 //! ```text

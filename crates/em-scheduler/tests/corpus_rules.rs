@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 
 use em_scheduler::engine::plan::{FiringRules, plan};
 use em_scheduler::model::life::is_late;
-use em_scheduler::model::{DueJob, JobKind, Next, Outcome, SkipReason, Verdict};
+use em_scheduler::model::{Action, Decision, DueJob, JobKind, Next, SkipReason};
 use serde_json::{Map, Value, json};
 use triggers::{Case, DstPolicy, Trigger, UtcMicros};
 
@@ -254,7 +254,7 @@ impl Round {
     /// Decides one due job: the next run time, none where it has ended.
     fn decide(&mut self, id: &str, job: &Job, instances: u32) -> Option<UtcMicros> {
         let mut next_run = job.next_run;
-        let mut verdicts: Vec<Verdict> = Vec::new();
+        let mut decisions: Vec<Decision> = Vec::new();
         // One round of the service bounds how many run times it decides without coalescing; the next goes on.
         while let Some(next_run_at) = next_run.filter(|time| *time <= self.now) {
             let due = DueJob {
@@ -269,34 +269,34 @@ impl Round {
                 task_enabled: Some(true),
             };
             let decided = plan(&due, &job.trigger, &job.rules, self.now);
-            verdicts.extend(decided.verdicts);
+            decisions.extend(decided.decisions);
             next_run = match decided.next {
                 Next::At(time) => Some(time),
                 Next::Finished => None,
                 Next::Removed => panic!("{id}: the task is there and enabled"),
             };
         }
-        let skipped = |verdict: &Verdict| matches!(verdict.outcome, Outcome::Skipped(SkipReason::MaxInstances(most)) if most == job.rules.max_instances);
-        let times = verdicts.iter().map(|verdict| verdict.scheduled_for).collect();
-        if verdicts.iter().all(skipped) {
+        let skipped = |decision: &Decision| matches!(decision.action, Action::Skipped(SkipReason::MaxInstances(most)) if most == job.rules.max_instances);
+        let times = decisions.iter().map(|decision| decision.scheduled_for).collect();
+        if decisions.iter().all(skipped) {
             self.max_instances.insert(id.to_owned(), times);
             return next_run;
         }
-        assert!(!verdicts.iter().any(skipped), "{id}: one list, two fates");
+        assert!(!decisions.iter().any(skipped), "{id}: one list, two fates");
         self.order.push(id.to_owned());
         self.submitted.insert(id.to_owned(), times);
         let mut clock = self.now.saturating_add(self.delay);
-        for verdict in verdicts {
-            let time = verdict.scheduled_for;
+        for decision in decisions {
+            let time = decision.scheduled_for;
             let late = if clock == self.now {
                 // Its turn comes when it is decided, as always in the service: then the plan says it.
-                match verdict.outcome {
-                    Outcome::Send => false,
-                    Outcome::Missed { late } => {
+                match decision.action {
+                    Action::Send => false,
+                    Action::Missed { late } => {
                         assert_eq!(late, self.now.since(time), "{id}");
                         true
                     }
-                    Outcome::Skipped(reason) => panic!("{id}: {reason}"),
+                    Action::Skipped(reason) => panic!("{id}: {reason}"),
                 }
             } else {
                 is_late(time, clock, job.rules.grace)

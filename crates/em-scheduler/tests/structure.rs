@@ -9,6 +9,7 @@ mod layers;
 #[path = "structure/modules.rs"]
 mod modules;
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -89,6 +90,58 @@ fn statements_on_postgres_name_the_schema_of_our_tables() {
             ] {
                 let bare = format!("{} scheduler_", verb.to_lowercase());
                 assert!(!line.to_lowercase().contains(&bare), "{}: {line}", path.display());
+            }
+        }
+    }
+}
+
+/// Who has the repository has all that it cites.
+#[test]
+fn nothing_outside_of_the_repository_is_cited() {
+    let root = here("../..");
+    let mut folders = vec![root];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.file_name().unwrap().to_string_lossy().into_owned();
+            if path.is_dir() && !matches!(name.as_str(), "target" | ".git" | "corpus") {
+                folders.push(path);
+                continue;
+            }
+            let read = ["rs", "md", "sql", "toml"].iter().any(|end| name.ends_with(end));
+            let Some(text) = read.then(|| fs::read_to_string(&path).ok()).flatten() else {
+                continue;
+            };
+            for elsewhere in ["spec", "product", "design", "triggers", "stack"] {
+                for cited in [format!("{elsewhere} §"), format!("{elsewhere}.md")] {
+                    assert!(!text.contains(&cited), "{}: {cited}", path.display());
+                }
+            }
+        }
+    }
+}
+
+/// One word for one thing. (Within a function or a module of tests a name may be used again.)
+#[test]
+fn no_two_types_share_a_name() {
+    let mut named: BTreeMap<String, PathBuf> = BTreeMap::new();
+    for path in sources(&here("src")) {
+        for line in fs::read_to_string(&path).unwrap().lines() {
+            let line = line.strip_prefix("pub ").unwrap_or(line);
+            let line = line.strip_prefix("pub(super) ").unwrap_or(line);
+            let line = line.strip_prefix("pub(crate) ").unwrap_or(line);
+            let kind = ["struct ", "enum ", "trait ", "type "];
+            let Some(rest) = kind.iter().find_map(|kind| line.strip_prefix(kind)) else {
+                continue;
+            };
+            let end = rest.find(|c: char| !c.is_alphanumeric()).unwrap_or(rest.len());
+            if let Some(other) = named.insert(rest[..end].to_owned(), path.clone()) {
+                panic!(
+                    "{}: {} is a type of {}, too",
+                    path.display(),
+                    &rest[..end],
+                    other.display()
+                );
             }
         }
     }

@@ -234,7 +234,7 @@ impl Copied {
 }
 
 /// Waits until the one-offs and a run of the interval have arrived and been written down, or the service has ended, or
-/// nothing more comes. Answers whether all came.
+/// nothing more comes. Returns whether all came.
 fn scenario(site: &Site, service: &mut Service) -> anyhow::Result<bool> {
     let (enough, watch) = (usize::try_from(ONE_OFFS)? + 2, Stopwatch::start());
     let mut arrived = 0.0;

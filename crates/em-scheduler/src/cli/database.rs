@@ -14,7 +14,7 @@ use crate::instance::Place;
 use crate::model::WireDialect;
 use crate::store::postgres::{PostgresOptions, PostgresStore};
 use crate::store::sqlite::{SqliteOptions, SqliteStore};
-use crate::store::{Catalog, Standing, Store};
+use crate::store::{Catalog, SchemaStanding, Store};
 
 /// An open store, and what it knows of this process.
 pub(super) struct Opened {
@@ -86,7 +86,7 @@ pub(super) async fn stored_settings(config: &Config) -> anyhow::Result<SharedSet
             let options = postgres_options(config, url.secret(), &chance::instance_id());
             let (store, standing, _) = PostgresStore::inspect(options).await?;
             match standing {
-                Standing::Ready => Ok(store.settings().await?),
+                SchemaStanding::Ready => Ok(store.settings().await?),
                 _ => Ok(SharedSettings::new()),
             }
         }

@@ -12,7 +12,7 @@ use super::retries::Retries;
 use super::standing::Standing;
 use super::switch::Switch;
 use crate::model::life::{self, DeliveryRules};
-use crate::model::{RunKey, SendableRun, Settled};
+use crate::model::{Outcome, RunKey, SendableRun};
 
 #[derive(Debug)]
 pub(super) struct LocalRuns {
@@ -138,7 +138,7 @@ impl LocalRuns {
 
     /// If it was asked for: takes out the runs that came too late while the scheduler was away.
     /// Each with how it ends.
-    pub(super) fn overdue(&mut self, now: UtcMicros, rules: DeliveryRules) -> Vec<(SendableRun, Settled)> {
+    pub(super) fn overdue(&mut self, now: UtcMicros, rules: DeliveryRules) -> Vec<(SendableRun, Outcome)> {
         if !std::mem::take(&mut self.judge_again) {
             return Vec::new();
         }
@@ -259,7 +259,7 @@ pub(super) mod tests {
         };
         let overdue = runs.overdue(NOW, rules(500_000));
         let ends: Vec<_> = overdue.into_iter().map(|(run, end)| (run.key, end)).collect();
-        assert_eq!(ends, [(1, Settled::Missed { late: 999_999 })]);
+        assert_eq!(ends, [(1, Outcome::Missed { late: 999_999 })]);
         assert_eq!(keys(&runs.take_ready(NOW, 100)), [900_000]);
         assert!(runs.overdue(NOW, rules(0)).is_empty(), "judged only when asked");
     }

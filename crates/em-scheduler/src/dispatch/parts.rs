@@ -11,7 +11,7 @@ use super::lease::{Era, Lease};
 use super::local_runs::LocalRuns;
 use super::target::Deliver;
 use crate::model::life::{self, DeliveryRules};
-use crate::model::{SendableRun, Settled, Settlement};
+use crate::model::{Outcome, SendableRun, Settlement};
 use crate::store::Store;
 
 /// How runs are delivered and how many at a time.
@@ -47,7 +47,7 @@ pub(super) struct DispatcherParts {
 #[derive(Debug)]
 pub(super) struct EndedRun {
     pub(super) run: SendableRun,
-    pub(super) outcome: Settled,
+    pub(super) outcome: Outcome,
     /// Whether the run holds a permit.
     pub(super) permit: bool,
     /// Told once the outcome is durable.
@@ -106,7 +106,7 @@ impl DispatcherParts {
     }
 
     /// The run ended so; that is to be written down.
-    pub(super) fn settle(&self, run: SendableRun, outcome: Settled, permit: bool) {
+    pub(super) fn settle(&self, run: SendableRun, outcome: Outcome, permit: bool) {
         let written = None;
         let ended = EndedRun {
             run,

@@ -7,7 +7,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::parts::{DispatcherParts, EndedRun};
 use crate::clock::Stopwatch;
-use crate::model::{JobKind, SendableRun, Settled, Settlement};
+use crate::model::{JobKind, Outcome, SendableRun, Settlement};
 use crate::repeated::Repeated;
 
 /// Outcomes in one transaction, at most.
@@ -118,12 +118,12 @@ fn conclude(parts: &DispatcherParts, batch: impl Iterator<Item = EndedRun>) {
             runs.outside = runs.outside.saturating_sub(1);
         }
         let (not_before, attempt) = match outcome {
-            Settled::Requeued {
+            Outcome::Requeued {
                 not_before,
                 attempted: true,
             }
-            | Settled::Repeat { not_before } => (Some(not_before), run.attempt),
-            Settled::Requeued { attempted: false, .. } => (None, run.attempt.saturating_sub(1)),
+            | Outcome::Repeat { not_before } => (Some(not_before), run.attempt),
+            Outcome::Requeued { attempted: false, .. } => (None, run.attempt.saturating_sub(1)),
             _ => {
                 runs.handles.forget(&run);
                 if let Some(written) = written {

@@ -24,5 +24,5 @@ pub use jobs::{
 };
 pub use log::{Announced, LogRow};
 pub(crate) use model::{Dialect, Family};
-pub use rows::{Cells, ProjectRow, TaskRow, project_row, task_row};
+pub use rows::{ProjectRow, RowValues, TaskRow, project_row, task_row};
 pub use sequences::Sequences;

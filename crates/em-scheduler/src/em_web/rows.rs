@@ -59,7 +59,7 @@ pub struct ProjectRow {
 }
 
 /// A row that one of the engines has read: what stands in the columns of the table in `columns`.
-pub trait Cells {
+pub trait RowValues {
     /// A value that cannot be read, by name; it concerns this row alone (F12).
     type Error;
 
@@ -100,7 +100,7 @@ pub trait Cells {
 ///
 /// # Errors
 /// The first value that cannot be read.
-pub fn task_row<C: Cells>(cells: &C, id: TaskId) -> Result<TaskRow, C::Error> {
+pub fn task_row<C: RowValues>(cells: &C, id: TaskId) -> Result<TaskRow, C::Error> {
     let project = match cells.integer(Field::ProjectId)? {
         None => None,
         Some(project) => Some(project_row(cells, i32::try_from(project).unwrap_or(i32::MAX))?),
@@ -120,7 +120,7 @@ pub fn task_row<C: Cells>(cells: &C, id: TaskId) -> Result<TaskRow, C::Error> {
 ///
 /// # Errors
 /// The first value that cannot be read.
-pub fn project_row<C: Cells>(cells: &C, id: i32) -> Result<ProjectRow, C::Error> {
+pub fn project_row<C: RowValues>(cells: &C, id: i32) -> Result<ProjectRow, C::Error> {
     let mut cron_fields = [None; 8];
     for (value, field) in cron_fields.iter_mut().zip(Field::CRON) {
         *value = cells.integer(field)?;

@@ -4,7 +4,7 @@
 use triggers::{Trigger, UtcMicros};
 
 use crate::model::life::is_late;
-use crate::model::{DueJob, JobKind, Next, Outcome, Plan, SkipReason, Verdict};
+use crate::model::{Action, Decision, DueJob, JobKind, Next, Plan, SkipReason};
 
 /// The rules that hold for every job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,55 +23,55 @@ const TIMES_AT_ONCE: usize = 1_000;
 /// Decides a due job at `now` (not before its run time).
 pub fn plan(job: &DueJob, trigger: &Trigger, rules: &FiringRules, now: UtcMicros) -> Plan {
     if let Some(reason) = no_task_for(job) {
-        let verdict = Verdict {
+        let decision = Decision {
             scheduled_for: job.next_run_at,
-            outcome: Outcome::Skipped(reason),
+            action: Action::Skipped(reason),
             coalesced: 0,
             coalesced_since: None,
         };
         return Plan {
-            verdicts: vec![verdict],
+            decisions: vec![decision],
             next: Next::Removed,
         };
     }
-    let outcome = |scheduled_for: UtcMicros| {
+    let action = |scheduled_for: UtcMicros| {
         if job.instances >= rules.max_instances {
-            Outcome::Skipped(SkipReason::MaxInstances(rules.max_instances))
+            Action::Skipped(SkipReason::MaxInstances(rules.max_instances))
         } else if is_late(scheduled_for, now, rules.grace) {
-            Outcome::Missed {
+            Action::Missed {
                 late: now.since(scheduled_for),
             }
         } else {
-            Outcome::Send
+            Action::Send
         }
     };
     if rules.coalesce {
         let due = trigger.advance(job.next_run_at, now);
         let coalesced = due.count.saturating_sub(1);
-        let verdict = Verdict {
+        let decision = Decision {
             scheduled_for: due.last,
-            outcome: outcome(due.last),
+            action: action(due.last),
             coalesced,
             coalesced_since: (coalesced > 0).then_some(job.next_run_at),
         };
         return Plan {
-            verdicts: vec![verdict],
+            decisions: vec![decision],
             next: after(due.next),
         };
     }
-    let mut verdicts = Vec::new();
+    let mut decisions = Vec::new();
     let mut next = Some(job.next_run_at);
-    while let Some(time) = next.filter(|time| *time <= now && verdicts.len() < TIMES_AT_ONCE) {
-        verdicts.push(Verdict {
+    while let Some(time) = next.filter(|time| *time <= now && decisions.len() < TIMES_AT_ONCE) {
+        decisions.push(Decision {
             scheduled_for: time,
-            outcome: outcome(time),
+            action: action(time),
             coalesced: 0,
             coalesced_since: None,
         });
         next = trigger.next_fire(Some(time), now);
     }
     Plan {
-        verdicts,
+        decisions,
         next: after(next),
     }
 }

@@ -11,7 +11,7 @@ use super::parts::EngineParts;
 use super::plan::{self, FiringRules};
 use crate::dispatch::Dispatcher;
 use crate::model::{DueJob, Plan, TaskId, UnreadableTrigger};
-use crate::store::{Decided, Decider, Result};
+use crate::store::{DecidedBatch, Decider, Result};
 
 /// Due jobs decided in one transaction, at most: enough to fill a commit, few enough to let others in between.
 const BATCH: usize = 1_000;
@@ -47,7 +47,7 @@ impl Decider for Round {
 
 impl Round {
     /// Gives back the permits that no run handed over makes use of.
-    fn give_back(&self, used: &Decided) {
+    fn give_back(&self, used: &DecidedBatch) {
         let mut permits = self.permits.lock().unwrap_or_else(PoisonError::into_inner);
         for run in used.runs.iter().filter(|run| run.sending) {
             if let Some(left) = permits.get_mut(&run.task_id) {
@@ -91,7 +91,7 @@ pub(super) async fn tick(parts: &EngineParts) -> Result<Ticked> {
         .store
         .decide(now, BATCH, Arc::clone(&round) as Arc<dyn Decider>)
         .await;
-    let decided = decided.inspect_err(|_| round.give_back(&Decided::default()))?;
+    let decided = decided.inspect_err(|_| round.give_back(&DecidedBatch::default()))?;
     round.give_back(&decided);
     crate::crash::point("engine.decided");
     if decided.paused {

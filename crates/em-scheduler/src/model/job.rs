@@ -178,22 +178,22 @@ pub struct DueJob {
     pub task_enabled: Option<bool>,
 }
 
-/// What the firing rule decides for one due job: a verdict per run time that counts, and what comes after.
+/// What the firing rule decides for one due job: a decision per run time that counts, and what comes after.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Plan {
     /// In order of run time; at least one.
-    pub verdicts: Vec<Verdict>,
+    pub decisions: Vec<Decision>,
     /// What becomes of the job.
     pub next: Next,
 }
 
 /// The decision about one run time.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Verdict {
+pub struct Decision {
     /// The run time decided.
     pub scheduled_for: UtcMicros,
     /// What becomes of it.
-    pub outcome: Outcome,
+    pub action: Action,
     /// How many earlier run times were coalesced into this one.
     pub coalesced: u64,
     /// The first of them.
@@ -202,7 +202,7 @@ pub struct Verdict {
 
 /// Send it, or the reason why not.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Outcome {
+pub enum Action {
     /// A request goes to the runner.
     Send,
     /// Decided too late: by how many microseconds.

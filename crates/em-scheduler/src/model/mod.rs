@@ -18,8 +18,8 @@ pub use dialect::WireDialect;
 pub use event::{Event, EventRecord};
 pub use ids::{RunKey, TaskId};
 pub use job::{
-    DueJob, JobKind, ListedJob, NewJob, Next, Outcome, Plan, StoredJob, UnreadableTrigger, Verdict,
+    Action, Decision, DueJob, JobKind, ListedJob, NewJob, Next, Plan, StoredJob, UnreadableTrigger,
 };
 pub use rules::ScheduleRules;
-pub use run::{Delivery, OpenRun, RunState, SendableRun, Settled, Settlement};
+pub use run::{Delivery, OpenRun, Outcome, RunState, SendableRun, Settlement};
 pub use skip::SkipReason;

@@ -128,7 +128,7 @@ impl SendableRun {
     }
 
     /// This run ended so, as its present holder has it.
-    pub fn settlement(&self, outcome: Settled) -> Settlement {
+    pub fn settlement(&self, outcome: Outcome) -> Settlement {
         Settlement {
             key: self.key,
             fence: self.fence,
@@ -162,12 +162,12 @@ pub struct Settlement {
     /// The run time, for its events.
     pub scheduled_for: UtcMicros,
     /// What happened.
-    pub outcome: Settled,
+    pub outcome: Outcome,
 }
 
 /// The outcomes of an attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Settled {
+pub enum Outcome {
     /// The runner answered 2xx after so many microseconds.
     Delivered {
         /// Microseconds from the first attempt to connect to the answer.

@@ -1,4 +1,4 @@
-//! The processes on one database: leases and notices (what they owe each other is said in the module `peers`).
+//! The processes on one database: leases and notices (see the module `peers`).
 
 use super::Result;
 use crate::model::RunKey;
@@ -34,8 +34,9 @@ pub struct Notice {
 /// The processes on one database. See [`Store`](super::Store) for the rules that all operations keep.
 #[async_trait]
 pub trait Cluster: Send + Sync {
-    /// Registers this process, or renews its lease.
-    async fn renew_lease(&self, now: UtcMicros, lease_until: UtcMicros) -> Result<()>;
+    /// Registers this process, or renews its lease. Returns whether it was registered: one that was, and is not any more, was
+    /// given up for dead, or the tables were made again without it.
+    async fn renew_lease(&self, now: UtcMicros, lease_until: UtcMicros) -> Result<bool>;
 
     /// The other processes registered.
     async fn other_instances(&self) -> Result<Vec<Instance>>;

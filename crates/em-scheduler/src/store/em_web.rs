@@ -44,7 +44,7 @@ pub trait EmWeb: Send + Sync {
     /// needs no table of ours.
     fn enabled_tasks(&self) -> Pages<(TaskId, Result<TaskRow, Corrupt>)>;
 
-    /// Writes the earliest next run of each of these tasks into `task.next_run`. Answers the tasks it could not
+    /// Writes the earliest next run of each of these tasks into `task.next_run`. Returns the tasks it could not
     /// write because somebody else holds their rows: to be tried again.
     async fn publish_next_runs(&self, now: UtcMicros, tasks: Vec<TaskId>) -> Result<Vec<TaskId>>;
 

@@ -1,4 +1,4 @@
-//! What can go wrong in a store, as the floors above need to tell it apart.
+//! What can go wrong in a store, as the layers above need to tell it apart.
 
 use crate::model::Corrupt;
 

@@ -21,7 +21,7 @@ pub trait Decider: Send + Sync {
 
 /// What one round of deciding did.
 #[derive(Debug, Default)]
-pub struct Decided {
+pub struct DecidedBatch {
     /// The runs to send, in order of run time; `sending` says which were admitted.
     pub runs: Vec<SendableRun>,
     /// How many due jobs were handled.
@@ -44,5 +44,5 @@ pub trait Firing: Send + Sync {
     async fn set_paused(&self, now: UtcMicros, paused: bool) -> Result<()>;
 
     /// Decides up to `limit` due jobs: run rows, advanced next run times and events, together. Nothing while paused.
-    async fn decide(&self, now: UtcMicros, limit: usize, decider: Arc<dyn Decider>) -> Result<Decided>;
+    async fn decide(&self, now: UtcMicros, limit: usize, decider: Arc<dyn Decider>) -> Result<DecidedBatch>;
 }

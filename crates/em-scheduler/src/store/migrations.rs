@@ -24,7 +24,7 @@ pub(super) const VERSION_TABLE: &str =
 
 /// What a start would do to a database before it can work with it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Standing {
+pub enum SchemaStanding {
     /// Nothing.
     Ready,
     /// It is empty: create em_web's tables and ours.
@@ -40,7 +40,7 @@ pub enum Standing {
     },
 }
 
-impl Standing {
+impl SchemaStanding {
     /// By the version of our tables, 0 where there are none.
     ///
     /// # Errors

@@ -49,11 +49,11 @@ pub(super) struct PageWriter<T> {
     limits: ListLimits,
     began: Stopwatch,
     /// Tells that it must break off.
-    ending: Option<Ending>,
+    ending: Option<BreakOff>,
 }
 
 /// Tells the lists that listen that they must break off, and why.
-pub(super) type Ending = watch::Receiver<Option<&'static str>>;
+pub(super) type BreakOff = watch::Receiver<Option<&'static str>>;
 
 #[derive(Debug)]
 enum Part<T> {
@@ -128,7 +128,7 @@ impl<T> From<Vec<T>> for Pages<T> {
 
 impl<T> PageWriter<T> {
     /// From now on the list breaks off, at the end of a page or while one waits to be taken, when this tells so.
-    pub(super) fn listen(&mut self, ending: Ending) {
+    pub(super) fn listen(&mut self, ending: BreakOff) {
         self.ending = Some(ending);
     }
 
@@ -196,7 +196,7 @@ async fn send<T>(parts: &Sender<Result<Part<T>>>, page: Vec<T>, limit: Duration)
 }
 
 /// Waits until the list must break off; returns why.
-async fn told(ending: &mut Option<Ending>) -> &'static str {
+async fn told(ending: &mut Option<BreakOff>) -> &'static str {
     let Some(ending) = ending else {
         return std::future::pending().await;
     };

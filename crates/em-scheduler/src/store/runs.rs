@@ -26,7 +26,7 @@ pub trait Runs: Send + Sync {
         job_id: JobNamer,
     ) -> Result<Option<SendableRun>>;
 
-    /// Marks queued runs as `sending`, durably. Answers those that still were ours, with their new fence and
+    /// Marks queued runs as `sending`, durably. Returns those that still were ours, with their new fence and
     /// attempt; the others were deleted or taken meanwhile.
     async fn begin_sends(&self, now: UtcMicros, runs: Vec<(RunKey, i64)>) -> Result<Vec<SendableRun>>;
 
@@ -36,13 +36,13 @@ pub trait Runs: Send + Sync {
     /// Gives up the queued runs of this process, so that another one may take them over. Returns how many.
     async fn release_queued(&self, now: UtcMicros) -> Result<usize>;
 
-    /// Goes through the runs that are not final and whose owner is one of `owners` (or, with `strangers`, any that
+    /// Goes through the runs that are not final and whose owner is one of `owners` (or, with `unregistered`, any that
     /// is not registered). Returns the runs adopted.
     async fn take_over(
         &self,
         now: UtcMicros,
         owners: Vec<String>,
-        strangers: bool,
+        unregistered: bool,
         judge: TakeOverJudge,
     ) -> Result<Vec<SendableRun>>;
 

@@ -57,7 +57,7 @@ pub trait Schedules: Send + Sync {
     async fn add_jobs(&self, now: UtcMicros, task: TaskId, plan: JobPlanner) -> Result<Replaced>;
 
     /// Removes all jobs of a task, settles its queued runs as skipped, mutes the runs in flight (they write no
-    /// event) and clears `task.next_run`. The task need not exist. Answers the runs in flight: those that have not
+    /// event) and clears `task.next_run`. The task need not exist. Returns the runs in flight: those that have not
     /// begun must not begin.
     async fn remove_jobs(&self, now: UtcMicros, task: TaskId) -> Result<Vec<RunKey>>;
 

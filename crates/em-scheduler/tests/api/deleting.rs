@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use em_scheduler::clock::{Clock as _, SystemClock};
 use em_scheduler::dispatch::Dispatcher;
-use em_scheduler::model::{DueJob, Next, Outcome, Plan, SendableRun, TaskId, UnreadableTrigger, Verdict};
+use em_scheduler::model::{Action, Decision, DueJob, Next, Plan, SendableRun, TaskId, UnreadableTrigger};
 use em_scheduler::store::Decider;
 
 use crate::on_both_databases;
@@ -17,14 +17,14 @@ struct Admit(Dispatcher);
 
 impl Decider for Admit {
     fn plan(&self, job: &DueJob) -> Result<Plan, UnreadableTrigger> {
-        let verdict = Verdict {
+        let decision = Decision {
             scheduled_for: job.next_run_at,
-            outcome: Outcome::Send,
+            action: Action::Send,
             coalesced: 0,
             coalesced_since: None,
         };
         Ok(Plan {
-            verdicts: vec![verdict],
+            decisions: vec![decision],
             next: Next::Finished,
         })
     }

@@ -238,7 +238,7 @@ fn client_of(runner: &str) -> RunnerClient {
     RunnerClient::new(runner.parse().expect("an address"), RunnerTimeouts::default()).expect("a client")
 }
 
-/// All that an API needs, but for a door.
+/// All that an API needs, but for a listener.
 pub fn api_of(store: &Arc<dyn Store>, zone: &Zone, client: RunnerClient) -> Api {
     let policy = Policy {
         concurrency: 100,

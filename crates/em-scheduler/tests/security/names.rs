@@ -1,4 +1,4 @@
-//! Text that strangers wrote, in em_web's tables, on its way into the task's log.
+//! Text that other people wrote, in em_web's tables, on its way into the task's log.
 
 use crate::tasks;
 use crate::world::World;

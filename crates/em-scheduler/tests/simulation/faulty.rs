@@ -12,7 +12,7 @@ use async_trait::async_trait;
 use em_scheduler::em_web::{Announced, Sequences, SyncPlan, SyncPlanner, SyncTask, TaskRow};
 use em_scheduler::model::{Corrupt, ListedJob, RunKey, ScheduleRules, SendableRun, Settlement, TaskId};
 use em_scheduler::store::{
-    Catalog, Cluster, Decided, Decider, EmWeb, Firing, Instance, JobNamer, JobPlanner, NextRun, Notice,
+    Catalog, Cluster, DecidedBatch, Decider, EmWeb, Firing, Instance, JobNamer, JobPlanner, NextRun, Notice,
     Pages, Replaced, Result, Runs, Schedules, StoreError, SyncRange, SyncedPage, TakeOverJudge,
 };
 use triggers::UtcMicros;
@@ -298,7 +298,7 @@ impl Firing for FaultyStore {
         step!(self, Op::Pause(paused), inner => inner.set_paused(now, paused))
     }
 
-    async fn decide(&self, now: UtcMicros, limit: usize, decider: Arc<dyn Decider>) -> Result<Decided> {
+    async fn decide(&self, now: UtcMicros, limit: usize, decider: Arc<dyn Decider>) -> Result<DecidedBatch> {
         self.step(Op::Decide(now.get()), async {
             match &self.saboteur {
                 Some(saboteur) if saboteur.decides() => {
@@ -351,18 +351,18 @@ impl Runs for FaultyStore {
         &self,
         now: UtcMicros,
         owners: Vec<String>,
-        strangers: bool,
+        unregistered: bool,
         judge: TakeOverJudge,
     ) -> Result<Vec<SendableRun>> {
         let op = Op::TakeOver {
             owners: owners.clone(),
-            strangers,
+            unregistered,
         };
         self.step(op, async {
             if self.saboteur.as_ref().is_some_and(Saboteur::takes_nothing_over) {
                 return Ok(Vec::new());
             }
-            real!(self, inner => inner.take_over(now, owners, strangers, judge))
+            real!(self, inner => inner.take_over(now, owners, unregistered, judge))
         })
         .await
     }
@@ -378,7 +378,7 @@ impl Runs for FaultyStore {
 
 #[async_trait]
 impl Cluster for FaultyStore {
-    async fn renew_lease(&self, now: UtcMicros, lease_until: UtcMicros) -> Result<()> {
+    async fn renew_lease(&self, now: UtcMicros, lease_until: UtcMicros) -> Result<bool> {
         step!(self, Op::RenewLease, inner => inner.renew_lease(now, lease_until))
     }
 

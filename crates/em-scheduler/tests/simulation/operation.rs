@@ -33,7 +33,7 @@ pub enum Op {
     Release,
     TakeOver {
         owners: Vec<String>,
-        strangers: bool,
+        unregistered: bool,
     },
     Forget,
     DeleteOld,

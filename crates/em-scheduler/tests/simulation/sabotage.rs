@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use em_scheduler::em_web::TaskRow;
 use em_scheduler::model::{
-    DueJob, JobKind, Next, Outcome, Plan, RunKey, SendableRun, Settled, Settlement, TaskId,
+    Action, DueJob, JobKind, Next, Outcome, Plan, RunKey, SendableRun, Settlement, TaskId,
 };
-use em_scheduler::store::{Decided, Decider, JobPlanner, Notice, Replaced, Result};
+use em_scheduler::store::{DecidedBatch, Decider, JobPlanner, Notice, Replaced, Result};
 use rusqlite::{Connection, Row, Transaction};
 use triggers::UtcMicros;
 
@@ -149,12 +149,12 @@ impl Saboteur {
         life: &Life,
         (now, limit): (UtcMicros, usize),
         decider: &dyn Decider,
-    ) -> Result<Decided> {
+    ) -> Result<DecidedBatch> {
         let op = Op::Decide(now.get());
-        let mut decided = Decided {
+        let mut decided = DecidedBatch {
             paused: self.number("SELECT coalesce(max(value), 0) FROM scheduler_state WHERE name = 'paused'")
                 == Some(1),
-            ..Decided::default()
+            ..DecidedBatch::default()
         };
         if decided.paused {
             return Ok(decided);
@@ -239,7 +239,7 @@ impl Saboteur {
                     (key, fence, state, now.get()),
                 )
                 .unwrap(),
-            (Settled::Requeued { attempted, .. }, None) => {
+            (Outcome::Requeued { attempted, .. }, None) => {
                 requeue(tx, (key, fence, held), i64::from(!attempted))
             }
             _ => requeue(tx, (key, fence, held), 0),
@@ -342,11 +342,11 @@ fn insert(
     (now, life): (UtcMicros, &Life),
 ) -> Vec<SendableRun> {
     let mut runs = Vec::new();
-    for verdict in &plan.verdicts {
-        let (state, reason, message) = match verdict.outcome {
-            Outcome::Send => ("queued", None, "Job submitted."),
-            Outcome::Missed { .. } => ("missed", None, "Job missed."),
-            Outcome::Skipped(reason) => ("skipped", Some(reason.to_string()), "Job skipped."),
+    for decision in &plan.decisions {
+        let (state, reason, message) = match decision.action {
+            Action::Send => ("queued", None, "Job submitted."),
+            Action::Missed { .. } => ("missed", None, "Job missed."),
+            Action::Skipped(reason) => ("skipped", Some(reason.to_string()), "Job skipped."),
         };
         tx.prepare_cached(
             "INSERT OR IGNORE INTO scheduler_run (job_id, task_id, kind, scheduled_for, state, decided_at, coalesced,
@@ -357,11 +357,11 @@ fn insert(
             &job.id,
             job.task_id,
             job.kind.as_str(),
-            verdict.scheduled_for.get(),
+            decision.scheduled_for.get(),
             state,
             now.get(),
-            i64::try_from(verdict.coalesced).unwrap(),
-            verdict.coalesced_since.map(UtcMicros::get),
+            i64::try_from(decision.coalesced).unwrap(),
+            decision.coalesced_since.map(UtcMicros::get),
             &life.name,
             reason,
         ))
@@ -377,7 +377,7 @@ fn insert(
                 job_id: job.id.clone(),
                 task_id: job.task_id,
                 kind: job.kind,
-                scheduled_for: verdict.scheduled_for,
+                scheduled_for: decision.scheduled_for,
                 fence: 1,
                 attempt: 0,
                 not_before: None,
@@ -423,14 +423,14 @@ fn requeue(tx: &Transaction<'_>, (key, fence, held): (RunKey, i64, &str), uncoun
 }
 
 /// The state and the event of a run that ends so.
-fn ending(outcome: &Settled) -> Option<(&'static str, &'static str)> {
+fn ending(outcome: &Outcome) -> Option<(&'static str, &'static str)> {
     match outcome {
-        Settled::Delivered { .. } => Some(("delivered", "Job executed.")),
-        Settled::Failed { .. } => Some(("failed", "Job error.")),
-        Settled::Unknown { .. } => Some(("unknown", "Job outcome unknown.")),
-        Settled::Missed { .. } => Some(("missed", "Job missed.")),
-        Settled::Skipped(_) => Some(("skipped", "Job skipped.")),
-        Settled::Requeued { .. } | Settled::Repeat { .. } => None,
+        Outcome::Delivered { .. } => Some(("delivered", "Job executed.")),
+        Outcome::Failed { .. } => Some(("failed", "Job error.")),
+        Outcome::Unknown { .. } => Some(("unknown", "Job outcome unknown.")),
+        Outcome::Missed { .. } => Some(("missed", "Job missed.")),
+        Outcome::Skipped(_) => Some(("skipped", "Job skipped.")),
+        Outcome::Requeued { .. } | Outcome::Repeat { .. } => None,
     }
 }
 

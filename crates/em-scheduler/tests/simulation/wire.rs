@@ -23,7 +23,7 @@ pub struct Runner(pub Arc<Life>);
 
 /// What becomes of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Door {
+enum Accepting {
     Open,
     OpenLate,
     Refused,
@@ -58,31 +58,31 @@ impl Dial for Runner {
     async fn dial(&self) -> Result<Box<dyn Connection>, String> {
         let life = &self.0;
         life.go_on().await;
-        let (door, delay) = {
+        let (accepting, delay) = {
             let mut core = life.world.core();
             let mood = core.mood;
             let random = &mut core.random;
-            let door = match mood {
-                Mood::Prompt | Mood::Hanging => Door::Open,
-                Mood::Distant => Door::OpenLate,
-                Mood::Refusing => Door::Refused,
+            let accepting = match mood {
+                Mood::Prompt | Mood::Hanging => Accepting::Open,
+                Mood::Distant => Accepting::OpenLate,
+                Mood::Refusing => Accepting::Refused,
                 Mood::Moody => random.weighted(&[
-                    (80, Door::Open),
-                    (5, Door::OpenLate),
-                    (12, Door::Refused),
-                    (3, Door::Silent),
+                    (80, Accepting::Open),
+                    (5, Accepting::OpenLate),
+                    (12, Accepting::Refused),
+                    (3, Accepting::Silent),
                 ]),
             };
-            (door, random.between(1_000, 4_000_000))
+            (accepting, random.between(1_000, 4_000_000))
         };
-        if door != Door::Open {
-            life.note(format_args!("a connection to the runner: {door:?}"));
+        if accepting != Accepting::Open {
+            life.note(format_args!("a connection to the runner: {accepting:?}"));
         }
-        match door {
-            Door::Refused => return Err("connection refused".into()),
-            Door::Silent => std::future::pending().await,
-            Door::OpenLate => tokio::time::sleep(Duration::from_micros(delay.unsigned_abs())).await,
-            Door::Open => {}
+        match accepting {
+            Accepting::Refused => return Err("connection refused".into()),
+            Accepting::Silent => std::future::pending().await,
+            Accepting::OpenLate => tokio::time::sleep(Duration::from_micros(delay.unsigned_abs())).await,
+            Accepting::Open => {}
         }
         life.go_on().await;
         Ok(Box::new(Wire {

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use em_scheduler::em_web::{SyncPlan, SyncTask, TaskRow};
 use em_scheduler::model::life::TakeOver;
-use em_scheduler::model::{DueJob, OpenRun, Settled};
+use em_scheduler::model::{DueJob, OpenRun, Outcome};
 use em_scheduler::store::postgres::PostgresStore;
 use em_scheduler::store::{JobPlanner, Result, Store, SyncRange};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -172,7 +172,7 @@ fn where_begin_is_refused_nothing_is_written() {
             store.begin_sends(now, wanted()).await
         })
         .await;
-        let settled = || vec![sending.settlement(Settled::Failed { reason: "no".into() })];
+        let settled = || vec![sending.settlement(Outcome::Failed { reason: "no".into() })];
         all_or_nothing(h, proxy, "settle", async || store.settle(now, settled()).await).await;
         let publish = async || store.publish_next_runs(now, vec![7]).await;
         all_or_nothing(h, proxy, "publish_next_runs", publish).await;

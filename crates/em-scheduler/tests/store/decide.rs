@@ -1,6 +1,6 @@
 //! Deciding: one run per job and time, the job advanced in the same transaction, and what people read of it.
 
-use em_scheduler::model::{DueJob, JobKind, Next, Outcome, Plan, SkipReason, Verdict};
+use em_scheduler::model::{Action, Decision, DueJob, JobKind, Next, Plan, SkipReason};
 use triggers::UtcMicros;
 
 use super::fixture::{job, rule};
@@ -17,10 +17,10 @@ on_both!(
     a_removed_job_leaves_nothing,
 );
 
-pub(crate) fn verdict(scheduled_for: UtcMicros, outcome: Outcome) -> Verdict {
-    Verdict {
+pub(crate) fn decision(scheduled_for: UtcMicros, action: Action) -> Decision {
+    Decision {
         scheduled_for,
-        outcome,
+        action,
         coalesced: 0,
         coalesced_since: None,
     }
@@ -29,7 +29,7 @@ pub(crate) fn verdict(scheduled_for: UtcMicros, outcome: Outcome) -> Verdict {
 /// Send the time that has come, then fire again.
 pub(crate) fn send_then(job: &DueJob, next: UtcMicros) -> Plan {
     Plan {
-        verdicts: vec![verdict(job.next_run_at, Outcome::Send)],
+        decisions: vec![decision(job.next_run_at, Action::Send)],
         next: Next::At(next),
     }
 }
@@ -37,7 +37,7 @@ pub(crate) fn send_then(job: &DueJob, next: UtcMicros) -> Plan {
 /// Send the time that has come, and then this.
 pub(crate) fn send_and(job: &DueJob, next: Next) -> Plan {
     Plan {
-        verdicts: vec![verdict(job.next_run_at, Outcome::Send)],
+        decisions: vec![decision(job.next_run_at, Action::Send)],
         next,
     }
 }
@@ -113,13 +113,13 @@ async fn missed_and_skipped_runs_are_final(h: Harness) {
     h.due_job(7, "3-7-cron").await;
     let decided = h
         .decide(after(90), |job| {
-            let skipped = Outcome::Skipped(SkipReason::MaxInstances(50));
-            let verdicts = vec![
-                verdict(job.next_run_at, Outcome::Missed { late: 90_000_000 }),
-                verdict(after(30), skipped),
+            let skipped = Action::Skipped(SkipReason::MaxInstances(50));
+            let decisions = vec![
+                decision(job.next_run_at, Action::Missed { late: 90_000_000 }),
+                decision(after(30), skipped),
             ];
             Ok(Plan {
-                verdicts,
+                decisions,
                 next: Next::At(after(120)),
             })
         })
@@ -176,10 +176,10 @@ async fn coalesced_times_are_counted(h: Harness) {
     h.due_job(7, "3-7-cron").await;
     let decided = h
         .decide(after(20), |_| {
-            let mut last = verdict(after(20), Outcome::Send);
+            let mut last = decision(after(20), Action::Send);
             (last.coalesced, last.coalesced_since) = (2, Some(at(NOW)));
             Ok(Plan {
-                verdicts: vec![last],
+                decisions: vec![last],
                 next: Next::At(after(30)),
             })
         })
@@ -235,9 +235,9 @@ async fn a_removed_job_leaves_nothing(h: Harness) {
     h.place.run("UPDATE task SET enabled = 0").await;
     h.decide(at(NOW), |job| {
         assert_eq!(job.task_enabled, Some(false));
-        let skipped = verdict(job.next_run_at, Outcome::Skipped(SkipReason::TaskDisabled));
+        let skipped = decision(job.next_run_at, Action::Skipped(SkipReason::TaskDisabled));
         Ok(Plan {
-            verdicts: vec![skipped],
+            decisions: vec![skipped],
             next: Next::Removed,
         })
     })

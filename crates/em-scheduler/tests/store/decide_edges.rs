@@ -1,8 +1,8 @@
 //! Deciding when something is odd: too many runs, a paused scheduler, tasks that are gone, rows nobody can read.
 
-use em_scheduler::model::{DueJob, Next, Outcome, Plan, SkipReason};
+use em_scheduler::model::{Action, DueJob, Next, Plan, SkipReason};
 
-use super::decide::{send_and, send_then, verdict};
+use super::decide::{decision, send_and, send_then};
 use super::fixture::{job, rule};
 use super::harness::{Harness, NOW, after, at};
 
@@ -79,9 +79,9 @@ async fn a_vanished_task_gets_no_event(h: Harness) {
             if job.task_enabled.is_some() {
                 return Ok(send_then(job, after(60)));
             }
-            let skipped = verdict(job.next_run_at, Outcome::Skipped(SkipReason::TaskGone));
+            let skipped = decision(job.next_run_at, Action::Skipped(SkipReason::TaskGone));
             Ok(Plan {
-                verdicts: vec![skipped],
+                decisions: vec![skipped],
                 next: Next::Removed,
             })
         })

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use em_scheduler::em_web::TaskRow;
-use em_scheduler::model::{DueJob, JobKind, NewJob, Plan, SendableRun, Settled, TaskId, UnreadableTrigger};
-use em_scheduler::store::{Decided, Decider, Replaced, Result};
+use em_scheduler::model::{DueJob, JobKind, NewJob, Outcome, Plan, SendableRun, TaskId, UnreadableTrigger};
+use em_scheduler::store::{DecidedBatch, Decider, Replaced, Result};
 use triggers::UtcMicros;
 
 use super::harness::{Harness, NOW, after, at};
@@ -48,15 +48,15 @@ where
 }
 
 /// The runner did not take it.
-pub(crate) fn refused() -> Settled {
-    Settled::Failed {
+pub(crate) fn refused() -> Outcome {
+    Outcome::Failed {
         reason: "refused".into(),
     }
 }
 
 /// It waits again, for nine seconds from [`NOW`].
-pub(crate) fn requeued(attempted: bool) -> Settled {
-    Settled::Requeued {
+pub(crate) fn requeued(attempted: bool) -> Outcome {
+    Outcome::Requeued {
         not_before: after(9),
         attempted,
     }
@@ -84,7 +84,7 @@ impl Harness {
     }
 
     /// Decides with a rule; runs stay queued.
-    pub(crate) async fn decide<F>(&self, now: UtcMicros, plan: F) -> Decided
+    pub(crate) async fn decide<F>(&self, now: UtcMicros, plan: F) -> DecidedBatch
     where
         F: Fn(&DueJob) -> Result<Plan, UnreadableTrigger> + Send + Sync + 'static,
     {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use em_scheduler::em_web::TaskRow;
-use em_scheduler::model::Settled;
+use em_scheduler::model::Outcome;
 use em_scheduler::store::{Replaced, Store};
 use test_world::session::Session;
 use tokio::task::JoinSet;
@@ -43,7 +43,7 @@ async fn fire(h: &Harness, store: &Arc<dyn Store>) {
     });
     let decided = store.decide(at(NOW), 100, rule).await.unwrap();
     assert_eq!(decided.runs.len(), 1);
-    settle(h, &decided.runs[0], Settled::Delivered { took: 5 }).await;
+    settle(h, &decided.runs[0], Outcome::Delivered { took: 5 }).await;
 }
 
 #[test]

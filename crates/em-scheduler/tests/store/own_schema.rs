@@ -1,7 +1,7 @@
 //! Our tables on PostgreSQL stand in a schema of their own, where em_web's migrations do not look; those of earlier
 //! versions are moved there, and made again where they vanish.
 
-use em_scheduler::store::Standing;
+use em_scheduler::store::SchemaStanding;
 use em_scheduler::store::postgres::PostgresStore;
 
 use super::harness::{self, ME, NOW, Place, at, on_postgres, postgres_options, runtime};
@@ -95,7 +95,10 @@ fn a_role_that_may_not_create_the_schema_is_told_what_to_run() {
             let inspected = PostgresStore::inspect(postgres_options(&url, ME)).await;
             inspected.map(|(_, standing, grants)| (standing, grants)).unwrap()
         };
-        assert_eq!(inspected().await, (Standing::WithoutOurs, vec![grant.clone()]));
+        assert_eq!(
+            inspected().await,
+            (SchemaStanding::WithoutOurs, vec![grant.clone()])
+        );
         // A schema that is there already, of another role.
         place.run("CREATE SCHEMA em_scheduler").await;
         let on_schema = format!("GRANT USAGE, CREATE ON SCHEMA em_scheduler TO {role}");

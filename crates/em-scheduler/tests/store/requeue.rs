@@ -1,6 +1,6 @@
 //! A run that goes back to wait: an attempt that reached nobody, or one that may be repeated.
 
-use em_scheduler::model::Settled;
+use em_scheduler::model::Outcome;
 
 use super::fixture::requeued;
 use super::harness::{Harness, after};
@@ -17,7 +17,7 @@ async fn a_requeued_run_waits_again(h: Harness) {
     let row = "SELECT state, attempt, not_before, sent_at, finished_at, reason FROM scheduler_run";
     for (outcome, attempt) in [
         (requeued(true), 1),
-        (Settled::Repeat { not_before: after(9) }, 1),
+        (Outcome::Repeat { not_before: after(9) }, 1),
         (requeued(false), 0),
     ] {
         h.place
@@ -37,7 +37,7 @@ async fn a_requeued_run_waits_again(h: Harness) {
 async fn a_requeued_run_of_a_deleted_job_ends(h: Harness) {
     let run = h.sending_run(7, "3-7-cron").await;
     h.place.run("UPDATE scheduler_run SET withdrawn = 1").await;
-    settle(&h, &run, Settled::Repeat { not_before: after(9) }).await;
+    settle(&h, &run, Outcome::Repeat { not_before: after(9) }).await;
     assert_eq!(
         h.place.lines(RUN).await,
         [format!("skipped|deleted|{}|2", after(5).get())]
@@ -62,15 +62,15 @@ async fn a_settlement_written_twice_counts_once(h: Harness) {
     for outcome in [
         requeued(true),
         requeued(false),
-        Settled::Repeat { not_before: after(9) },
-        Settled::Delivered { took: 5 },
-        Settled::Failed {
+        Outcome::Repeat { not_before: after(9) },
+        Outcome::Delivered { took: 5 },
+        Outcome::Failed {
             reason: "status 500".into(),
         },
-        Settled::Unknown {
+        Outcome::Unknown {
             reason: "reset".into(),
         },
-        Settled::Missed { late: 31_000_000 },
+        Outcome::Missed { late: 31_000_000 },
     ] {
         let again =
             "UPDATE scheduler_run SET state = 'sending', attempt = 1, finished_at = NULL, reason = NULL;

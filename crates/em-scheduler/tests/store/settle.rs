@@ -1,6 +1,6 @@
 //! Settling: each outcome in the run, in the task's log and in the task's status; nothing for whom the run is not.
 
-use em_scheduler::model::{SendableRun, Settled, SkipReason};
+use em_scheduler::model::{Outcome, SendableRun, SkipReason};
 
 use super::fixture::{refused, requeued};
 use super::harness::{Harness, NOW, after, at};
@@ -15,7 +15,7 @@ on_both!(
     any_reason_can_be_stored,
 );
 
-pub(crate) async fn settle(h: &Harness, run: &SendableRun, outcome: Settled) {
+pub(crate) async fn settle(h: &Harness, run: &SendableRun, outcome: Outcome) {
     h.store
         .settle(after(5), vec![run.settlement(outcome)])
         .await
@@ -27,19 +27,19 @@ pub(crate) const RUN: &str = "SELECT state, reason, finished_at, fence FROM sche
 async fn each_outcome_is_written_down(h: Harness) {
     let cases = [
         (
-            Settled::Delivered { took: 1_234_567 },
+            Outcome::Delivered { took: 1_234_567 },
             "delivered|~",
             "7|~|Job executed in 0:00:01.234567.",
         ),
         (
-            Settled::Failed {
+            Outcome::Failed {
                 reason: "status 500".into(),
             },
             "failed|status 500",
             "7|1|Job error. Scheduled for: Mon, Nov 23, 2026 16:12:04. Error: status 500",
         ),
         (
-            Settled::Unknown {
+            Outcome::Unknown {
                 reason: "reset".into(),
             },
             "unknown|reset",
@@ -47,12 +47,12 @@ async fn each_outcome_is_written_down(h: Harness) {
              runner, so it is not repeated: reset",
         ),
         (
-            Settled::Missed { late: 31_000_001 },
+            Outcome::Missed { late: 31_000_001 },
             "missed|late by 31.000001 s",
             "7|1|Job missed. Scheduled for: Mon, Nov 23, 2026 16:12:04. Missed by: 0:00:31.000001",
         ),
         (
-            Settled::Skipped(SkipReason::TaskDisabled),
+            Outcome::Skipped(SkipReason::TaskDisabled),
             "skipped|the task is disabled",
             "7|1|Job skipped. Scheduled for: Mon, Nov 23, 2026 16:12:04. Reason: the task is disabled",
         ),
@@ -75,11 +75,11 @@ async fn each_outcome_is_written_down(h: Harness) {
 
 async fn run_ids_link_the_last_run(h: Harness) {
     for (outcome, linked) in [
-        (Settled::Delivered { took: 1 }, true),
-        (Settled::Failed { reason: "x".into() }, true),
-        (Settled::Unknown { reason: "x".into() }, true),
-        (Settled::Missed { late: 1 }, false),
-        (Settled::Skipped(SkipReason::Deleted), false),
+        (Outcome::Delivered { took: 1 }, true),
+        (Outcome::Failed { reason: "x".into() }, true),
+        (Outcome::Unknown { reason: "x".into() }, true),
+        (Outcome::Missed { late: 1 }, false),
+        (Outcome::Skipped(SkipReason::Deleted), false),
     ] {
         h.place
             .run("DELETE FROM task; DELETE FROM scheduler_run; DELETE FROM scheduler_due; DELETE FROM scheduler_job")
@@ -114,7 +114,7 @@ async fn a_stale_fence_changes_nothing(h: Harness) {
         settle(
             &h,
             &stale,
-            Settled::Failed {
+            Outcome::Failed {
                 reason: "late".into(),
             },
         )
@@ -130,11 +130,11 @@ async fn a_stale_fence_changes_nothing(h: Harness) {
     );
     assert_eq!(h.place.log().await.len(), 0);
     // And what is final stays so.
-    settle(&h, &run, Settled::Delivered { took: 1 }).await;
+    settle(&h, &run, Outcome::Delivered { took: 1 }).await;
     settle(
         &h,
         &run,
-        Settled::Failed {
+        Outcome::Failed {
             reason: "again".into(),
         },
     )
@@ -149,12 +149,12 @@ async fn a_stale_fence_changes_nothing(h: Harness) {
 async fn only_a_failure_marks_the_task(h: Harness) {
     let run = h.sending_run(7, "3-7-cron").await;
     for (outcome, status) in [
-        (Settled::Delivered { took: 1 }, "4"),
-        (Settled::Unknown { reason: "x".into() }, "4"),
-        (Settled::Missed { late: 1 }, "4"),
-        (Settled::Skipped(SkipReason::Deleted), "4"),
+        (Outcome::Delivered { took: 1 }, "4"),
+        (Outcome::Unknown { reason: "x".into() }, "4"),
+        (Outcome::Missed { late: 1 }, "4"),
+        (Outcome::Skipped(SkipReason::Deleted), "4"),
         (requeued(true), "4"),
-        (Settled::Failed { reason: "x".into() }, "2"),
+        (Outcome::Failed { reason: "x".into() }, "2"),
     ] {
         h.place.run("UPDATE scheduler_run SET state = 'sending'").await;
         settle(&h, &run, outcome.clone()).await;
@@ -192,8 +192,8 @@ async fn a_vanished_task_is_no_obstacle(h: Harness) {
 async fn of_two_settlements_the_first_counts(h: Harness) {
     let run = h.sending_run(7, "3-7-cron").await;
     let both = vec![
-        run.settlement(Settled::Delivered { took: 1 }),
-        run.settlement(Settled::Failed { reason: "x".into() }),
+        run.settlement(Outcome::Delivered { took: 1 }),
+        run.settlement(Outcome::Failed { reason: "x".into() }),
     ];
     h.store.settle(at(NOW), both).await.unwrap();
     assert_eq!(
@@ -212,7 +212,7 @@ async fn any_reason_can_be_stored(h: Harness) {
     settle(
         &h,
         &run,
-        Settled::Failed {
+        Outcome::Failed {
             reason: reason.clone(),
         },
     )
@@ -224,7 +224,7 @@ async fn any_reason_can_be_stored(h: Harness) {
     settle(
         &h,
         &run,
-        Settled::Failed {
+        Outcome::Failed {
             reason: "a\0b".into(),
         },
     )

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use em_scheduler::model::life::TakeOver;
-use em_scheduler::model::{OpenRun, Settled, SkipReason};
+use em_scheduler::model::{OpenRun, Outcome, SkipReason};
 
 use super::harness::{Harness, ME, NOW, after, at};
 
@@ -18,8 +18,8 @@ on_both!(
 
 const DEAD: &str = "dead";
 
-fn everything(verdict: TakeOver) -> Arc<dyn Fn(&OpenRun) -> TakeOver + Send + Sync> {
-    Arc::new(move |_| verdict.clone())
+fn everything(decision: TakeOver) -> Arc<dyn Fn(&OpenRun) -> TakeOver + Send + Sync> {
+    Arc::new(move |_| decision.clone())
 }
 
 /// Runs of tasks 7, 8 and 9, the last one sending, all of them the dead process's.
@@ -46,7 +46,7 @@ async fn runs_are_adopted_settled_or_left(h: Harness) {
         );
         match open.run.task_id {
             7 => TakeOver::Adopt,
-            8 => TakeOver::Settle(Settled::Missed { late: 2_000_000 }),
+            8 => TakeOver::Settle(Outcome::Missed { late: 2_000_000 }),
             _ => TakeOver::Leave,
         }
     });
@@ -198,7 +198,7 @@ async fn final_runs_are_nobodys_business(h: Harness) {
         h.place
             .run(&format!("UPDATE scheduler_run SET state = '{state}'"))
             .await;
-        let outcome = TakeOver::Settle(Settled::Skipped(SkipReason::Deleted));
+        let outcome = TakeOver::Settle(Outcome::Skipped(SkipReason::Deleted));
         h.store
             .take_over(at(NOW), vec![DEAD.into()], true, everything(outcome))
             .await

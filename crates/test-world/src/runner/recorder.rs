@@ -57,7 +57,7 @@ impl Default for Recorder {
 }
 
 impl Recorder {
-    /// Answers by a rule.
+    /// Returns by a rule.
     pub fn with(rule: impl Fn(&Request<'_>) -> Reply + Send + 'static) -> Self {
         Self {
             receipts: Mutex::default(),
@@ -70,12 +70,12 @@ impl Recorder {
         }
     }
 
-    /// Answers so from now on.
+    /// Returns so from now on.
     pub fn answer(&self, reply: Reply) {
         self.answer_by(move |_| reply.clone());
     }
 
-    /// Answers by this rule from now on. What waits goes on waiting.
+    /// Returns by this rule from now on. What waits goes on waiting.
     pub fn answer_by(&self, rule: impl Fn(&Request<'_>) -> Reply + Send + 'static) {
         *locked(&self.rule) = Box::new(rule);
     }

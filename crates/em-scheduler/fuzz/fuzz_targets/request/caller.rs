@@ -116,16 +116,16 @@ impl AsyncWrite for Caller {
 }
 
 /// Where callers come from.
-pub struct Door(tokio::sync::Mutex<mpsc::UnboundedReceiver<Caller>>);
+pub struct InMemoryListener(tokio::sync::Mutex<mpsc::UnboundedReceiver<Caller>>);
 
-impl Door {
+impl InMemoryListener {
     pub fn new() -> (mpsc::UnboundedSender<Caller>, Self) {
         let (callers, coming) = mpsc::unbounded_channel();
         (callers, Self(tokio::sync::Mutex::new(coming)))
     }
 }
 
-impl Listener for Door {
+impl Listener for InMemoryListener {
     type Stream = Caller;
 
     async fn accept(&self) -> Caller {

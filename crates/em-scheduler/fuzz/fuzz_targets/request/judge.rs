@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
 pub const TOKEN: &str = "0123456789abcdef";
-/// The names of both doors.
+/// The names of both listeners.
 const NAMES: [&str; 5] = [
     "127.0.0.1:5001",
     "localhost:5001",

@@ -2,7 +2,7 @@
 //! stream in memory. Nothing may panic or hang, no answer may be a 5xx, and whatever was done must have been asked for
 //! by a name of ours, from no foreign page, with the token where there is one: judged here anew, by what has changed.
 //!
-//! The first byte says which door is called and in what pieces the bytes come. In the rest, a zero with a byte and a
+//! The first byte says which listener is called and in what pieces the bytes come. In the rest, a zero with a byte and a
 //! number behind it stands for that byte many times, so that small inputs reach the limits of length.
 //!
 //! Played by the fuzzer, and with the committed corpus by the tests (`tests/corpora.rs`).

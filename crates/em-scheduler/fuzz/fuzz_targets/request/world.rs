@@ -25,7 +25,7 @@ use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
 use triggers::{DstPolicy, Zone};
 
-use super::caller::{Caller, Door, Inside};
+use super::caller::{Caller, InMemoryListener, Inside};
 use super::judge::{Answer, TOKEN, judge};
 
 /// A connection that is not over by then hangs.
@@ -56,7 +56,7 @@ pub struct World {
 /// What ends with a stop, and is made anew then.
 struct Service {
     control: Control,
-    doors: [mpsc::UnboundedSender<Caller>; 2],
+    listeners: [mpsc::UnboundedSender<Caller>; 2],
     runtime: Runtime,
 }
 
@@ -89,11 +89,11 @@ impl World {
         }
     }
 
-    /// Calls a door and says this; what comes of it is judged on the way.
+    /// Calls a listener and says this; what comes of it is judged on the way.
     pub fn call(&mut self, with_token: bool, said: Vec<u8>, piece: usize) {
         let before = self.notes.state();
         let (caller, ended) = Caller::new(said, piece, &self.notes.inside);
-        self.service.doors[usize::from(with_token)]
+        self.service.listeners[usize::from(with_token)]
             .send(caller)
             .expect("a server");
         let ended = async { tokio::time::timeout(PATIENCE, ended).await };
@@ -155,7 +155,7 @@ impl Service {
             peers: None,
         };
         let routes = router(api).layer(from_fn_with_state(Arc::clone(notes), within));
-        let doors = [false, true].map(|with_token| {
+        let listeners = [false, true].map(|with_token| {
             let hosts = Hosts::of_address(
                 "127.0.0.1:5001".parse().expect("an address"),
                 &["em.example".to_owned()],
@@ -169,13 +169,18 @@ impl Service {
             let guarded = guard
                 .protect(routes.clone(), table())
                 .layer(from_fn_with_state(watch, around));
-            let (callers, door) = Door::new();
-            runtime.spawn(serve(door, guarded, Limits::default(), std::future::pending()));
+            let (callers, listener) = InMemoryListener::new();
+            runtime.spawn(serve(
+                listener,
+                guarded,
+                Limits::default(),
+                std::future::pending(),
+            ));
             callers
         });
         Self {
             control,
-            doors,
+            listeners,
             runtime,
         }
     }

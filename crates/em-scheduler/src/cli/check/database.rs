@@ -18,7 +18,7 @@ use crate::em_web::{InvalidSchedule, TaskRow, first_runs};
 use crate::model::ScheduleRules;
 use crate::store::postgres::PostgresStore;
 use crate::store::sqlite::{Copying, SqliteStore, open_to_others};
-use crate::store::{Standing, Store, StoreError};
+use crate::store::{SchemaStanding, Store, StoreError};
 
 const SUBJECT: &str = "database";
 /// A larger file is not copied.
@@ -40,12 +40,14 @@ impl Looked {
     }
 
     /// What a start would make of the tables; nothing where they are ready.
-    fn standing(&mut self, shown: &str, standing: Standing) {
+    fn standing(&mut self, shown: &str, standing: SchemaStanding) {
         let what = match standing {
-            Standing::Ready => return,
-            Standing::Empty => "is empty: em_web's tables and the scheduler's would be created".to_owned(),
-            Standing::WithoutOurs => "has no tables of the scheduler: they would be created".to_owned(),
-            Standing::Older { from, to } => {
+            SchemaStanding::Ready => return,
+            SchemaStanding::Empty => {
+                "is empty: em_web's tables and the scheduler's would be created".to_owned()
+            }
+            SchemaStanding::WithoutOurs => "has no tables of the scheduler: they would be created".to_owned(),
+            SchemaStanding::Older { from, to } => {
                 format!("has tables of the scheduler that would be migrated from version {from} to {to}")
             }
         };
@@ -150,7 +152,7 @@ async fn postgres(
     looked.standing(&shown, standing);
     let rules = rules(config);
     match standing {
-        Standing::Ready => return content(&store, (&shown, config, sources), looked).await,
+        SchemaStanding::Ready => return content(&store, (&shown, config, sources), looked).await,
         _ if !grants.is_empty() => looked.add(
             Level::Error,
             format!(
@@ -160,7 +162,7 @@ async fn postgres(
         ),
         _ => {}
     }
-    if standing != Standing::Empty {
+    if standing != SchemaStanding::Empty {
         // Without tables of ours there are no jobs to compare with; em_web's tasks can be read all the same.
         looked.model(&shown, &store);
         looked.schedules(schedules(&store, &rules).await?);

@@ -12,6 +12,18 @@ use crate::store::Result;
 #[derive(Debug, Default)]
 pub(super) struct OwnLease {
     at: i64,
+    /// Whether this process has been registered.
+    known: bool,
+    /// It was, and is not any more.
+    forgotten: bool,
+}
+
+impl OwnLease {
+    /// Whether the others had forgotten this process, or the tables were made again by one that does not fill them (a stopped
+    /// one). Asking resets it.
+    pub(super) fn take_forgotten(&mut self) -> bool {
+        std::mem::take(&mut self.forgotten)
+    }
 }
 
 #[async_trait]
@@ -35,7 +47,9 @@ impl Chore for OwnLease {
         }
         let (since, now) = (LeaseStart::now(), parts.store.now());
         let lease_until = now.saturating_add(times.length());
-        parts.store.renew_lease(now, lease_until).await?;
+        let registered = parts.store.renew_lease(now, lease_until).await?;
+        self.forgotten |= self.known && !registered;
+        self.known = true;
         notices::heed(&parts.store, &parts.dispatcher, true).await?;
         parts.dispatcher.renew_lease(since, times.own());
         Ok(())

@@ -92,16 +92,21 @@ impl Chores {
     pub(super) async fn begin_again(&mut self, parts: &EngineParts) -> Result<()> {
         self.sync.end().await;
         self.lease.step(parts).await?;
+        self.lease.take_forgotten();
         if !parts.control.is_stopped() {
             self.sync.start(parts).await?;
         }
         Ok(())
     }
 
-    /// Renews the lease if it must be, before anything else.
+    /// Renews the lease if it must be, before anything else. A process that had been forgotten compares all jobs anew.
     pub(super) async fn keep_lease(&mut self, parts: &EngineParts) -> Result<()> {
         if self.lease.due_at(parts) <= parts.passed() {
             self.lease.step(parts).await?;
+        }
+        if self.lease.take_forgotten() && !parts.control.is_stopped() {
+            self.sync.end().await;
+            self.sync.start(parts).await?;
         }
         Ok(())
     }

@@ -5,17 +5,17 @@ use triggers::UtcMicros;
 use super::DeliveryRules;
 use super::grace::is_late;
 use super::take_over::TakeOver;
-use crate::model::{Delivery, JobKind, OpenRun, SendableRun, Settled};
+use crate::model::{Delivery, JobKind, OpenRun, Outcome, SendableRun};
 
 /// A run asked for now of which nothing is known for so many microseconds will not be sent any more.
 const ABANDONED: i64 = 30_000_000;
 
 /// A run that waited meanwhile ends as missed where it is too late now, unless it may have been sent before and is to be
 /// repeated: such a run is never judged as one of which nothing was sent.
-pub fn missed_meanwhile(run: &SendableRun, now: UtcMicros, rules: DeliveryRules) -> Option<Settled> {
+pub fn missed_meanwhile(run: &SendableRun, now: UtcMicros, rules: DeliveryRules) -> Option<Outcome> {
     let repeated = rules.delivery == Delivery::AtLeastOnce && run.attempt > 0;
     let missed = is_late(run.scheduled_for, now, rules.grace) && !repeated;
-    missed.then(|| Settled::Missed {
+    missed.then(|| Outcome::Missed {
         late: now.since(run.scheduled_for),
     })
 }
@@ -29,7 +29,7 @@ pub fn left_behind(open: &OpenRun, now: UtcMicros, rules: DeliveryRules) -> Take
         return TakeOver::Adopt;
     }
     let reason = "the scheduler ended while the request was on its way".to_owned();
-    TakeOver::Settle(Settled::Unknown { reason })
+    TakeOver::Settle(Outcome::Unknown { reason })
 }
 
 /// A run that is ours by its row and of which nothing is known here: nothing was sent for it. Of one asked for now its caller was
@@ -42,7 +42,7 @@ pub fn unknown_here(open: &OpenRun, now: UtcMicros, rules: DeliveryRules) -> Tak
         return TakeOver::Leave;
     }
     let reason = "the database failed as the run was begun".to_owned();
-    TakeOver::Settle(Settled::Unknown { reason })
+    TakeOver::Settle(Outcome::Unknown { reason })
 }
 
 fn adopt_or_miss(run: &SendableRun, now: UtcMicros, rules: DeliveryRules) -> TakeOver {

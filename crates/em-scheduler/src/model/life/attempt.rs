@@ -4,7 +4,7 @@ use triggers::UtcMicros;
 
 use super::DeliveryRules;
 use super::grace::is_late;
-use crate::model::{Delivered, Delivery, JobKind, SendableRun, Settled, SkipReason};
+use crate::model::{Delivered, Delivery, JobKind, Outcome, SendableRun, SkipReason};
 
 /// The first retry comes after so many microseconds, each further one after twice as many.
 const FIRST_RETRY: i64 = 1_000_000;
@@ -17,50 +17,50 @@ pub fn attempt_ended(
     delivered: &Delivered,
     (rules, now): (DeliveryRules, UtcMicros),
     jitter: impl FnOnce(u64) -> u64,
-) -> Settled {
+) -> Outcome {
     let again = rules.delivery == Delivery::AtLeastOnce && run.kind != JobKind::Manual;
     let attempts_left = run.attempt < rules.attempts;
     let not_before = || now.saturating_add(retry_delay(run.attempt, jitter));
     match delivered {
-        Delivered::Accepted { took } => Settled::Delivered { took: *took },
+        Delivered::Accepted { took } => Outcome::Delivered { took: *took },
         Delivered::Refused(refusal) if refusal.temporary => {
             retry_within_grace(run, rules, not_before(), &refusal.reason)
         }
         Delivered::NotSent(reason) => retry_within_grace(run, rules, not_before(), reason),
-        Delivered::Refused(_) | Delivered::Ambiguous(_) if again && attempts_left => Settled::Repeat {
+        Delivered::Refused(_) | Delivered::Ambiguous(_) if again && attempts_left => Outcome::Repeat {
             not_before: not_before(),
         },
-        Delivered::Refused(refusal) => Settled::Failed {
+        Delivered::Refused(refusal) => Outcome::Failed {
             reason: refusal.reason.clone(),
         },
-        Delivered::Ambiguous(reason) if again => Settled::Failed {
+        Delivered::Ambiguous(reason) if again => Outcome::Failed {
             reason: format!("{reason} (attempt {} of {})", run.attempt, rules.attempts),
         },
-        Delivered::Ambiguous(reason) => Settled::Unknown {
+        Delivered::Ambiguous(reason) => Outcome::Unknown {
             reason: reason.clone(),
         },
-        Delivered::Held => Settled::Requeued {
+        Delivered::Held => Outcome::Requeued {
             not_before: now,
             attempted: false,
         },
-        Delivered::Withdrawn => Settled::Skipped(SkipReason::Deleted),
+        Delivered::Withdrawn => Outcome::Skipped(SkipReason::Deleted),
     }
 }
 
 /// How a run ends that was asked for now (D9): it is never retried, for somebody waits for the answer.
-pub fn manual_ended(delivered: &Delivered) -> Settled {
+pub fn manual_ended(delivered: &Delivered) -> Outcome {
     match delivered {
-        Delivered::Accepted { took } => Settled::Delivered { took: *took },
-        Delivered::Refused(refusal) => Settled::Failed {
+        Delivered::Accepted { took } => Outcome::Delivered { took: *took },
+        Delivered::Refused(refusal) => Outcome::Failed {
             reason: refusal.reason.clone(),
         },
-        Delivered::NotSent(reason) => Settled::Failed {
+        Delivered::NotSent(reason) => Outcome::Failed {
             reason: reason.clone(),
         },
-        Delivered::Ambiguous(reason) => Settled::Unknown {
+        Delivered::Ambiguous(reason) => Outcome::Unknown {
             reason: reason.clone(),
         },
-        Delivered::Held | Delivered::Withdrawn => Settled::Skipped(SkipReason::Deleted),
+        Delivered::Held | Delivered::Withdrawn => Outcome::Skipped(SkipReason::Deleted),
     }
 }
 
@@ -70,16 +70,16 @@ fn retry_within_grace(
     rules: DeliveryRules,
     not_before: UtcMicros,
     reason: &str,
-) -> Settled {
+) -> Outcome {
     let in_time = !is_late(run.scheduled_for, not_before, rules.grace);
     let allowed = rules.delivery == Delivery::AtMostOnce || run.attempt < rules.attempts;
     if in_time && allowed && run.kind != JobKind::Manual {
-        Settled::Requeued {
+        Outcome::Requeued {
             not_before,
             attempted: true,
         }
     } else {
-        Settled::Failed {
+        Outcome::Failed {
             reason: format!("{reason} (attempt {})", run.attempt.max(1)),
         }
     }
@@ -119,15 +119,15 @@ mod tests {
         }
     }
 
-    fn name(settled: &Settled) -> &'static str {
+    fn name(settled: &Outcome) -> &'static str {
         match settled {
-            Settled::Delivered { .. } => "delivered",
-            Settled::Failed { .. } => "failed",
-            Settled::Unknown { .. } => "unknown",
-            Settled::Missed { .. } => "missed",
-            Settled::Skipped(_) => "skipped",
-            Settled::Requeued { .. } => "requeued",
-            Settled::Repeat { .. } => "repeat",
+            Outcome::Delivered { .. } => "delivered",
+            Outcome::Failed { .. } => "failed",
+            Outcome::Unknown { .. } => "unknown",
+            Outcome::Missed { .. } => "missed",
+            Outcome::Skipped(_) => "skipped",
+            Outcome::Requeued { .. } => "requeued",
+            Outcome::Repeat { .. } => "repeat",
         }
     }
 

@@ -3,7 +3,7 @@
 use triggers::UtcMicros;
 
 use super::lateness_reason;
-use crate::model::{DueJob, Event, JobKind, Next, Outcome, RunKey, RunState, SendableRun, Verdict};
+use crate::model::{Action, Decision, DueJob, Event, JobKind, Next, RunKey, RunState, SendableRun};
 
 /// The row of a run about to be written, and the event that tells of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,20 +46,20 @@ impl NewRun {
 /// The row that a decision writes; none where the job's only run has been decided before (a one-off has one run in all,
 /// at whatever time a change of zone would read its date). `admit` is asked only for a run that is to be sent: whether
 /// there is a permit for it.
-pub fn decided(job: &DueJob, verdict: &Verdict, admit: impl FnOnce() -> bool) -> Option<NewRun> {
+pub fn decided(job: &DueJob, decision: &Decision, admit: impl FnOnce() -> bool) -> Option<NewRun> {
     if job.kind == JobKind::OneOff && job.has_run {
         return None;
     }
-    let at = verdict.scheduled_for;
-    let (state, reason, event) = match &verdict.outcome {
-        Outcome::Send if admit() => (RunState::Sending, None, Event::RunSubmitted),
-        Outcome::Send => (RunState::Queued, None, Event::RunSubmitted),
-        Outcome::Missed { late } => (
+    let at = decision.scheduled_for;
+    let (state, reason, event) = match &decision.action {
+        Action::Send if admit() => (RunState::Sending, None, Event::RunSubmitted),
+        Action::Send => (RunState::Queued, None, Event::RunSubmitted),
+        Action::Missed { late } => (
             RunState::Missed,
             Some(lateness_reason(*late)),
             Event::RunMissed(at, *late),
         ),
-        Outcome::Skipped(reason) => (
+        Action::Skipped(reason) => (
             RunState::Skipped,
             Some(reason.to_string()),
             Event::RunSkipped(at, *reason),

@@ -3,7 +3,7 @@
 use triggers::UtcMicros;
 
 use super::lateness_reason;
-use crate::model::{Event, RunState, Settled, Settlement, SkipReason};
+use crate::model::{Event, Outcome, RunState, Settlement, SkipReason};
 
 /// How the row of a run stands when something is to become of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,34 +57,34 @@ pub fn settle(settlement: &Settlement, held: &Held) -> Settling {
     }
     let at = settlement.scheduled_for;
     let (state, reason, event) = match &settlement.outcome {
-        Settled::Requeued { .. } | Settled::Repeat { .. } if held.withdrawn => {
+        Outcome::Requeued { .. } | Outcome::Repeat { .. } if held.withdrawn => {
             skipped(SkipReason::Deleted, at)
         }
-        Settled::Requeued { .. } | Settled::Repeat { .. } if held.state != Some(RunState::Sending) => {
+        Outcome::Requeued { .. } | Outcome::Repeat { .. } if held.state != Some(RunState::Sending) => {
             return Settling::Nothing;
         }
-        Settled::Requeued {
+        Outcome::Requeued {
             not_before,
             attempted,
         } => return requeue(*not_before, held.attempt, *attempted),
-        Settled::Repeat { not_before } => return requeue(*not_before, held.attempt, true),
-        Settled::Delivered { took } => (RunState::Delivered, None, Event::RunDelivered(*took)),
-        Settled::Failed { reason } => (
+        Outcome::Repeat { not_before } => return requeue(*not_before, held.attempt, true),
+        Outcome::Delivered { took } => (RunState::Delivered, None, Event::RunDelivered(*took)),
+        Outcome::Failed { reason } => (
             RunState::Failed,
             Some(reason.clone()),
             Event::RunFailed(at, reason.clone()),
         ),
-        Settled::Unknown { reason } => (
+        Outcome::Unknown { reason } => (
             RunState::Unknown,
             Some(reason.clone()),
             Event::RunUnknown(at, reason.clone()),
         ),
-        Settled::Missed { late } => (
+        Outcome::Missed { late } => (
             RunState::Missed,
             Some(lateness_reason(*late)),
             Event::RunMissed(at, *late),
         ),
-        Settled::Skipped(reason) => skipped(*reason, at),
+        Outcome::Skipped(reason) => skipped(*reason, at),
     };
     Settling::Ends(Ending {
         state,

@@ -1,6 +1,6 @@
 //! What becomes of a run whose owner is gone, or of which its owner knows nothing any more.
 
-use crate::model::{OpenRun, SendableRun, Settled, Settlement, SkipReason};
+use crate::model::{OpenRun, Outcome, SendableRun, Settlement, SkipReason};
 
 /// What is to become of such a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -10,7 +10,7 @@ pub enum TakeOver {
     /// Nothing was sent, or it may be sent again: it is ours now, and `queued`.
     Adopt,
     /// It ends here.
-    Settle(Settled),
+    Settle(Outcome),
 }
 
 /// The same, as it is written down.
@@ -30,7 +30,7 @@ pub fn take_over(said: TakeOver, found: OpenRun) -> Taken {
     match said {
         TakeOver::Leave => Taken::Left,
         TakeOver::Adopt if found.withdrawn => {
-            Taken::Settled(run.settlement(Settled::Skipped(SkipReason::Deleted)))
+            Taken::Settled(run.settlement(Outcome::Skipped(SkipReason::Deleted)))
         }
         TakeOver::Adopt => Taken::Adopted(SendableRun {
             fence: run.fence + 1,

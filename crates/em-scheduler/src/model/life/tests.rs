@@ -4,8 +4,8 @@ use triggers::UtcMicros;
 
 use super::*;
 use crate::model::{
-    DueJob, Event, JobKind, Next, OpenRun, Outcome, RunState, SendableRun, Settled, Settlement, SkipReason,
-    Verdict,
+    Action, Decision, DueJob, Event, JobKind, Next, OpenRun, Outcome, RunState, SendableRun, Settlement,
+    SkipReason,
 };
 use RunState::{Claimed, Delivered, Failed, Missed, Queued, Sending, Skipped, Unknown};
 
@@ -40,7 +40,7 @@ fn job(kind: JobKind, has_run: bool) -> DueJob {
     }
 }
 
-fn settlement(outcome: Settled) -> Settlement {
+fn settlement(outcome: Outcome) -> Settlement {
     Settlement {
         key: 5,
         fence: 4,
@@ -61,22 +61,22 @@ fn held(state: RunState) -> Held {
 }
 
 /// Every outcome, with the final state that it means; none: the run is queued again.
-fn outcomes() -> Vec<(Settled, Option<RunState>)> {
+fn outcomes() -> Vec<(Outcome, Option<RunState>)> {
     let reason = || "why".to_owned();
     vec![
-        (Settled::Delivered { took: 9 }, Some(Delivered)),
-        (Settled::Failed { reason: reason() }, Some(Failed)),
-        (Settled::Unknown { reason: reason() }, Some(Unknown)),
-        (Settled::Missed { late: 31_000_001 }, Some(Missed)),
-        (Settled::Skipped(SkipReason::TaskDisabled), Some(Skipped)),
+        (Outcome::Delivered { took: 9 }, Some(Delivered)),
+        (Outcome::Failed { reason: reason() }, Some(Failed)),
+        (Outcome::Unknown { reason: reason() }, Some(Unknown)),
+        (Outcome::Missed { late: 31_000_001 }, Some(Missed)),
+        (Outcome::Skipped(SkipReason::TaskDisabled), Some(Skipped)),
         (requeued(true), None),
         (requeued(false), None),
-        (Settled::Repeat { not_before: LATER }, None),
+        (Outcome::Repeat { not_before: LATER }, None),
     ]
 }
 
-fn requeued(attempted: bool) -> Settled {
-    Settled::Requeued {
+fn requeued(attempted: bool) -> Outcome {
+    Outcome::Requeued {
         not_before: LATER,
         attempted,
     }
@@ -101,11 +101,11 @@ fn the_grace_is_exact() {
 
 #[test]
 fn what_a_decision_writes() {
-    let missed = Outcome::Missed { late: 2_000_000 };
+    let missed = Action::Missed { late: 2_000_000 };
     let full = SkipReason::MaxInstances(2);
     let table = [
-        (Outcome::Send, true, Sending, None, Event::RunSubmitted),
-        (Outcome::Send, false, Queued, None, Event::RunSubmitted),
+        (Action::Send, true, Sending, None, Event::RunSubmitted),
+        (Action::Send, false, Queued, None, Event::RunSubmitted),
         (
             missed,
             true,
@@ -114,7 +114,7 @@ fn what_a_decision_writes() {
             Event::RunMissed(AT, 2_000_000),
         ),
         (
-            Outcome::Skipped(full),
+            Action::Skipped(full),
             true,
             Skipped,
             Some("2 runs of this job have not ended (max instances)"),
@@ -122,14 +122,14 @@ fn what_a_decision_writes() {
         ),
     ];
     for (outcome, permit, state, reason, event) in table {
-        let verdict = Verdict {
+        let decision = Decision {
             scheduled_for: AT,
-            outcome: outcome.clone(),
+            action: outcome.clone(),
             coalesced: 0,
             coalesced_since: None,
         };
         let mut asked = 0;
-        let new = decided(&job(JobKind::Cron, false), &verdict, || {
+        let new = decided(&job(JobKind::Cron, false), &decision, || {
             asked += 1;
             permit
         });
@@ -138,7 +138,7 @@ fn what_a_decision_writes() {
         assert_eq!(new.event, event);
         assert_eq!(
             asked,
-            usize::from(outcome == Outcome::Send),
+            usize::from(outcome == Action::Send),
             "no permit for what is not sent"
         );
         let sendable = new.sendable(5, &job(JobKind::Cron, false), AT);
@@ -151,13 +151,13 @@ fn what_a_decision_writes() {
         assert_eq!(facts, expected);
         // Whatever is decided about it, the only run of a one-off is decided once.
         assert_eq!(
-            decided(&job(JobKind::OneOff, true), &verdict, || panic!(
+            decided(&job(JobKind::OneOff, true), &decision, || panic!(
                 "no permit is taken"
             )),
             None
         );
         for kind in [JobKind::Cron, JobKind::Interval, JobKind::Delayed] {
-            assert!(decided(&job(kind, true), &verdict, || false).is_some());
+            assert!(decided(&job(kind, true), &decision, || false).is_some());
         }
     }
     let before = decided_before(&job(JobKind::Cron, false), AT);
@@ -322,7 +322,7 @@ fn what_is_taken_over() {
         owner: "gone".into(),
         withdrawn,
     };
-    let missed = Settled::Missed { late: 1 };
+    let missed = Outcome::Missed { late: 1 };
     for withdrawn in [false, true] {
         assert_eq!(take_over(TakeOver::Leave, found(withdrawn)), Taken::Left);
         let settled = take_over(TakeOver::Settle(missed.clone()), found(withdrawn));
@@ -332,6 +332,6 @@ fn what_is_taken_over() {
         panic!("nobody has deleted its job");
     };
     assert_eq!((adopted.fence, adopted.attempt, adopted.sending), (5, 1, false));
-    let skipped = run().settlement(Settled::Skipped(SkipReason::Deleted));
+    let skipped = run().settlement(Outcome::Skipped(SkipReason::Deleted));
     assert_eq!(take_over(TakeOver::Adopt, found(true)), Taken::Settled(skipped));
 }

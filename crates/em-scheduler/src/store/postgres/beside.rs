@@ -9,14 +9,14 @@ use tokio::task::JoinHandle;
 use super::connect::HoldLimits;
 use super::deferred;
 use super::link::Link;
-use super::listener::Listener;
+use super::listener::NoticeListener;
 use super::stuck::Stuck;
 
 const EVERY: Duration = Duration::from_secs(1);
 
 /// Goes on until it is dropped.
 pub(super) struct Beside {
-    pub(super) listener: Listener,
+    pub(super) listener: NoticeListener,
     looking: JoinHandle<()>,
 }
 
@@ -24,7 +24,7 @@ impl Beside {
     /// For runs with this misfire grace, in microseconds.
     pub(super) fn start(link: &Arc<Link>, grace: i64) -> Self {
         Self {
-            listener: Listener::start(link, link.tls()),
+            listener: NoticeListener::start(link, link.tls()),
             looking: tokio::spawn(look(
                 Arc::clone(link),
                 Stuck::longer_than(HoldLimits::of(grace).idle),

@@ -9,14 +9,14 @@ use crate::store::{Result, StoreError, codec};
 
 /// The columns of one row that belong to one table.
 #[derive(Clone, Copy)]
-pub(super) struct Cells<'row> {
+pub(super) struct PgColumns<'row> {
     row: &'row Row,
     table: &'static str,
     /// Where the row has its name.
     named: usize,
 }
 
-impl<'row> Cells<'row> {
+impl<'row> PgColumns<'row> {
     /// What the row is called stands in the column `named`, a text.
     pub(super) fn new(row: &'row Row, table: &'static str, named: usize) -> Self {
         Self { row, table, named }

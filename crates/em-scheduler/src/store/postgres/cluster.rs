@@ -12,13 +12,10 @@ use triggers::UtcMicros;
 
 #[async_trait]
 impl Cluster for PostgresStore {
-    async fn renew_lease(&self, now: UtcMicros, lease_until: UtcMicros) -> Result<()> {
+    async fn renew_lease(&self, now: UtcMicros, lease_until: UtcMicros) -> Result<bool> {
         let place = self.options.place.clone();
         self.write(now, move |tx| {
-            Box::pin(async move {
-                renew_lease(tx, place, lease_until);
-                Ok(())
-            })
+            Box::pin(async move { renew_lease(tx, &place, lease_until).await })
         })
         .await
     }
@@ -92,16 +89,16 @@ pub(super) fn instance(row: &Row) -> Result<Instance> {
 }
 
 /// Registers this process at this place, or renews its lease.
-pub(super) fn renew_lease(tx: &Tx<'_>, place: String, lease_until: UtcMicros) {
-    tx.later(
-        "INSERT INTO em_scheduler.scheduler_instance (id, place, lease_until) VALUES ($1, $2, $3)
-         ON CONFLICT (id) DO UPDATE SET lease_until = excluded.lease_until",
-        vec![
-            Box::new(tx.owner.clone()),
-            Box::new(place),
-            Box::new(lease_until.get()),
-        ],
-    );
+async fn renew_lease(tx: &Tx<'_>, place: &str, lease_until: UtcMicros) -> Result<bool> {
+    let until = lease_until.get();
+    let renew = "UPDATE em_scheduler.scheduler_instance SET lease_until = $2 WHERE id = $1";
+    let registered = tx.run(renew, &[&tx.owner, &until]).await? == 1;
+    if !registered {
+        let register =
+            "INSERT INTO em_scheduler.scheduler_instance (id, place, lease_until) VALUES ($1, $2, $3)";
+        tx.run(register, &[&tx.owner, &place, &until]).await?;
+    }
+    Ok(registered)
 }
 
 /// In the order of their ids, so that two that post at the same time do not wait for each other in a circle.

@@ -1,10 +1,10 @@
 //! em_web's tables on PostgreSQL: a page of tasks read, compared by the planner, and all changes of the page written by a
 //! handful of statements.
 
-use super::cells::Cells;
+use super::cells::PgColumns;
 use super::link::Patience;
 use super::schedules::{added, insert_all};
-use super::tx::{GUARD, Guard, HOLD, Params, Tx, storable};
+use super::tx::{AdvisoryLock, GUARD, HOLD, Params, Tx, storable};
 use super::wall::Wall;
 use super::{Portions, PostgresStore, RESTORED, SYNCED, rows, schema, set_state, tasks};
 use crate::em_web::{Announced, Sequences, SyncPlan, SyncPlanner, SyncTask, TaskRow};
@@ -114,7 +114,7 @@ pub(super) async fn sync_page(tx: &Tx<'_>, range: &SyncRange, plan: &SyncPlanner
     // Nobody stores or removes jobs between what is read here and what is written. The engine has better to do than
     // to wait long for somebody who does: the step is tried again.
     tx.later("SET LOCAL lock_timeout = '1s'", Vec::new());
-    tx.later(HOLD, vec![Box::new(GUARD), Box::new(Guard::Jobs as i32)]);
+    tx.later(HOLD, vec![Box::new(GUARD), Box::new(AdvisoryLock::Jobs as i32)]);
     let tasks = match range {
         SyncRange::After(after, limit) => {
             let limit = i64::try_from(*limit).unwrap_or(i64::MAX);
@@ -238,7 +238,7 @@ async fn apply(tx: &Tx<'_>, plans: &[(TaskId, SyncPlan)]) -> Result<()> {
     Ok(())
 }
 
-/// Removes the jobs named, what is due first. Answers those that were listed.
+/// Removes the jobs named, what is due first. Returns those that were listed.
 async fn remove_named(tx: &Tx<'_>, plans: &[(TaskId, SyncPlan)]) -> Result<BTreeSet<(TaskId, String)>> {
     let (mut tasks, mut ids) = (Vec::new(), Vec::new());
     for (task, plan) in plans {
@@ -314,7 +314,7 @@ fn write_reports(tx: &Tx<'_>, plans: &[(TaskId, SyncPlan)]) {
 
 /// Writes the columns of `task`. A row that somebody holds keeps what it has: the next pass finds it again.
 async fn write_tasks(tx: &Tx<'_>, plans: &[(TaskId, SyncPlan)]) -> Result<()> {
-    tasks::publish_or_owe(tx, &chosen(plans, |plan| plan.publish)).await?;
+    tasks::publish_or_defer(tx, &chosen(plans, |plan| plan.publish)).await?;
     let (free, _) = tasks::lock_free(tx, &chosen(plans, |plan| plan.clear_next_run)).await?;
     if !free.is_empty() {
         tasks::clear_next_run(tx, free);
@@ -387,7 +387,7 @@ async fn sync_tasks(tx: &Tx<'_>, chosen: &str, params: Params<'_>) -> Result<Vec
 }
 
 fn stored_job(row: &Row) -> Result<StoredJob> {
-    let cells = Cells::new(row, "scheduler_job", 1);
+    let cells = PgColumns::new(row, "scheduler_job", 1);
     Ok(StoredJob {
         id: cells.job_id(1, "id")?.to_owned(),
         kind: cells.job_kind(2)?,

@@ -1,4 +1,4 @@
-//! What PostgreSQL says, sorted by what the floors above must do about it.
+//! What PostgreSQL says, sorted by what the layers above must do about it.
 
 use std::error::Error as _;
 

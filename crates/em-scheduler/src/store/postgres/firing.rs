@@ -1,14 +1,14 @@
 //! Deciding on PostgreSQL. Any number of processes decide at once: each locks the due jobs it can have and leaves the
 //! others' alone (`SKIP LOCKED`, which is only speed; the conditional advance and the unique key are the safety).
 
-use super::cells::Cells;
+use super::cells::PgColumns;
 use super::link::Patience;
-use super::tx::{GUARD, Guard, SHARE, Step, Tx};
+use super::tx::{AdvisoryLock, GUARD, SHARE, Step, Tx};
 use super::{PAUSED, PostgresStore, set_state};
 use crate::model::life::{self, JobAfter, NewRun};
-use crate::model::{DueJob, Event, Plan, RunKey, SendableRun, TaskId, Verdict};
+use crate::model::{Decision, DueJob, Event, Plan, RunKey, SendableRun, TaskId};
 use crate::store::codec::{self, OPEN_STATES};
-use crate::store::{Decided, Decider, Firing, Result, StoreError, passed_over};
+use crate::store::{DecidedBatch, Decider, Firing, Result, StoreError, passed_over};
 use async_trait::async_trait;
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, LazyLock};
@@ -26,7 +26,7 @@ impl Firing for PostgresStore {
         self.write_when_free((&self.switches, Patience::Usual), now, || {
             move |tx: &_| {
                 Box::pin(async move {
-                    tx.hold(Guard::Paused).await?;
+                    tx.hold(AdvisoryLock::Paused).await?;
                     set_state(tx, PAUSED, i64::from(paused));
                     Ok(())
                 })
@@ -35,7 +35,7 @@ impl Firing for PostgresStore {
         .await
     }
 
-    async fn decide(&self, now: UtcMicros, limit: usize, decider: Arc<dyn Decider>) -> Result<Decided> {
+    async fn decide(&self, now: UtcMicros, limit: usize, decider: Arc<dyn Decider>) -> Result<DecidedBatch> {
         let decided = self
             .write(now, move |tx| {
                 Box::pin(async move { decide(tx, limit, &*decider).await })
@@ -63,27 +63,27 @@ impl Judged {
     }
 }
 
-/// Due jobs read on the journey that locks them, at most; the others, if any, on one of their own.
+/// Due jobs read on the round trip that locks them, at most; the others, if any, on one of their own.
 const FEW: i64 = 64;
 
-pub(super) async fn decide(tx: &Tx<'_>, limit: usize, decider: &dyn Decider) -> Result<Decided> {
+pub(super) async fn decide(tx: &Tx<'_>, limit: usize, decider: &dyn Decider) -> Result<DecidedBatch> {
     let Some((keys, first)) = lock_due(tx, limit).await? else {
-        return Ok(Decided {
+        return Ok(DecidedBatch {
             paused: true,
-            ..Decided::default()
+            ..DecidedBatch::default()
         });
     };
     let more = keys.len() >= limit;
     let decided = if keys.is_empty() {
-        Decided {
+        DecidedBatch {
             next_due: next_due(&tx.rows(NEXT_OF_OTHERS, &[&tx.now.get()]).await?)?,
-            ..Decided::default()
+            ..DecidedBatch::default()
         }
     } else {
         let judged = judge(tx, (keys, &first), decider).await?;
         end_jobs(tx, &judged);
         let (runs, next_due) = write(tx, &judged, (decider, more)).await?;
-        Decided {
+        DecidedBatch {
             runs,
             jobs: judged.len(),
             tasks: judged.iter().map(|job| job.task).collect(),
@@ -110,12 +110,12 @@ fn next_due(rows: &[Row]) -> Result<Option<UtcMicros>> {
 /// Locks due jobs that nobody else has locked, the earliest first, and reads the first few of all that are due. None
 /// while the scheduler is paused.
 async fn lock_due(tx: &Tx<'_>, limit: usize) -> Result<Option<(Vec<i64>, Vec<Row>)>> {
-    // Pausing waits for those who decide, and whoever decides after it sees it. All this is asked on one journey; what
+    // Pausing waits for those who decide, and whoever decides after it sees it. All this is asked on one round trip; what
     // is locked while paused is locked in vain, until the transaction ends.
     let (now, limit) = (tx.now.get(), i64::try_from(limit).unwrap_or(i64::MAX));
     let [_, paused, locked, first] = tx
         .together([
-            (SHARE, &[&GUARD, &(Guard::Paused as i32)]),
+            (SHARE, &[&GUARD, &(AdvisoryLock::Paused as i32)]),
             (super::STATE, &[&PAUSED]),
             (
                 // The index is in this very order: no more is read than is locked, however many are due at once.
@@ -211,7 +211,7 @@ fn judge_one(row: &Row, decider: &dyn Decider) -> Result<Judged> {
 }
 
 fn due_job(row: &Row) -> Result<DueJob> {
-    let cells = Cells::new(row, "scheduler_job", 2);
+    let cells = PgColumns::new(row, "scheduler_job", 2);
     let (instances, enabled): (i64, bool) = (row.try_get(9)?, row.try_get(8)?);
     Ok(DueJob {
         id: cells.job_id(2, "id")?.to_owned(),
@@ -226,7 +226,7 @@ fn due_job(row: &Row) -> Result<DueJob> {
     })
 }
 
-/// Moves the due times, each only if it still is what was judged, and answers how many were.
+/// Moves the due times, each only if it still is what was judged, and returns how many were.
 const ADVANCE: &str = "WITH
    judged AS (SELECT * FROM unnest($1::int8[], $2::int8[], $3::int8[]) AS n (key, was, next)),
    moved AS (UPDATE em_scheduler.scheduler_due d SET next_run_at = n.next FROM judged n
@@ -285,7 +285,7 @@ fn end_jobs(tx: &Tx<'_>, judged: &[Judged]) {
     }
 }
 
-/// Writes everything decided: due times and runs on one journey, events later. Answers the runs to send, in order of
+/// Writes everything decided: due times and runs on one round trip, events later. Returns the runs to send, in order of
 /// run time, and the earliest run time left for us.
 async fn write(
     tx: &Tx<'_>,
@@ -295,9 +295,9 @@ async fn write(
     let advances = Advances::of(judged);
     let mut new = NewRuns::default();
     for (job, plan) in judged.iter().filter_map(|judged| judged.plan.as_ref().ok()) {
-        for verdict in &plan.verdicts {
-            let run = life::decided(job, verdict, || decider.admit(job.task_id));
-            new.push(job, verdict, run);
+        for decision in &plan.decisions {
+            let run = life::decided(job, decision, || decider.admit(job.task_id));
+            new.push(job, decision, run);
         }
     }
     let now = tx.now.get();
@@ -336,7 +336,7 @@ async fn write(
 /// The keys of runs written, by job and time.
 type Written<'a> = HashMap<(&'a str, i64), RunKey>;
 
-/// Leaves the events of everything decided for later; answers the runs to send, in order of run time.
+/// Leaves the events of everything decided for later; returns the runs to send, in order of run time.
 fn tell(
     tx: &Tx<'_>,
     judged: &[Judged],
@@ -352,8 +352,8 @@ fn tell(
                 continue;
             }
         };
-        for (verdict, new) in plan.verdicts.iter().zip(decided.by_ref()) {
-            let at = verdict.scheduled_for;
+        for (decision, new) in plan.decisions.iter().zip(decided.by_ref()) {
+            let at = decision.scheduled_for;
             match new.zip(written.remove(&(job.id.as_str(), at.get()))) {
                 Some((new, key)) => {
                     runs.extend(new.sendable(key, job, at));
@@ -369,7 +369,7 @@ fn tell(
     runs
 }
 
-/// Writes runs, but for those that somebody decided before; answers their keys.
+/// Writes runs, but for those that somebody decided before; returns their keys.
 static INSERT_RUNS: LazyLock<String> = LazyLock::new(|| {
     format!(
         "INSERT INTO em_scheduler.scheduler_run (job_id, task_id, kind, scheduled_for, state, decided_at, coalesced,
@@ -401,16 +401,16 @@ struct NewRuns<'a> {
 }
 
 impl<'a> NewRuns<'a> {
-    fn push(&mut self, job: &'a DueJob, verdict: &Verdict, new: Option<NewRun>) {
+    fn push(&mut self, job: &'a DueJob, decision: &Decision, new: Option<NewRun>) {
         if let Some(new) = &new {
             self.jobs.push(&job.id);
             self.tasks.push(job.task_id);
             self.kinds.push(job.kind.as_str());
-            self.times.push(verdict.scheduled_for.get());
+            self.times.push(decision.scheduled_for.get());
             self.states.push(new.state.as_str());
             self.coalesced
-                .push(i64::try_from(verdict.coalesced).unwrap_or(i64::MAX));
-            self.since.push(verdict.coalesced_since.map(UtcMicros::get));
+                .push(i64::try_from(decision.coalesced).unwrap_or(i64::MAX));
+            self.since.push(decision.coalesced_since.map(UtcMicros::get));
             self.reasons.push(new.reason.clone());
         }
         self.decided.push(new);

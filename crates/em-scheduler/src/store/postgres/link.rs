@@ -76,7 +76,9 @@ impl Link {
     where
         F: AsyncFnOnce(&Object) -> Result<T>,
     {
-        self.lend_checked(patience, work, |_| true).await
+        // One that was cut tells so a moment later than the statement on it: whoever is lent it next would fail, too.
+        let whole = |outcome: &Result<T>| !matches!(outcome, Err(StoreError::Unavailable(_)));
+        self.lend_checked(patience, work, whole).await
     }
 
     /// The same, but a connection on which the work failed is given up: there may be an open transaction on it, or an
@@ -106,10 +108,10 @@ impl Link {
         outcome.unwrap_or_else(|_| Err(self.silent()))
     }
 
-    async fn get(&self) -> Result<Lent<'_>> {
+    async fn get(&self) -> Result<LentClient<'_>> {
         let client = self.pool.get().await;
         let client = client.map_err(|failure| error::connecting(failure, &self.target))?;
-        Ok(Lent {
+        Ok(LentClient {
             client: Some(client),
             link: self,
         })
@@ -182,12 +184,12 @@ impl Link {
 
 /// A connection while somebody works on it. Unless it is given back it leaves the pool, and the server is asked to end
 /// what it is doing for it.
-struct Lent<'l> {
+struct LentClient<'l> {
     client: Option<Object>,
     link: &'l Link,
 }
 
-impl Lent<'_> {
+impl LentClient<'_> {
     fn client(&self) -> &Object {
         self.client.as_ref().expect("only the end takes it out")
     }
@@ -197,7 +199,7 @@ impl Lent<'_> {
     }
 }
 
-impl Drop for Lent<'_> {
+impl Drop for LentClient<'_> {
     fn drop(&mut self) {
         let Some(client) = self.client.take() else {
             return;

@@ -22,12 +22,12 @@ const LISTEN: &str = "LISTEN em_scheduler";
 const PAUSE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(15));
 
 /// Listens until it is dropped.
-pub(super) struct Listener {
+pub(super) struct NoticeListener {
     heard: Arc<Notify>,
     task: JoinHandle<()>,
 }
 
-impl Listener {
+impl NoticeListener {
     pub(super) fn start(link: &Arc<Link>, tls: MakeRustlsConnect) -> Self {
         let heard = Arc::new(Notify::new());
         let task = tokio::spawn(listen(Arc::clone(link), tls, Arc::clone(&heard)));
@@ -40,7 +40,7 @@ impl Listener {
     }
 }
 
-impl Drop for Listener {
+impl Drop for NoticeListener {
     fn drop(&mut self) {
         self.task.abort();
     }

@@ -16,12 +16,12 @@ use crate::store::pages::PageWriter;
 use crate::store::{Result, StoreError};
 
 /// What a row says, or nothing where it is passed over.
-pub(super) type Reading<T> = fn(&Row) -> Result<Option<T>>;
+pub(super) type RowReader<T> = fn(&Row) -> Result<Option<T>>;
 
 /// Reads a list into its writer. It takes a place among the lists and a connection until it has been read or is dropped.
 pub(super) fn read<T: Send + 'static>(
     (link, places): (&Arc<Link>, &Arc<Semaphore>),
-    (sql, reading): (String, Reading<T>),
+    (sql, reading): (String, RowReader<T>),
     mut writer: PageWriter<T>,
 ) {
     let (link, places) = (Arc::clone(link), Arc::clone(places));
@@ -37,7 +37,12 @@ pub(super) fn read<T: Send + 'static>(
     });
 }
 
-async fn rows<T>(client: &Object, sql: &str, reading: Reading<T>, writer: &mut PageWriter<T>) -> Result<()> {
+async fn rows<T>(
+    client: &Object,
+    sql: &str,
+    reading: RowReader<T>,
+    writer: &mut PageWriter<T>,
+) -> Result<()> {
     // The session's limit is for a statement of the engine; this one goes on for as long as it is read.
     let millis = i32::try_from(writer.whole().as_millis())
         .unwrap_or(i32::MAX)
@@ -54,7 +59,7 @@ async fn rows<T>(client: &Object, sql: &str, reading: Reading<T>, writer: &mut P
 async fn within<T>(
     client: &Object,
     sql: &str,
-    reading: Reading<T>,
+    reading: RowReader<T>,
     writer: &mut PageWriter<T>,
 ) -> Result<()> {
     let statement = client.prepare_cached(sql).await?;

@@ -6,7 +6,7 @@
 //!                                          tx      one transaction: statements, locks
 //!          catalog  schedules  firing  runs  cluster  em_web      the store's operations, a file per trait
 //!          events  deferred    what is told of them
-//!          tasks  debts        what is written into em_web's task
+//!          tasks  deferred_columns        what is written into em_web's task
 //!          compare             what job_sync may have to change
 //!          lists               what goes through all jobs, row by row
 //!          rows  wall          what is read from em_web
@@ -23,8 +23,8 @@ mod clock;
 mod cluster;
 mod compare;
 mod connect;
-mod debts;
 mod deferred;
+mod deferred_columns;
 mod em_web;
 mod error;
 mod events;
@@ -60,13 +60,13 @@ use triggers::{UtcMicros, Zone};
 use self::beside::Beside;
 pub use self::compare::Portions;
 use self::connect::HoldLimits;
-use self::debts::Debts;
+use self::deferred_columns::DeferredColumns;
 use self::link::{Link, Patience};
 use self::places::Places;
-use self::rows::Reading;
-use self::tx::{Scope, Tx};
+use self::rows::EmWebStatements;
+use self::tx::{Tx, TxContext};
 use self::url::Target;
-use super::{Catalog, ListLimits, Pages, Result, Standing, StoreError, pages};
+use super::{Catalog, ListLimits, Pages, Result, SchemaStanding, StoreError, pages};
 use crate::clock::{Clock, Stopwatch};
 use crate::em_web::Sequences;
 use crate::model::{ScheduleRules, TaskId};
@@ -117,7 +117,7 @@ pub struct PostgresStore {
     link: Arc<Link>,
     options: PostgresOptions,
     version: String,
-    debts: Mutex<Debts>,
+    deferred_columns: Mutex<DeferredColumns>,
     /// What goes on beside the operations; nothing in a store that is only inspected.
     beside: Option<Beside>,
     /// Places for what others ask for. It may wait for rows that em_web holds; the engine must not wait with it.
@@ -130,7 +130,7 @@ pub struct PostgresStore {
     /// The shared settings, for the case that their table vanishes.
     agreed: Mutex<BTreeMap<String, String>>,
     /// How em_web's rows are read, once its model is known.
-    reading: OnceLock<Arc<Reading>>,
+    reading: OnceLock<Arc<EmWebStatements>>,
 }
 
 /// What an operation does inside its transaction.
@@ -158,7 +158,7 @@ impl PostgresStore {
     ///
     /// # Errors
     /// As for [`connect`](Self::connect).
-    pub async fn inspect(options: PostgresOptions) -> Result<(Self, Standing, Vec<String>)> {
+    pub async fn inspect(options: PostgresOptions) -> Result<(Self, SchemaStanding, Vec<String>)> {
         let store = Self::unprepared(options).await?;
         let looked = store
             .write(store.now(), |tx| Box::pin(schema::standing(tx)))
@@ -199,7 +199,7 @@ impl PostgresStore {
             link,
             options,
             version: String::new(),
-            debts: Mutex::default(),
+            deferred_columns: Mutex::default(),
             beside: None,
             callers: Places::new(connect::CALLERS),
             switches: Places::new(connect::SWITCHES),
@@ -214,12 +214,13 @@ impl PostgresStore {
     }
 
     fn read_as(&self, sequences: Sequences) {
-        self.reading.get_or_init(|| Arc::new(Reading::of(sequences)));
+        self.reading
+            .get_or_init(|| Arc::new(EmWebStatements::of(sequences)));
     }
 
-    fn reading(&self) -> Arc<Reading> {
+    fn reading(&self) -> Arc<EmWebStatements> {
         let known = self.reading.get().cloned();
-        known.unwrap_or_else(|| Arc::new(Reading::of(Sequences::Unknown)))
+        known.unwrap_or_else(|| Arc::new(EmWebStatements::of(Sequences::Unknown)))
     }
 
     /// With other limits for lists.
@@ -284,12 +285,16 @@ impl PostgresStore {
         T: Send,
         F: for<'t> FnOnce(&'t Tx<'_>) -> Working<'t, T> + Send,
     {
-        let before = self.debts.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let scope = Scope {
+        let before = self
+            .deferred_columns
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        let scope = TxContext {
             now,
             zone: self.options.zone.clone(),
             owner: self.options.instance.clone(),
-            debts: before.clone(),
+            deferred_columns: before.clone(),
             reading: self.reading(),
         };
         let in_transaction = async |client: &Object| {
@@ -298,14 +303,14 @@ impl PostgresStore {
             Ok((done, tx.commit().await?))
         };
         let (done, after) = self.link.lend(patience, in_transaction).await?;
-        self.debts
+        self.deferred_columns
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .changed(&before, after);
         Ok(done)
     }
 
-    fn list<T: Send + 'static>(&self, sql: String, reading: lists::Reading<T>) -> Pages<T> {
+    fn list<T: Send + 'static>(&self, sql: String, reading: lists::RowReader<T>) -> Pages<T> {
         let (writer, list) = pages::pages(self.list_limits);
         lists::read((&self.link, &self.lists), (sql, reading), writer);
         list

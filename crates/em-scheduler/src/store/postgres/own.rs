@@ -2,7 +2,7 @@
 //! and do not know they drop. Every statement names the schema, so that nothing depends on a search path.
 
 use super::error;
-use super::tx::{Guard, Tx};
+use super::tx::{AdvisoryLock, Tx};
 use crate::em_web::Dialect;
 use crate::store::{Result, StoreError, migrations};
 
@@ -37,7 +37,7 @@ pub(super) async fn prepare(tx: &Tx<'_>) -> Result<()> {
 /// # Errors
 /// `Unusable` where only some have: those that are left may be wanted.
 pub(super) async fn restore(tx: &Tx<'_>) -> Result<bool> {
-    tx.hold(Guard::Schema).await?;
+    tx.hold(AdvisoryLock::Schema).await?;
     let there = "SELECT n.name FROM unnest($1::text[]) WITH ORDINALITY AS n (name, place)
                  WHERE to_regclass('em_scheduler.' || n.name) IS NULL ORDER BY n.place";
     let missing = tx.rows(there, &[&TABLES.as_slice()]).await?;

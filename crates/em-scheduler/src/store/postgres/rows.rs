@@ -6,13 +6,13 @@ use triggers::WallMicros;
 
 use super::wall::Wall;
 use crate::em_web::Dialect;
-use crate::em_web::{self, Cells, Field, ProjectRow, Sequences, TaskRow};
+use crate::em_web::{self, Field, ProjectRow, RowValues, Sequences, TaskRow};
 use crate::model::TaskId;
 use crate::store::{Result, StoreError, codec};
 
 /// The statements that read em_web's rows, in the words of its model.
 #[derive(Debug, Clone)]
-pub(super) struct Reading {
+pub(super) struct EmWebStatements {
     pub(super) sequences: Sequences,
     /// Tasks with their projects, up to the condition that chooses tasks `t`; [`task_row`] reads them.
     pub(super) tasks: String,
@@ -22,7 +22,7 @@ pub(super) struct Reading {
     pub(super) next_projects: String,
 }
 
-impl Reading {
+impl EmWebStatements {
     pub(super) fn of(sequences: Sequences) -> Self {
         let tasks = em_web::tasks(Dialect::Postgres, sequences);
         let project = em_web::of_project(Dialect::Postgres, sequences);
@@ -52,7 +52,7 @@ pub(super) fn task_row(row: &Row) -> Result<TaskRow> {
     em_web::task_row(&RowOf::Task(row, id), id)
 }
 
-/// A row of [`Reading::next_projects`], whose id is small enough.
+/// A row of [`EmWebStatements::next_projects`], whose id is small enough.
 pub(super) fn project_row(row: &Row, id: i32) -> Result<ProjectRow> {
     em_web::project_row(&RowOf::Project(row, id), id)
 }
@@ -72,7 +72,7 @@ impl RowOf<'_> {
     }
 }
 
-impl Cells for RowOf<'_> {
+impl RowValues for RowOf<'_> {
     type Error = StoreError;
 
     fn integer(&self, field: Field) -> Result<Option<i64>> {

@@ -3,7 +3,7 @@
 //! Runs are locked in the order of their keys before they are changed, so that batches that meet wait for one another
 //! and never in a circle.
 
-use super::cells::Cells;
+use super::cells::PgColumns;
 use super::link::{Link, Patience};
 use super::tx::{Tx, storable};
 use super::{PostgresStore, rows, tasks};
@@ -55,11 +55,11 @@ impl Runs for PostgresStore {
         &self,
         now: UtcMicros,
         owners: Vec<String>,
-        strangers: bool,
+        unregistered: bool,
         judge: TakeOverJudge,
     ) -> Result<Vec<SendableRun>> {
         self.write(now, move |tx| {
-            Box::pin(async move { take_over(tx, (&owners, strangers), &judge).await })
+            Box::pin(async move { take_over(tx, (&owners, unregistered), &judge).await })
         })
         .await
     }
@@ -115,7 +115,7 @@ const RUN_COLUMNS: &str = "r.key, r.job_id, r.task_id, r.kind, r.scheduled_for, 
      r.state = 'sending', r.owner, r.withdrawn = 1";
 
 fn run_row(row: &Row) -> Result<OpenRun> {
-    let cells = Cells::new(row, "scheduler_run", 1);
+    let cells = PgColumns::new(row, "scheduler_run", 1);
     Ok(OpenRun {
         run: SendableRun {
             key: row.try_get(0)?,
@@ -267,7 +267,7 @@ pub(super) async fn settle(tx: &Tx<'_>, settlements: &[Settlement]) -> Result<()
 
 pub(super) async fn take_over(
     tx: &Tx<'_>,
-    (owners, strangers): (&[String], bool),
+    (owners, unregistered): (&[String], bool),
     judge: &TakeOverJudge,
 ) -> Result<Vec<SendableRun>> {
     let query = format!(
@@ -279,7 +279,7 @@ pub(super) async fn take_over(
     );
     // A row that is locked is somebody's work, or that of a connection given up: the next look finds it.
     let (mut open, mut told) = (Vec::new(), Vec::new());
-    for row in tx.rows(&query, &[&owners, &strangers, &tx.owner]).await? {
+    for row in tx.rows(&query, &[&owners, &unregistered, &tx.owner]).await? {
         if let Some(run) = codec::readable_run(run_row(&row), (row.try_get(2)?, row.try_get(0)?), &mut told)?
         {
             open.push(run);

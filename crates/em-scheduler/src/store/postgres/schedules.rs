@@ -1,8 +1,8 @@
 //! Jobs on PostgreSQL: listed, stored, replaced, removed. `job_sync` builds on the same pieces.
 
-use super::cells::Cells;
+use super::cells::PgColumns;
 use super::link::Patience;
-use super::tx::{GUARD, Guard, HOLD, SHARE, TASK_GUARD, Tx, storable};
+use super::tx::{AdvisoryLock, GUARD, HOLD, SHARE, TASK_GUARD, Tx, storable};
 use super::{PostgresStore, deferred, rows, tasks};
 use crate::em_web::TaskRow;
 use crate::em_web::schema::STATUS_SCHEDULER;
@@ -101,7 +101,7 @@ pub(super) fn list(with_definitions: bool) -> String {
 }
 
 pub(super) fn listed_job(row: &Row) -> Result<ListedJob> {
-    let cells = Cells::new(row, "scheduler_job", 0);
+    let cells = PgColumns::new(row, "scheduler_job", 0);
     Ok(ListedJob {
         id: cells.job_id(0, "id")?.to_owned(),
         kind: cells.job_kind(2)?,
@@ -123,7 +123,7 @@ pub(super) fn next_run(row: &Row) -> Result<NextRun> {
     let definition: &str = row.try_get(0)?;
     Ok(NextRun {
         definition: definition.into(),
-        at: Cells::new(row, "scheduler_due", 2).instant(1, "next_run_at")?,
+        at: PgColumns::new(row, "scheduler_due", 2).instant(1, "next_run_at")?,
     })
 }
 
@@ -131,7 +131,7 @@ pub(super) fn next_run(row: &Row) -> Result<NextRun> {
 async fn guard_task(tx: &Tx<'_>, id: TaskId) -> Result<Option<TaskRow>> {
     let [_, _, rows] = tx
         .together([
-            (SHARE, &[&GUARD, &(Guard::Jobs as i32)]),
+            (SHARE, &[&GUARD, &(AdvisoryLock::Jobs as i32)]),
             (HOLD, &[&TASK_GUARD, &id]),
             (&tx.reading.one_task, &[&id]),
         ])
@@ -147,7 +147,7 @@ async fn hold_task(tx: &Tx<'_>, id: TaskId) -> Result<Option<TaskRow>> {
     let [_, _, _, rows] = tx
         .together([
             (tasks::TAKE, &[&id]),
-            (SHARE, &[&GUARD, &(Guard::Jobs as i32)]),
+            (SHARE, &[&GUARD, &(AdvisoryLock::Jobs as i32)]),
             (HOLD, &[&TASK_GUARD, &id]),
             (&tx.reading.one_task, &[&id]),
         ])
@@ -198,7 +198,7 @@ pub(super) async fn add(tx: &Tx<'_>, id: TaskId, plan: &JobPlanner) -> Result<Re
     match planned {
         Ok(jobs) => {
             insert_all(tx, &jobs);
-            tasks::publish_or_owe(tx, &[id]).await?;
+            tasks::publish_or_defer(tx, &[id]).await?;
             tx.record(&added(&jobs).collect::<Vec<_>>());
             Ok(Replaced::Done)
         }
@@ -222,7 +222,7 @@ pub(super) fn listed(rows: &[Row]) -> Result<Option<usize>> {
 pub(super) async fn remove(tx: &Tx<'_>, id: TaskId) -> Result<Vec<RunKey>> {
     // The guards travel with what they guard: each statement begins once the one before it has ended.
     tx.later(tasks::TAKE, vec![Box::new(id)]);
-    tx.later(SHARE, vec![Box::new(GUARD), Box::new(Guard::Jobs as i32)]);
+    tx.later(SHARE, vec![Box::new(GUARD), Box::new(AdvisoryLock::Jobs as i32)]);
     tx.later(HOLD, vec![Box::new(TASK_GUARD), Box::new(id)]);
     let in_flight = withdraw(tx, Whose::Tasks(&[id]), true).await?;
     // Nothing may be left to be written into the task's log later: em_web deletes the log next.
@@ -241,12 +241,12 @@ pub(super) async fn remove(tx: &Tx<'_>, id: TaskId) -> Result<Vec<RunKey>> {
 
 pub(super) async fn remove_everything(tx: &Tx<'_>) -> Result<Vec<RunKey>> {
     tx.wide();
-    tx.hold(Guard::Jobs).await?;
+    tx.hold(AdvisoryLock::Jobs).await?;
     withdraw(tx, Whose::Everyone, false).await
 }
 
 pub(super) async fn remove_orphans(tx: &Tx<'_>) -> Result<Vec<RunKey>> {
-    tx.hold(Guard::Jobs).await?;
+    tx.hold(AdvisoryLock::Jobs).await?;
     let orphans = tx
         .rows(
             "SELECT DISTINCT task_id FROM em_scheduler.scheduler_job j
@@ -262,7 +262,7 @@ pub(super) async fn remove_orphans(tx: &Tx<'_>) -> Result<Vec<RunKey>> {
 }
 
 /// Removes jobs, skips what waits, and lets what is in flight end without being sent again, or (`mute`) without a
-/// word even. Answers the runs in flight.
+/// word even. Returns the runs in flight.
 async fn withdraw(tx: &Tx<'_>, whose: Whose<'_>, mute: bool) -> Result<Vec<RunKey>> {
     let (condition, tasks) = whose.condition();
     let [due, jobs] = removing(whose);

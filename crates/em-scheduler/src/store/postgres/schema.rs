@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::error;
 use super::own;
-use super::tx::{Guard, Tx};
+use super::tx::{AdvisoryLock, Tx};
 use crate::em_web::Sequences;
 use crate::em_web::schema as em_schema;
 use crate::em_web::{Dialect, Family};
-use crate::store::{Result, Standing, StoreError};
+use crate::store::{Result, SchemaStanding, StoreError};
 
 /// Finds a table as a statement naming it would, along the search path.
 const FIND: &str = "to_regclass(quote_ident(n.name))";
@@ -31,7 +31,7 @@ pub(super) async fn prepare(tx: &Tx<'_>) -> Result<Sequences> {
     // Somebody else may be creating the tables just now.
     tx.batch("SET LOCAL lock_timeout = '60s'; SET LOCAL statement_timeout = '120s'")
         .await?;
-    tx.hold(Guard::Schema).await?;
+    tx.hold(AdvisoryLock::Schema).await?;
     if known_tables(tx).await?.is_empty() {
         for statement in em_schema::create_statements(Dialect::Postgres) {
             create(tx, &statement).await?;
@@ -46,7 +46,7 @@ pub(super) async fn prepare(tx: &Tx<'_>) -> Result<Sequences> {
 
 /// What [`prepare`] would do, what the role would have to be granted before that, and what em_web's model knows of
 /// sequences. Changes nothing.
-pub(super) async fn standing(tx: &Tx<'_>) -> Result<(Standing, Vec<String>, Sequences)> {
+pub(super) async fn standing(tx: &Tx<'_>) -> Result<(SchemaStanding, Vec<String>, Sequences)> {
     tx.batch("SET TRANSACTION READ ONLY").await?;
     let mut grants: Vec<String> = own::missing_grant(tx).await?.into_iter().collect();
     if known_tables(tx).await?.is_empty() {
@@ -56,11 +56,11 @@ pub(super) async fn standing(tx: &Tx<'_>) -> Result<(Standing, Vec<String>, Sequ
         for row in tx.rows(missing, &[]).await? {
             grants.push(row.try_get(0)?);
         }
-        return Ok((Standing::Empty, grants, Sequences::Unknown));
+        return Ok((SchemaStanding::Empty, grants, Sequences::Unknown));
     }
     verify(tx).await?;
     Ok((
-        Standing::of(Dialect::Postgres, own::version(tx).await?)?,
+        SchemaStanding::of(Dialect::Postgres, own::version(tx).await?)?,
         grants,
         sequences(tx).await?,
     ))

@@ -28,7 +28,7 @@ pub(super) fn enable(tx: &Tx<'_>, task: TaskId, next: Option<UtcMicros>) {
     );
 }
 
-/// Leaves the earliest next run of each task to be written, or what is there where there is none. Answers, in order,
+/// Leaves the earliest next run of each task to be written, or what is there where there is none. Returns, in order,
 /// the tasks whose rows somebody else holds.
 pub(super) async fn publish(tx: &Tx<'_>, tasks: &[TaskId]) -> Result<Vec<TaskId>> {
     if tasks.is_empty() {
@@ -51,39 +51,51 @@ pub(super) async fn publish(tx: &Tx<'_>, tasks: &[TaskId]) -> Result<Vec<TaskId>
 }
 
 /// Like [`publish`], but what cannot be written now is remembered.
-pub(super) async fn publish_or_owe(tx: &Tx<'_>, tasks: &[TaskId]) -> Result<()> {
+pub(super) async fn publish_or_defer(tx: &Tx<'_>, tasks: &[TaskId]) -> Result<()> {
     let held = publish(tx, tasks).await?;
-    let mut debts = tx.debts.lock().unwrap_or_else(PoisonError::into_inner);
-    debts.next_run.extend(held);
+    let mut deferred_columns = tx.deferred_columns.lock().unwrap_or_else(PoisonError::into_inner);
+    deferred_columns.next_run.extend(held);
     Ok(())
 }
 
-/// Publishes these tasks and those owed. Answers all that could not be written: the caller remembers them from here.
+/// Publishes these tasks and those deferred. Returns all that could not be written: the caller remembers them from here.
 pub(super) async fn publish_next_runs(tx: &Tx<'_>, tasks: &[TaskId]) -> Result<Vec<TaskId>> {
-    let owes_status = !tx
-        .debts
+    let defers_status = !tx
+        .deferred_columns
         .lock()
         .unwrap_or_else(PoisonError::into_inner)
         .status
         .is_empty();
-    if !owes_status {
+    if !defers_status {
         // Nobody is told that this is durable, and job_sync writes again what a crash of the server may have undone:
         // the flush of the log is left to those who wait for it.
         tx.later("SET LOCAL synchronous_commit = off", Vec::new());
     }
-    let owed = std::mem::take(&mut tx.debts.lock().unwrap_or_else(PoisonError::into_inner).next_run);
-    let all: BTreeSet<TaskId> = tasks.iter().copied().chain(owed).collect();
+    let deferred = std::mem::take(
+        &mut tx
+            .deferred_columns
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .next_run,
+    );
+    let all: BTreeSet<TaskId> = tasks.iter().copied().chain(deferred).collect();
     set_errored(tx, &[]).await?;
     publish(tx, &all.into_iter().collect::<Vec<_>>()).await
 }
 
-/// Marks the tasks, and those owed, as errored.
+/// Marks the tasks, and those deferred, as errored.
 pub(super) async fn set_errored(tx: &Tx<'_>, tasks: &[TaskId]) -> Result<()> {
-    let owed = std::mem::take(&mut tx.debts.lock().unwrap_or_else(PoisonError::into_inner).status);
+    let deferred = std::mem::take(
+        &mut tx
+            .deferred_columns
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .status,
+    );
     let all: Vec<TaskId> = tasks
         .iter()
         .copied()
-        .chain(owed)
+        .chain(deferred)
         .collect::<BTreeSet<_>>()
         .into_iter()
         .collect();
@@ -93,7 +105,7 @@ pub(super) async fn set_errored(tx: &Tx<'_>, tasks: &[TaskId]) -> Result<()> {
                       WHERE id = ANY($1::int4[]) AND EXISTS (SELECT 1 FROM task_status WHERE id = $2::int4)";
         tx.later(update, vec![Box::new(free), Box::new(STATUS_ERRORED)]);
     }
-    tx.debts
+    tx.deferred_columns
         .lock()
         .unwrap_or_else(PoisonError::into_inner)
         .status

@@ -2,8 +2,8 @@
 //! together where none needs another's answer, the time and the zone given, the locks that make operations wait for
 //! one another, and the events they write.
 //!
-//! **Journeys.** On a busy machine a statement costs less than the way to the server and back, so an operation is
-//! written as a few journeys: BEGIN travels with the first statements, what nobody waits for ([`Tx::later`]) with the
+//! **Round trips.** On a busy machine a statement costs less than the way to the server and back, so an operation is
+//! written as a few round trips: BEGIN travels with the first statements, what nobody waits for ([`Tx::later`]) with the
 //! next ones, COMMIT with the last. The server runs them in this order, each seeing what was committed before it.
 //!
 //! **Locks.** Rows are locked in the order `scheduler_due`, `scheduler_job`, `scheduler_run` (by key), `task`; whoever
@@ -21,8 +21,8 @@ use tokio_postgres::types::ToSql;
 use tokio_postgres::{Error, Row};
 use triggers::{UtcMicros, Zone};
 
-use super::debts::Debts;
-use super::rows::Reading;
+use super::deferred_columns::DeferredColumns;
+use super::rows::EmWebStatements;
 use crate::store::Result;
 
 /// Parameters of a statement.
@@ -32,7 +32,7 @@ pub(super) type Params<'a> = &'a [&'a (dyn ToSql + Sync)];
 pub(super) type Step<'a> = (&'a str, Params<'a>);
 
 /// Parameters of a statement left for later.
-pub(super) type Kept = Vec<Box<dyn ToSql + Sync + Send>>;
+pub(super) type OwnedParams = Vec<Box<dyn ToSql + Sync + Send>>;
 
 /// The advisory locks of the scheduler: a number nobody else is likely to use, and what it guards.
 pub(super) const GUARD: i32 = 0x454d_5331;
@@ -54,7 +54,7 @@ pub(super) const WIDE: &str =
 
 /// What an advisory lock guards.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Guard {
+pub(super) enum AdvisoryLock {
     /// Creating and migrating the tables.
     Schema = 1,
     /// The paused flag: deciders share it, pausing takes it alone. So once paused, nothing more is decided.
@@ -70,24 +70,24 @@ pub(super) struct Tx<'c> {
     begun: AtomicBool,
     ended: AtomicBool,
     /// Statements left for later, in their order.
-    waiting: Mutex<Vec<(String, Kept)>>,
+    waiting: Mutex<Vec<(String, OwnedParams)>>,
     pub(super) now: UtcMicros,
     pub(super) zone: Zone,
     /// This process.
     pub(super) owner: String,
     /// What others' locks kept this operation, and those before it, from writing into `task`.
-    pub(super) debts: Mutex<Debts>,
+    pub(super) deferred_columns: Mutex<DeferredColumns>,
     /// How em_web's rows are read.
-    pub(super) reading: Arc<Reading>,
+    pub(super) reading: Arc<EmWebStatements>,
 }
 
 /// The circumstances of an operation.
-pub(super) struct Scope {
+pub(super) struct TxContext {
     pub(super) now: UtcMicros,
     pub(super) zone: Zone,
     pub(super) owner: String,
-    pub(super) debts: Debts,
-    pub(super) reading: Arc<Reading>,
+    pub(super) deferred_columns: DeferredColumns,
+    pub(super) reading: Arc<EmWebStatements>,
 }
 
 /// A transaction that was not committed is rolled back, before anybody uses its connection again.
@@ -103,12 +103,12 @@ impl Drop for Tx<'_> {
 
 impl<'c> Tx<'c> {
     /// A transaction that begins with its first statement.
-    pub(super) fn new(client: &'c Object, scope: Scope) -> Self {
-        let Scope {
+    pub(super) fn new(client: &'c Object, scope: TxContext) -> Self {
+        let TxContext {
             now,
             zone,
             owner,
-            debts,
+            deferred_columns,
             reading,
         } = scope;
         Self {
@@ -119,31 +119,31 @@ impl<'c> Tx<'c> {
             now,
             zone,
             owner,
-            debts: Mutex::new(debts),
+            deferred_columns: Mutex::new(deferred_columns),
             reading,
         }
     }
 
-    /// Makes everything durable; answers what is owed to `task` now.
-    pub(super) async fn commit(self) -> Result<Debts> {
+    /// Makes everything durable; returns what is deferred to `task` now.
+    pub(super) async fn commit(self) -> Result<DeferredColumns> {
         crate::crash::point("commit.before");
         if self.begun.load(Ordering::Relaxed) || !lock(&self.waiting).is_empty() {
-            self.journey(&[("COMMIT", &[])]).await?;
+            self.round_trip(&[("COMMIT", &[])]).await?;
         }
         self.ended.store(true, Ordering::Relaxed);
         crate::crash::point("commit.after");
-        Ok(std::mem::take(&mut *lock(&self.debts)))
+        Ok(std::mem::take(&mut *lock(&self.deferred_columns)))
     }
 
     /// Leaves a statement whose answer nobody needs: it travels with the next one, or with COMMIT.
-    pub(super) fn later(&self, sql: impl Into<String>, values: Kept) {
+    pub(super) fn later(&self, sql: impl Into<String>, values: OwnedParams) {
         lock(&self.waiting).push((sql.into(), values));
     }
 
     /// Sends what has been left for later and these statements together, and awaits all answers. The server runs
     /// them in this order; after one that failed the others do nothing, COMMIT neither. (Where BEGIN itself fails they
     /// fail too: outside a transaction the session may only read, see `connect`.)
-    async fn journey(&self, steps: &[Step<'_>]) -> Result<Vec<Vec<Row>>> {
+    async fn round_trip(&self, steps: &[Step<'_>]) -> Result<Vec<Vec<Row>>> {
         let waiting = std::mem::take(&mut *lock(&self.waiting));
         let mut questions: Vec<(&str, Vec<&(dyn ToSql + Sync)>)> = Vec::new();
         if !self.begun.swap(true, Ordering::Relaxed) {
@@ -154,7 +154,7 @@ impl<'c> Tx<'c> {
             questions.push((sql, values.collect()));
         }
         questions.extend(steps.iter().map(|(sql, values)| (*sql, values.to_vec())));
-        // Preparing is a journey of its own, once per connection. All of it comes first: nothing may be sent before
+        // Preparing is a round trip of its own, once per connection. All of it comes first: nothing may be sent before
         // what stands before it.
         let mut prepared = Vec::with_capacity(questions.len());
         for (sql, values) in questions {
@@ -170,24 +170,24 @@ impl<'c> Tx<'c> {
 
     /// The rows that statements sent together answer.
     pub(super) async fn together<const N: usize>(&self, steps: [Step<'_>; N]) -> Result<[Vec<Row>; N]> {
-        let mut answers = self.journey(&steps).await?.into_iter();
+        let mut answers = self.round_trip(&steps).await?.into_iter();
         Ok(std::array::from_fn(|_| answers.next().unwrap_or_default()))
     }
 
-    /// The rows a statement answers.
+    /// The rows a statement returns.
     pub(super) async fn rows(&self, sql: &str, params: Params<'_>) -> Result<Vec<Row>> {
         let [rows] = self.together([(sql, params)]).await?;
         Ok(rows)
     }
 
-    /// The one row a statement answers.
+    /// The one row a statement returns.
     pub(super) async fn row(&self, sql: &str, params: Params<'_>) -> Result<Row> {
         self.together::<0>([]).await?;
         let statement = self.client.prepare_cached(sql).await?;
         Ok(self.client.query_one(&statement, params).await?)
     }
 
-    /// Runs a statement; answers how many rows it changed.
+    /// Runs a statement; returns how many rows it changed.
     pub(super) async fn run(&self, sql: &str, params: Params<'_>) -> Result<u64> {
         self.together::<0>([]).await?;
         let statement = self.client.prepare_cached(sql).await?;
@@ -206,7 +206,7 @@ impl<'c> Tx<'c> {
     }
 
     /// Waits for a guard and holds it to the end of the transaction.
-    pub(super) async fn hold(&self, guard: Guard) -> Result<()> {
+    pub(super) async fn hold(&self, guard: AdvisoryLock) -> Result<()> {
         self.rows(HOLD, &[&GUARD, &(guard as i32)]).await?;
         Ok(())
     }

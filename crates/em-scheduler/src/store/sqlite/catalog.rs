@@ -3,7 +3,7 @@
 use super::connect::{self, Role};
 use super::error::naming;
 use super::{SqliteStore, close, schema};
-use crate::store::{Catalog, Result, Standing};
+use crate::store::{Catalog, Result, SchemaStanding};
 use async_trait::async_trait;
 use rusqlite::Connection;
 use std::collections::BTreeMap;
@@ -67,7 +67,7 @@ impl SqliteStore {
     pub fn stored_settings(path: &Path) -> Result<BTreeMap<String, String>> {
         let connection = connect::open(path, Role::Copier)?;
         match schema::standing(&connection).map_err(|error| naming(path, error))? {
-            Standing::Ready => stored_settings(&connection),
+            SchemaStanding::Ready => stored_settings(&connection),
             _ => Ok(BTreeMap::new()),
         }
     }

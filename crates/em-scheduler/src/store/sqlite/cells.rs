@@ -11,7 +11,7 @@ use crate::store::{Result, StoreError, codec};
 
 /// The columns of one row that belong to one table.
 #[derive(Clone, Copy)]
-pub(super) struct Cells<'row> {
+pub(super) struct SqliteColumns<'row> {
     row: &'row Row<'row>,
     table: &'static str,
     /// Where the row has its name, and what stands before it in an error.
@@ -19,7 +19,7 @@ pub(super) struct Cells<'row> {
     of: &'static str,
 }
 
-impl<'row> Cells<'row> {
+impl<'row> SqliteColumns<'row> {
     /// Of a table of ours; what the row is called stands in the column `named`.
     pub(super) fn new(row: &'row Row<'row>, table: &'static str, named: usize) -> Self {
         Self {

@@ -3,7 +3,7 @@
 //! An SQLite file serves one process at a time, so only tests see more than one row here; what they see must hold.
 
 use super::cells::lossy;
-use super::{OPEN, Scope, SqliteStore};
+use super::{OPEN, SqliteStore, WriteContext};
 use crate::store::{Catalog, Cluster, Instance, Notice, Result};
 use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension};
@@ -11,22 +11,24 @@ use triggers::UtcMicros;
 
 #[async_trait]
 impl Cluster for SqliteStore {
-    async fn renew_lease(&self, now: UtcMicros, lease_until: UtcMicros) -> Result<()> {
+    async fn renew_lease(&self, now: UtcMicros, lease_until: UtcMicros) -> Result<bool> {
         let place = self.options.place.clone();
-        self.write(now, move |transaction, scope| {
-            renew_lease(transaction, scope, (&place, lease_until))
+        self.write(now, move |transaction, context| {
+            renew_lease(transaction, context, (&place, lease_until))
         })
         .await
     }
 
     async fn other_instances(&self) -> Result<Vec<Instance>> {
-        self.write(self.now(), |transaction, scope| others(transaction, scope))
+        self.write(self.now(), |transaction, context| others(transaction, context))
             .await
     }
 
     async fn post_notice(&self) -> Result<Vec<Instance>> {
-        self.write(self.now(), |transaction, scope| post_notice(transaction, scope))
-            .await
+        self.write(self.now(), |transaction, context| {
+            post_notice(transaction, context)
+        })
+        .await
     }
 
     /// No other process is at work on the file, so none wakes this one.
@@ -42,15 +44,15 @@ impl Cluster for SqliteStore {
     }
 
     async fn acknowledge(&self, number: i64) -> Result<()> {
-        self.write(self.now(), move |transaction, scope| {
-            acknowledge(transaction, scope, number)
+        self.write(self.now(), move |transaction, context| {
+            acknowledge(transaction, context, number)
         })
         .await
     }
 
     async fn forget_instances(&self, ids: Vec<String>) -> Result<()> {
-        self.write(self.now(), move |transaction, scope| {
-            forget(transaction, scope, &ids)
+        self.write(self.now(), move |transaction, context| {
+            forget(transaction, context, &ids)
         })
         .await
     }
@@ -59,24 +61,26 @@ impl Cluster for SqliteStore {
 /// Registers this process at this place, or renews its lease.
 pub(super) fn renew_lease(
     connection: &Connection,
-    scope: &Scope,
+    context: &WriteContext,
     (place, lease_until): (&str, UtcMicros),
-) -> Result<()> {
-    connection
-        .prepare_cached(
-            "INSERT INTO scheduler_instance (id, place, lease_until) VALUES (?1, ?2, ?3)
-             ON CONFLICT (id) DO UPDATE SET lease_until = excluded.lease_until",
-        )?
-        .execute((&scope.owner, place, lease_until.get()))?;
-    Ok(())
+) -> Result<bool> {
+    let registered = connection
+        .prepare_cached("UPDATE scheduler_instance SET lease_until = ?2 WHERE id = ?1")?
+        .execute((&context.owner, lease_until.get()))?;
+    if registered == 0 {
+        connection
+            .prepare_cached("INSERT INTO scheduler_instance (id, place, lease_until) VALUES (?1, ?2, ?3)")?
+            .execute((&context.owner, place, lease_until.get()))?;
+    }
+    Ok(registered == 1)
 }
 
-pub(super) fn others(connection: &Connection, scope: &Scope) -> Result<Vec<Instance>> {
+pub(super) fn others(connection: &Connection, context: &WriteContext) -> Result<Vec<Instance>> {
     let mut statement = connection.prepare_cached(
         "SELECT id, place, lease_until, notice, acknowledged FROM scheduler_instance WHERE id <> ?1",
     )?;
     let instances = statement
-        .query_map([&scope.owner], |row| {
+        .query_map([&context.owner], |row| {
             Ok(Instance {
                 id: lossy(row.get_ref(0)?),
                 // What is no place is none of which anything could be proved.
@@ -90,11 +94,11 @@ pub(super) fn others(connection: &Connection, scope: &Scope) -> Result<Vec<Insta
     Ok(instances)
 }
 
-pub(super) fn post_notice(connection: &Connection, scope: &Scope) -> Result<Vec<Instance>> {
+pub(super) fn post_notice(connection: &Connection, context: &WriteContext) -> Result<Vec<Instance>> {
     connection
         .prepare_cached("UPDATE scheduler_instance SET notice = notice + 1 WHERE id <> ?1")?
-        .execute([&scope.owner])?;
-    others(connection, scope)
+        .execute([&context.owner])?;
+    others(connection, context)
 }
 
 pub(super) fn notice(connection: &Connection, owner: &str, always: bool) -> Result<Option<Notice>> {
@@ -122,20 +126,20 @@ pub(super) fn notice(connection: &Connection, owner: &str, always: bool) -> Resu
     }))
 }
 
-pub(super) fn acknowledge(connection: &Connection, scope: &Scope, number: i64) -> Result<()> {
+pub(super) fn acknowledge(connection: &Connection, context: &WriteContext, number: i64) -> Result<()> {
     connection
         .prepare_cached(
             "UPDATE scheduler_instance SET acknowledged = ?2 WHERE id = ?1 AND acknowledged < ?2 AND notice >= ?2",
         )?
-        .execute((&scope.owner, number))?;
+        .execute((&context.owner, number))?;
     Ok(())
 }
 
-pub(super) fn forget(connection: &Connection, scope: &Scope, ids: &[String]) -> Result<()> {
+pub(super) fn forget(connection: &Connection, context: &WriteContext, ids: &[String]) -> Result<()> {
     let mut forget =
         connection.prepare_cached("DELETE FROM scheduler_instance WHERE id = ?1 AND id <> ?2")?;
     for id in ids {
-        forget.execute((id, &scope.owner))?;
+        forget.execute((id, &context.owner))?;
     }
     Ok(())
 }

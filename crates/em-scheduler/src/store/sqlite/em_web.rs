@@ -1,10 +1,10 @@
 //! em_web's tables on SQLite: read, compared with the stored jobs, brought in line.
 
-use super::cells::{self, Cells};
+use super::cells::{self, SqliteColumns};
 use super::events::record;
 use super::schedules::{insert_all, remove_job};
 use super::tasks::{clear_next_run, publish};
-use super::{SYNCED, Scope, SqliteStore, rows, schema, set_state, state};
+use super::{SYNCED, SqliteStore, WriteContext, rows, schema, set_state, state};
 use crate::em_web::{Announced, Sequences, SyncPlan, SyncPlanner, SyncTask, TaskRow};
 use crate::model::{Corrupt, Event, ScheduleRules, StoredJob, TaskId};
 use crate::store::error::corrupt;
@@ -43,10 +43,10 @@ impl EmWeb for SqliteStore {
     }
 
     async fn publish_next_runs(&self, now: UtcMicros, tasks: Vec<TaskId>) -> Result<Vec<TaskId>> {
-        self.write(now, move |transaction, scope| {
+        self.write(now, move |transaction, context| {
             tasks
                 .iter()
-                .try_for_each(|task| publish(transaction, scope, *task))?;
+                .try_for_each(|task| publish(transaction, context, *task))?;
             Ok(Vec::new())
         })
         .await
@@ -69,8 +69,9 @@ impl EmWeb for SqliteStore {
         let mut changed = 0;
         for tasks in tasks.chunks(SYNCED_AT_ONCE) {
             let (tasks, plan) = (tasks.to_vec(), Arc::clone(&plan));
-            let sync =
-                move |transaction: &Transaction<'_>, scope: &Scope| sync(transaction, scope, &tasks, &plan);
+            let sync = move |transaction: &Transaction<'_>, context: &WriteContext| {
+                sync(transaction, context, &tasks, &plan)
+            };
             changed += self.write(now, sync).await?;
         }
         Ok(SyncedPage { last, changed })
@@ -163,7 +164,9 @@ pub(super) fn page(
     let mut rows = statement.query((after.unwrap_or(TaskId::MIN), limit))?;
     let mut ids = Vec::new();
     while let Some(row) = rows.next()? {
-        ids.extend(codec::readable(Cells::of_task(row, "task", 0).task_id(0, "id"))?);
+        ids.extend(codec::readable(
+            SqliteColumns::of_task(row, "task", 0).task_id(0, "id"),
+        )?);
     }
     if ids.is_empty() {
         tell_of_others(connection)?;
@@ -213,38 +216,38 @@ pub(super) fn differing(
     Ok(differing.map(|task| task.task_id).collect())
 }
 
-/// Looks at each of these tasks once more and changes what is to be changed. Answers how many were.
+/// Looks at each of these tasks once more and changes what is to be changed. Returns how many were.
 pub(super) fn sync(
     connection: &Connection,
-    scope: &Scope,
+    context: &WriteContext,
     tasks: &[TaskId],
     plan: &SyncPlanner,
 ) -> Result<usize> {
     let mut changed = 0;
     for id in tasks {
-        for task in sync_tasks(connection, scope.sequences, (*id, *id))? {
+        for task in sync_tasks(connection, context.sequences, (*id, *id))? {
             let plan = plan(&task);
             if !plan.is_empty() {
                 changed += 1;
-                apply(connection, scope, task.task_id, &plan)?;
+                apply(connection, context, task.task_id, &plan)?;
             }
         }
     }
     Ok(changed)
 }
 
-fn apply(connection: &Connection, scope: &Scope, task: TaskId, plan: &SyncPlan) -> Result<()> {
+fn apply(connection: &Connection, context: &WriteContext, task: TaskId, plan: &SyncPlan) -> Result<()> {
     for id in &plan.remove {
-        remove_job(connection, scope, task, id)?;
+        remove_job(connection, context, task, id)?;
     }
-    insert_all(connection, scope, &plan.add)?;
+    insert_all(connection, context, &plan.add)?;
     for (id, name) in &plan.rename {
         connection
             .prepare_cached("UPDATE scheduler_job SET name = ?2 WHERE id = ?1")?
             .execute((id, name))?;
     }
     if plan.publish {
-        publish(connection, scope, task)?;
+        publish(connection, context, task)?;
     }
     if plan.clear_next_run {
         clear_next_run(connection, task)?;
@@ -260,7 +263,7 @@ fn apply(connection: &Connection, scope: &Scope, task: TaskId, plan: &SyncPlan) 
                 "INSERT OR REPLACE INTO scheduler_reported (task_id, definition) VALUES (?1, ?2)",
             )?
             .execute((task, definition))?;
-        record(connection, scope, task, &Event::Refused(reason.clone()))?;
+        record(connection, context, task, &Event::Refused(reason.clone()))?;
     }
     if plan.forget_report {
         connection
@@ -362,7 +365,7 @@ fn sync_tasks(
 }
 
 fn stored_job(row: &Row<'_>) -> Result<StoredJob> {
-    let cells = Cells::new(row, "scheduler_job", 1);
+    let cells = SqliteColumns::new(row, "scheduler_job", 1);
     Ok(StoredJob {
         id: cells.job_id(1, "id")?.to_owned(),
         kind: cells.job_kind(2)?,

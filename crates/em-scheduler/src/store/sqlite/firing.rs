@@ -1,12 +1,12 @@
 //! Deciding on SQLite.
 
-use super::cells::{Cells, lossy};
+use super::cells::{SqliteColumns, lossy};
 use super::events::{record, record_of};
-use super::{OPEN, PAUSED, Scope, SqliteStore, set_state, state};
+use super::{OPEN, PAUSED, SqliteStore, WriteContext, set_state, state};
 use crate::em_web::LogRow;
 use crate::model::life::{self, JobAfter, NewRun};
-use crate::model::{DueJob, Event, Plan, RunKey, SendableRun, TaskId, Verdict};
-use crate::store::{Decided, Decider, Firing, Result, codec, passed_over};
+use crate::model::{Decision, DueJob, Event, Plan, RunKey, SendableRun, TaskId};
+use crate::store::{DecidedBatch, Decider, Firing, Result, codec, passed_over};
 use async_trait::async_trait;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Row};
@@ -28,9 +28,9 @@ impl Firing for SqliteStore {
         .await
     }
 
-    async fn decide(&self, now: UtcMicros, limit: usize, decider: Arc<dyn Decider>) -> Result<Decided> {
-        self.write(now, move |transaction, scope| {
-            decide(transaction, scope, limit, &*decider)
+    async fn decide(&self, now: UtcMicros, limit: usize, decider: Arc<dyn Decider>) -> Result<DecidedBatch> {
+        self.write(now, move |transaction, context| {
+            decide(transaction, context, limit, &*decider)
         })
         .await
     }
@@ -48,21 +48,21 @@ struct DueRow {
 
 pub(super) fn decide(
     connection: &Connection,
-    scope: &Scope,
+    context: &WriteContext,
     limit: usize,
     decider: &dyn Decider,
-) -> Result<Decided> {
+) -> Result<DecidedBatch> {
     if super::state(connection, super::PAUSED)? != 0 {
-        return Ok(Decided {
+        return Ok(DecidedBatch {
             paused: true,
-            ..Decided::default()
+            ..DecidedBatch::default()
         });
     }
-    let (mut due, strays) = due_jobs(connection, scope.now, limit)?;
+    let (mut due, strays) = due_jobs(connection, context.now, limit)?;
     due.sort_by(|one, other| (one.next_run_at, &one.id).cmp(&(other.next_run_at, &other.id)));
-    let mut decided = Decided {
+    let mut decided = DecidedBatch {
         jobs: due.len() + strays.len(),
-        ..Decided::default()
+        ..DecidedBatch::default()
     };
     for key in strays {
         forget_due(connection, key)?;
@@ -74,9 +74,9 @@ pub(super) fn decide(
             Ok((key, job, plan)) => {
                 decided
                     .runs
-                    .extend(apply(connection, scope, (key, &job, plan), decider)?);
+                    .extend(apply(connection, context, (key, &job, plan), decider)?);
             }
-            Err(unreadable) => stand_still(connection, scope, unreadable)?,
+            Err(unreadable) => stand_still(connection, context, unreadable)?,
         }
     }
     decided.next_due = connection
@@ -110,11 +110,11 @@ fn judged(due: DueRow, decider: &dyn Decider) -> Result<Result<(i64, DueJob, Pla
 }
 
 /// F10: only this job stands still; it stays listed, without a next run.
-fn stand_still(connection: &Connection, scope: &Scope, unreadable: Unreadable) -> Result<()> {
+fn stand_still(connection: &Connection, context: &WriteContext, unreadable: Unreadable) -> Result<()> {
     let (key, task, id, reason) = unreadable;
     forget_due(connection, key)?;
     match task {
-        Some(task) => record(connection, scope, task, &Event::Unreadable(id, reason)),
+        Some(task) => record(connection, context, task, &Event::Unreadable(id, reason)),
         // No log of a task's can tell of it.
         None => {
             tracing::error!(job = id, reason, "a job stands still");
@@ -161,7 +161,7 @@ fn due_jobs(connection: &Connection, now: UtcMicros, limit: usize) -> Result<(Ve
 }
 
 fn due_job(row: &Row<'_>) -> Result<DueJob> {
-    let cells = Cells::new(row, "scheduler_job", 2);
+    let cells = SqliteColumns::new(row, "scheduler_job", 2);
     let task_is_there = row.get_ref(7)? != ValueRef::Null;
     // What is no number is not 1 either.
     let enabled = row.get_ref(8)?.as_i64().is_ok_and(|flag| flag == 1);
@@ -180,26 +180,26 @@ fn due_job(row: &Row<'_>) -> Result<DueJob> {
 
 fn apply(
     connection: &Connection,
-    scope: &Scope,
+    context: &WriteContext,
     (key, job, plan): (i64, &DueJob, Plan),
     decider: &dyn Decider,
 ) -> Result<Vec<SendableRun>> {
     let mut runs = Vec::new();
-    for verdict in &plan.verdicts {
-        let new = life::decided(job, verdict, || decider.admit(job.task_id));
-        let at = verdict.scheduled_for;
+    for decision in &plan.decisions {
+        let new = life::decided(job, decision, || decider.admit(job.task_id));
+        let at = decision.scheduled_for;
         let written = match &new {
-            Some(new) => insert_run(connection, scope, job, (verdict, new))?.map(|key| (key, new)),
+            Some(new) => insert_run(connection, context, job, (decision, new))?.map(|key| (key, new)),
             None => None,
         };
         let Some((key, new)) = written else {
-            record(connection, scope, job.task_id, &life::decided_before(job, at))?;
+            record(connection, context, job.task_id, &life::decided_before(job, at))?;
             continue;
         };
         if job.task_enabled.is_some() {
             // The task was there when the job was read, in this transaction.
-            let event = LogRow::new(job.task_id, &new.event, &scope.zone);
-            record_of(connection, scope, event, None)?;
+            let event = LogRow::new(job.task_id, &new.event, &context.zone);
+            record_of(connection, context, event, None)?;
         }
         runs.extend(new.sendable(key, job, at));
     }
@@ -226,7 +226,7 @@ fn apply(
         }
     }
     if let Some(event) = after.event() {
-        record(connection, scope, job.task_id, &event)?;
+        record(connection, context, job.task_id, &event)?;
     }
     Ok(runs)
 }
@@ -234,11 +234,11 @@ fn apply(
 /// Writes the row of a run and returns its key; none where the run time was decided before (F1).
 fn insert_run(
     connection: &Connection,
-    scope: &Scope,
+    context: &WriteContext,
     job: &DueJob,
-    (verdict, new): (&Verdict, &NewRun),
+    (decision, new): (&Decision, &NewRun),
 ) -> Result<Option<RunKey>> {
-    let now = scope.now.get();
+    let now = context.now.get();
     let inserted = connection
         .prepare_cached(
             "INSERT INTO scheduler_run (job_id, task_id, kind, scheduled_for, state, decided_at, coalesced,
@@ -250,13 +250,13 @@ fn insert_run(
             job.id,
             job.task_id,
             job.kind.as_str(),
-            verdict.scheduled_for.get(),
+            decision.scheduled_for.get(),
             new.state.as_str(),
             now,
-            i64::try_from(verdict.coalesced).unwrap_or(i64::MAX),
-            verdict.coalesced_since.map(UtcMicros::get),
+            i64::try_from(decision.coalesced).unwrap_or(i64::MAX),
+            decision.coalesced_since.map(UtcMicros::get),
             i64::from(new.sends()),
-            scope.owner,
+            context.owner,
             1,
             new.sends().then_some(now),
             new.is_final().then_some(now),

@@ -43,7 +43,7 @@ use self::readers::Readers;
 use self::writer::Writer;
 use super::codec;
 use super::pages::{self, PageWriter};
-use super::{ListLimits, Pages, Result, Standing, StoreError};
+use super::{ListLimits, Pages, Result, SchemaStanding, StoreError};
 use crate::clock::Clock;
 use crate::em_web::Sequences;
 
@@ -83,7 +83,7 @@ pub struct SqliteStore {
 
 /// What every write needs to know beside its own arguments.
 #[derive(Debug, Clone)]
-struct Scope {
+struct WriteContext {
     now: UtcMicros,
     /// The same on the wall, as em_web stores it.
     wall: Arc<str>,
@@ -152,7 +152,7 @@ impl SqliteStore {
     ///
     /// # Errors
     /// The file cannot be read, or its tables are those of a newer program.
-    pub fn inspect(path: &Path) -> Result<Standing> {
+    pub fn inspect(path: &Path) -> Result<SchemaStanding> {
         schema::standing(&connect::open(path, Role::Reader)?)
     }
 
@@ -166,9 +166,9 @@ impl SqliteStore {
     async fn write<T, F>(&self, now: UtcMicros, operation: F) -> Result<T>
     where
         T: Send + 'static,
-        F: Fn(&Transaction<'_>, &Scope) -> Result<T> + Send + 'static,
+        F: Fn(&Transaction<'_>, &WriteContext) -> Result<T> + Send + 'static,
     {
-        let scope = Scope {
+        let context = WriteContext {
             now,
             wall: codec::wall_text(self.options.zone.to_wall(now)).into(),
             zone: self.options.zone.clone(),
@@ -176,7 +176,7 @@ impl SqliteStore {
             sequences: self.sequences,
         };
         self.writer
-            .write(move |transaction| operation(transaction, &scope))
+            .write(move |transaction| operation(transaction, &context))
             .await
     }
 

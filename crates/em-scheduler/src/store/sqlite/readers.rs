@@ -43,14 +43,14 @@ struct Shared {
     path: PathBuf,
     reads: Arc<Semaphore>,
     lists: Arc<Semaphore>,
-    kept: Mutex<Kept>,
+    kept: Mutex<KeptReader>,
     given_back: Condvar,
     ending: watch::Sender<Option<&'static str>>,
 }
 
 /// The connections.
 #[derive(Default)]
-struct Kept {
+struct KeptReader {
     idle: Vec<Connection>,
     lent: usize,
     /// No further connection is opened, and what is given back is closed.
@@ -69,9 +69,9 @@ impl Readers {
             path,
             reads: Arc::new(Semaphore::new(READS as usize)),
             lists: Arc::new(Semaphore::new(LISTS as usize)),
-            kept: Mutex::new(Kept {
+            kept: Mutex::new(KeptReader {
                 idle: vec![first],
-                ..Kept::default()
+                ..KeptReader::default()
             }),
             given_back: Condvar::new(),
             ending: watch::Sender::new(None),
@@ -143,7 +143,7 @@ impl Readers {
     }
 
     fn lend<T>(&self, operation: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
-        let lent = Lent::from(&self.0)?;
+        let lent = LentReader::from(&self.0)?;
         operation(lent.connection())
     }
 
@@ -203,18 +203,18 @@ impl Shared {
         });
     }
 
-    fn kept(&self) -> MutexGuard<'_, Kept> {
+    fn kept(&self) -> MutexGuard<'_, KeptReader> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// A connection that is given back when dropped, also by a panic.
-struct Lent<'a> {
+struct LentReader<'a> {
     shared: &'a Shared,
     connection: Option<Connection>,
 }
 
-impl<'a> Lent<'a> {
+impl<'a> LentReader<'a> {
     fn from(shared: &'a Shared) -> Result<Self> {
         let mut kept = shared.kept();
         if kept.closed {
@@ -239,7 +239,7 @@ impl<'a> Lent<'a> {
     }
 }
 
-impl Drop for Lent<'_> {
+impl Drop for LentReader<'_> {
     fn drop(&mut self) {
         let mut kept = self.shared.kept();
         let connection = self.connection.take();

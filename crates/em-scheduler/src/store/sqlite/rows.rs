@@ -4,7 +4,7 @@
 use rusqlite::{Connection, OptionalExtension, Row};
 use triggers::WallMicros;
 
-use super::cells::Cells;
+use super::cells::SqliteColumns;
 use crate::em_web::Dialect;
 use crate::em_web::{self, Field, Sequences, TaskRow};
 use crate::model::TaskId;
@@ -35,12 +35,12 @@ pub(super) fn task_row(row: &Row<'_>) -> Result<TaskRow> {
 struct TaskCells<'row>(&'row Row<'row>);
 
 impl<'row> TaskCells<'row> {
-    fn of(&self, field: Field) -> Cells<'row> {
-        Cells::of_task(self.0, field.table(), Field::TaskId.in_task())
+    fn of(&self, field: Field) -> SqliteColumns<'row> {
+        SqliteColumns::of_task(self.0, field.table(), Field::TaskId.in_task())
     }
 }
 
-impl em_web::Cells for TaskCells<'_> {
+impl em_web::RowValues for TaskCells<'_> {
     type Error = StoreError;
 
     fn integer(&self, field: Field) -> Result<Option<i64>> {

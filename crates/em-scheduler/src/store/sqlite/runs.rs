@@ -1,8 +1,8 @@
 //! The runs that were decided, on SQLite: begun, settled, taken over, forgotten.
 
-use super::cells::{Cells, lossy};
+use super::cells::{SqliteColumns, lossy};
 use super::events::record;
-use super::{OPEN, Scope, SqliteStore, rows};
+use super::{OPEN, SqliteStore, WriteContext, rows};
 use crate::em_web::schema::STATUS_ERRORED;
 use crate::model::life::{self, Ending, Held, Removal, Settling, Taken};
 use crate::model::{Event, JobKind, OpenRun, RunKey, RunState, SendableRun, Settlement, TaskId};
@@ -19,28 +19,28 @@ impl Runs for SqliteStore {
         task: TaskId,
         job_id: JobNamer,
     ) -> Result<Option<SendableRun>> {
-        self.write(now, move |transaction, scope| {
-            begin_manual_run(transaction, scope, task, &job_id)
+        self.write(now, move |transaction, context| {
+            begin_manual_run(transaction, context, task, &job_id)
         })
         .await
     }
 
     async fn begin_sends(&self, now: UtcMicros, runs: Vec<(RunKey, i64)>) -> Result<Vec<SendableRun>> {
-        self.write(now, move |transaction, scope| {
-            begin_sends(transaction, scope, &runs)
+        self.write(now, move |transaction, context| {
+            begin_sends(transaction, context, &runs)
         })
         .await
     }
 
     async fn settle(&self, now: UtcMicros, settlements: Vec<Settlement>) -> Result<()> {
-        self.write(now, move |transaction, scope| {
-            settle(transaction, scope, &settlements)
+        self.write(now, move |transaction, context| {
+            settle(transaction, context, &settlements)
         })
         .await
     }
 
     async fn release_queued(&self, now: UtcMicros) -> Result<usize> {
-        self.write(now, |transaction, scope| release_queued(transaction, scope))
+        self.write(now, |transaction, context| release_queued(transaction, context))
             .await
     }
 
@@ -48,11 +48,11 @@ impl Runs for SqliteStore {
         &self,
         now: UtcMicros,
         owners: Vec<String>,
-        strangers: bool,
+        unregistered: bool,
         judge: TakeOverJudge,
     ) -> Result<Vec<SendableRun>> {
-        self.write(now, move |transaction, scope| {
-            take_over(transaction, scope, (&owners, strangers), &judge)
+        self.write(now, move |transaction, context| {
+            take_over(transaction, context, (&owners, unregistered), &judge)
         })
         .await
     }
@@ -74,11 +74,11 @@ impl Runs for SqliteStore {
 
 pub(super) fn begin_manual_run(
     connection: &Connection,
-    scope: &Scope,
+    context: &WriteContext,
     task: TaskId,
     job_id: &JobNamer,
 ) -> Result<Option<SendableRun>> {
-    let Some(row) = rows::task(connection, scope.sequences, task)? else {
+    let Some(row) = rows::task(connection, context.sequences, task)? else {
         return Ok(None);
     };
     let job_id = job_id(&row);
@@ -88,15 +88,15 @@ pub(super) fn begin_manual_run(
                (job_id, task_id, kind, scheduled_for, state, decided_at, attempt, owner, fence, sent_at)
              VALUES (?1, ?2, 'manual', ?3, 'sending', ?3, 1, ?4, 1, ?3)",
         )?
-        .execute((&job_id, task, scope.now.get(), &scope.owner))?;
+        .execute((&job_id, task, context.now.get(), &context.owner))?;
     let key = connection.last_insert_rowid();
-    record(connection, scope, task, &Event::RunSubmitted)?;
+    record(connection, context, task, &Event::RunSubmitted)?;
     Ok(Some(SendableRun {
         key,
         job_id,
         task_id: task,
         kind: JobKind::Manual,
-        scheduled_for: scope.now,
+        scheduled_for: context.now,
         fence: 1,
         attempt: 1,
         not_before: None,
@@ -109,7 +109,7 @@ const RUN_COLUMNS: &str = "key, job_id, task_id, kind, scheduled_for, fence, att
      withdrawn";
 
 fn run_row(row: &Row<'_>) -> Result<OpenRun> {
-    let cells = Cells::new(row, "scheduler_run", 1);
+    let cells = SqliteColumns::new(row, "scheduler_run", 1);
     Ok(OpenRun {
         run: SendableRun {
             key: row.get(0)?,
@@ -134,7 +134,7 @@ fn task_of(row: &Row<'_>) -> Result<Option<TaskId>> {
 
 pub(super) fn begin_sends(
     connection: &Connection,
-    scope: &Scope,
+    context: &WriteContext,
     runs: &[(RunKey, i64)],
 ) -> Result<Vec<SendableRun>> {
     let mut read = connection.prepare_cached(&format!(
@@ -157,12 +157,12 @@ pub(super) fn begin_sends(
         }
         let run = codec::readable_run(run, (task?, *key), &mut told)?;
         if let Some(run) = run.and_then(|OpenRun { run, .. }| life::begin(run, *fence)) {
-            update.execute((key, run.fence, run.attempt, scope.now.get()))?;
+            update.execute((key, run.fence, run.attempt, context.now.get()))?;
             begun.push(run);
         }
     }
     for (task, event) in told {
-        record(connection, scope, task, &event)?;
+        record(connection, context, task, &event)?;
     }
     Ok(begun)
 }
@@ -178,7 +178,11 @@ fn stored_state(row: &Row<'_>, place: usize) -> rusqlite::Result<Option<RunState
     Ok(text.ok().and_then(RunState::from_text))
 }
 
-pub(super) fn settle(connection: &Connection, scope: &Scope, settlements: &[Settlement]) -> Result<()> {
+pub(super) fn settle(
+    connection: &Connection,
+    context: &WriteContext,
+    settlements: &[Settlement],
+) -> Result<()> {
     let mut read = connection
         .prepare_cached("SELECT state, fence, attempt, withdrawn, muted FROM scheduler_run WHERE key = ?1")?;
     for settlement in settlements {
@@ -196,7 +200,7 @@ pub(super) fn settle(connection: &Connection, scope: &Scope, settlements: &[Sett
         let Some(held) = held else { continue };
         match life::settle(settlement, &held) {
             Settling::Nothing => {}
-            Settling::Ends(ending) => end(connection, scope, settlement, &ending)?,
+            Settling::Ends(ending) => end(connection, context, settlement, &ending)?,
             Settling::Requeues { not_before, attempt } => {
                 connection
                     .prepare_cached(
@@ -210,14 +214,19 @@ pub(super) fn settle(connection: &Connection, scope: &Scope, settlements: &[Sett
     Ok(())
 }
 
-fn end(connection: &Connection, scope: &Scope, settlement: &Settlement, ending: &Ending) -> Result<()> {
+fn end(
+    connection: &Connection,
+    context: &WriteContext,
+    settlement: &Settlement,
+    ending: &Ending,
+) -> Result<()> {
     connection
         .prepare_cached("UPDATE scheduler_run SET state = ?2, reason = ?3, finished_at = ?4 WHERE key = ?1")?
         .execute((
             settlement.key,
             ending.state.as_str(),
             &ending.reason,
-            scope.now.get(),
+            context.now.get(),
         ))?;
     if ending.marks_task {
         connection
@@ -225,15 +234,15 @@ fn end(connection: &Connection, scope: &Scope, settlement: &Settlement, ending: 
             .execute((settlement.task_id, STATUS_ERRORED))?;
     }
     match &ending.event {
-        Some(event) => record(connection, scope, settlement.task_id, event),
+        Some(event) => record(connection, context, settlement.task_id, event),
         None => Ok(()),
     }
 }
 
 pub(super) fn take_over(
     connection: &Connection,
-    scope: &Scope,
-    (owners, strangers): (&[String], bool),
+    context: &WriteContext,
+    (owners, unregistered): (&[String], bool),
     judge: &TakeOverJudge,
 ) -> Result<Vec<SendableRun>> {
     // The plus keeps SQLite from going through all runs in the order wanted, instead of the few open ones.
@@ -241,18 +250,18 @@ pub(super) fn take_over(
         "SELECT {RUN_COLUMNS}, owner <> ?1 AND NOT EXISTS (SELECT 1 FROM scheduler_instance i WHERE i.id = owner)
          FROM scheduler_run WHERE {OPEN} ORDER BY +scheduled_for, job_id"
     ))?;
-    let mut rows = statement.query([&scope.owner])?;
+    let mut rows = statement.query([&context.owner])?;
     let (mut open, mut told) = (Vec::new(), Vec::new());
     while let Some(row) = rows.next()? {
         let Some(run) = codec::readable_run(run_row(row), (task_of(row)?, row.get(0)?), &mut told)? else {
             continue;
         };
-        if owners.contains(&run.owner) || (strangers && row.get(11)?) {
+        if owners.contains(&run.owner) || (unregistered && row.get(11)?) {
             open.push(run);
         }
     }
     for (task, event) in told {
-        record(connection, scope, task, &event)?;
+        record(connection, context, task, &event)?;
     }
     let mut adopt = connection
         .prepare_cached("UPDATE scheduler_run SET state = 'queued', owner = ?2, fence = ?3 WHERE key = ?1")?;
@@ -261,13 +270,13 @@ pub(super) fn take_over(
         match life::take_over(judge(&found), found) {
             Taken::Left => {}
             Taken::Adopted(run) => {
-                adopt.execute((run.key, &scope.owner, run.fence))?;
+                adopt.execute((run.key, &context.owner, run.fence))?;
                 adopted.push(run);
             }
             Taken::Settled(settlement) => settlements.push(settlement),
         }
     }
-    settle(connection, scope, &settlements)?;
+    settle(connection, context, &settlements)?;
     Ok(adopted)
 }
 
@@ -297,7 +306,7 @@ pub(super) fn delete_old_runs(connection: &Connection, before: UtcMicros, limit:
 
 pub(super) fn remove_runs_of(
     connection: &Connection,
-    scope: &Scope,
+    context: &WriteContext,
     task: i64,
     mute: bool,
 ) -> Result<Vec<RunKey>> {
@@ -329,9 +338,9 @@ pub(super) fn remove_runs_of(
                 in_flight.push(key);
             }
             Removal::Skips(reason, event) => {
-                skip.execute((key, reason.to_string(), scope.now.get()))?;
+                skip.execute((key, reason.to_string(), context.now.get()))?;
                 if let Some(task) = task {
-                    record(connection, scope, task, &event)?;
+                    record(connection, context, task, &event)?;
                 }
             }
         }
@@ -340,12 +349,12 @@ pub(super) fn remove_runs_of(
 }
 
 /// The rows belong to no process afterwards: who looks for runs that have no living owner finds them.
-pub(super) fn release_queued(connection: &Connection, scope: &Scope) -> Result<usize> {
+pub(super) fn release_queued(connection: &Connection, context: &WriteContext) -> Result<usize> {
     let released = connection
         .prepare_cached(
             "UPDATE scheduler_run SET owner = '', fence = fence + 1 WHERE owner = ?1 AND state = 'queued'",
         )?
-        .execute([&scope.owner])?;
+        .execute([&context.owner])?;
     Ok(released)
 }
 

@@ -1,10 +1,10 @@
 //! Jobs on SQLite: listed, stored, replaced, removed.
 
-use super::cells::{Cells, lossy};
+use super::cells::{SqliteColumns, lossy};
 use super::events::record;
 use super::runs::remove_runs_of;
 use super::tasks::{clear_next_run, publish};
-use super::{OPEN, Scope, SqliteStore, rows};
+use super::{OPEN, SqliteStore, WriteContext, rows};
 use crate::model::{Event, ListedJob, NewJob, RunKey, TaskId};
 use crate::store::pages::PageWriter;
 use crate::store::{JobPlanner, NextRun, Pages, Replaced, Result, Schedules, codec};
@@ -30,31 +30,35 @@ impl Schedules for SqliteStore {
     }
 
     async fn replace_jobs(&self, now: UtcMicros, task: TaskId, plan: JobPlanner) -> Result<Replaced> {
-        self.write(now, move |transaction, scope| {
-            replace(transaction, scope, task, &plan)
+        self.write(now, move |transaction, context| {
+            replace(transaction, context, task, &plan)
         })
         .await
     }
 
     async fn add_jobs(&self, now: UtcMicros, task: TaskId, plan: JobPlanner) -> Result<Replaced> {
-        self.write(now, move |transaction, scope| {
-            add(transaction, scope, task, &plan)
+        self.write(now, move |transaction, context| {
+            add(transaction, context, task, &plan)
         })
         .await
     }
 
     async fn remove_jobs(&self, now: UtcMicros, task: TaskId) -> Result<Vec<RunKey>> {
-        self.write(now, move |transaction, scope| remove(transaction, scope, task))
-            .await
+        self.write(now, move |transaction, context| {
+            remove(transaction, context, task)
+        })
+        .await
     }
 
     async fn remove_all_jobs(&self, now: UtcMicros) -> Result<Vec<RunKey>> {
-        self.write(now, |transaction, scope| remove_everything(transaction, scope))
-            .await
+        self.write(now, |transaction, context| {
+            remove_everything(transaction, context)
+        })
+        .await
     }
 
     async fn remove_orphans(&self, now: UtcMicros) -> Result<Vec<RunKey>> {
-        self.write(now, |transaction, scope| remove_orphans(transaction, scope))
+        self.write(now, |transaction, context| remove_orphans(transaction, context))
             .await
     }
 }
@@ -108,13 +112,13 @@ pub(super) fn next_runs(connection: &Connection, page: &mut PageWriter<NextRun>)
 }
 
 fn next_run<'row>(row: &'row Row<'_>) -> Result<(&'row str, UtcMicros)> {
-    let cells = Cells::new(row, "scheduler_job", 2);
+    let cells = SqliteColumns::new(row, "scheduler_job", 2);
     let at = cells.of_table("scheduler_due").instant(1, "next_run_at")?;
     Ok((cells.text(0, "definition")?, at))
 }
 
 fn listed_job(row: &Row<'_>) -> Result<ListedJob> {
-    let cells = Cells::new(row, "scheduler_job", 0);
+    let cells = SqliteColumns::new(row, "scheduler_job", 0);
     Ok(ListedJob {
         id: cells.job_id(0, "id")?.to_owned(),
         kind: cells.job_kind(2)?,
@@ -130,11 +134,11 @@ fn listed_job(row: &Row<'_>) -> Result<ListedJob> {
 
 pub(super) fn replace(
     connection: &Connection,
-    scope: &Scope,
+    context: &WriteContext,
     task: TaskId,
     plan: &JobPlanner,
 ) -> Result<Replaced> {
-    let planned = match rows::task(connection, scope.sequences, task) {
+    let planned = match rows::task(connection, context.sequences, task) {
         Ok(None) => return Ok(Replaced::UnknownTask),
         Ok(Some(row)) => plan(&row),
         Err(error) => Err(error.unreadable()?.into()),
@@ -142,66 +146,66 @@ pub(super) fn replace(
     let jobs = match planned {
         Ok(jobs) => jobs,
         Err(reason) => {
-            record(connection, scope, task, &Event::Refused(reason.to_string()))?;
+            record(connection, context, task, &Event::Refused(reason.to_string()))?;
             return Ok(Replaced::Refused(reason));
         }
     };
-    remove_jobs_of(connection, scope, task.into())?;
-    insert_all(connection, scope, &jobs)?;
+    remove_jobs_of(connection, context, task.into())?;
+    insert_all(connection, context, &jobs)?;
     connection
         .prepare_cached("DELETE FROM scheduler_deleted WHERE task_id = ?1")?
         .execute([task])?;
     connection
         .prepare_cached("UPDATE task SET enabled = 1 WHERE id = ?1")?
         .execute([task])?;
-    publish(connection, scope, task)?;
+    publish(connection, context, task)?;
     Ok(Replaced::Done)
 }
 
 pub(super) fn add(
     connection: &Connection,
-    scope: &Scope,
+    context: &WriteContext,
     task: TaskId,
     plan: &JobPlanner,
 ) -> Result<Replaced> {
-    let planned = match rows::task(connection, scope.sequences, task) {
+    let planned = match rows::task(connection, context.sequences, task) {
         Ok(None) => return Ok(Replaced::UnknownTask),
         Ok(Some(row)) => plan(&row),
         Err(error) => Err(error.unreadable()?.into()),
     };
     match planned {
         Ok(jobs) => {
-            insert_all(connection, scope, &jobs)?;
-            publish(connection, scope, task)?;
+            insert_all(connection, context, &jobs)?;
+            publish(connection, context, task)?;
             Ok(Replaced::Done)
         }
         Err(reason) => Ok(Replaced::Refused(reason)),
     }
 }
 
-pub(super) fn remove(connection: &Connection, scope: &Scope, task: TaskId) -> Result<Vec<RunKey>> {
-    let in_flight = withdraw(connection, scope, &[task.into()], true)?;
+pub(super) fn remove(connection: &Connection, context: &WriteContext, task: TaskId) -> Result<Vec<RunKey>> {
+    let in_flight = withdraw(connection, context, &[task.into()], true)?;
     connection
         .prepare_cached("INSERT OR REPLACE INTO scheduler_deleted (task_id, deleted_at) VALUES (?1, ?2)")?
-        .execute((task, scope.now.get()))?;
+        .execute((task, context.now.get()))?;
     clear_next_run(connection, task)?;
     Ok(in_flight)
 }
 
-pub(super) fn remove_everything(connection: &Connection, scope: &Scope) -> Result<Vec<RunKey>> {
+pub(super) fn remove_everything(connection: &Connection, context: &WriteContext) -> Result<Vec<RunKey>> {
     let tasks = stored_ids(
         connection,
         &format!("SELECT task_id FROM scheduler_job UNION SELECT task_id FROM scheduler_run WHERE {OPEN}"),
     )?;
-    withdraw(connection, scope, &tasks, false)
+    withdraw(connection, context, &tasks, false)
 }
 
-pub(super) fn remove_orphans(connection: &Connection, scope: &Scope) -> Result<Vec<RunKey>> {
+pub(super) fn remove_orphans(connection: &Connection, context: &WriteContext) -> Result<Vec<RunKey>> {
     let tasks = stored_ids(
         connection,
         "SELECT DISTINCT task_id FROM scheduler_job j WHERE NOT EXISTS (SELECT 1 FROM task t WHERE t.id = j.task_id)",
     )?;
-    withdraw(connection, scope, &tasks, false)
+    withdraw(connection, context, &tasks, false)
 }
 
 /// The id of a task as stored with its jobs and runs. Rows under an id that is none of em_web's must be removable, too.
@@ -209,11 +213,16 @@ type StoredId = i64;
 
 /// Removes the tasks' jobs, skips what waits, and lets what is in flight end without being sent again, or (`mute`) without
 /// a word even. Returns the runs in flight.
-fn withdraw(connection: &Connection, scope: &Scope, tasks: &[StoredId], mute: bool) -> Result<Vec<RunKey>> {
+fn withdraw(
+    connection: &Connection,
+    context: &WriteContext,
+    tasks: &[StoredId],
+    mute: bool,
+) -> Result<Vec<RunKey>> {
     let mut in_flight = Vec::new();
     for task in tasks {
-        remove_jobs_of(connection, scope, *task)?;
-        in_flight.extend(remove_runs_of(connection, scope, *task, mute)?);
+        remove_jobs_of(connection, context, *task)?;
+        in_flight.extend(remove_runs_of(connection, context, *task, mute)?);
     }
     Ok(in_flight)
 }
@@ -230,7 +239,7 @@ pub(super) fn listed(connection: &Connection, task: TaskId) -> Result<Option<usi
     Ok(count.map(|count| usize::try_from(count).unwrap_or_default()))
 }
 
-pub(super) fn insert_all(connection: &Connection, scope: &Scope, jobs: &[NewJob]) -> Result<()> {
+pub(super) fn insert_all(connection: &Connection, context: &WriteContext, jobs: &[NewJob]) -> Result<()> {
     // F12: the task's own jobs are gone by then. A row with this id under another task, or a due time with this key, belongs
     // to no task, and must not prevent this job.
     let mut insert = connection.prepare_cached(
@@ -253,7 +262,7 @@ pub(super) fn insert_all(connection: &Connection, scope: &Scope, jobs: &[NewJob]
             job.kind.as_str(),
             &job.name,
             &job.definition,
-            scope.now.get(),
+            context.now.get(),
             job.listed,
         );
         let key: i64 = insert.query_row(values, |row| row.get(0))?;
@@ -261,36 +270,45 @@ pub(super) fn insert_all(connection: &Connection, scope: &Scope, jobs: &[NewJob]
             insert_due.execute((key, at.get()))?;
         }
         if job.listed {
-            record(connection, scope, job.task_id, &job.added())?;
+            record(connection, context, job.task_id, &job.added())?;
         }
     }
     Ok(())
 }
 
 /// By their keys, so that also jobs go whose ids cannot be read.
-fn remove_jobs_of(connection: &Connection, scope: &Scope, task: StoredId) -> Result<()> {
+fn remove_jobs_of(connection: &Connection, context: &WriteContext, task: StoredId) -> Result<()> {
     let mut statement =
         connection.prepare_cached("SELECT key FROM scheduler_job WHERE task_id = ?1 ORDER BY key")?;
     let keys = statement
         .query_map([task], |row| row.get(0))?
         .collect::<Result<Vec<i64>, _>>()?;
     for key in keys {
-        remove_by_key(connection, scope, (task, key))?;
+        remove_by_key(connection, context, (task, key))?;
     }
     Ok(())
 }
 
-pub(super) fn remove_job(connection: &Connection, scope: &Scope, task: TaskId, id: &str) -> Result<()> {
+pub(super) fn remove_job(
+    connection: &Connection,
+    context: &WriteContext,
+    task: TaskId,
+    id: &str,
+) -> Result<()> {
     let mut find =
         connection.prepare_cached("SELECT key FROM scheduler_job WHERE id = ?1 AND task_id = ?2")?;
     let key = find.query_row((id, task), |row| row.get(0)).optional()?;
     match key {
-        Some(key) => remove_by_key(connection, scope, (task.into(), key)),
+        Some(key) => remove_by_key(connection, context, (task.into(), key)),
         None => Ok(()),
     }
 }
 
-fn remove_by_key(connection: &Connection, scope: &Scope, (task, key): (StoredId, i64)) -> Result<()> {
+fn remove_by_key(
+    connection: &Connection,
+    context: &WriteContext,
+    (task, key): (StoredId, i64),
+) -> Result<()> {
     connection
         .prepare_cached("DELETE FROM scheduler_due WHERE job_key = ?1")?
         .execute([key])?;
@@ -299,7 +317,7 @@ fn remove_by_key(connection: &Connection, scope: &Scope, (task, key): (StoredId,
         .query_row([key], |row| Ok((row.get(0)?, lossy(row.get_ref(1)?))))?;
     // A tombstone was never listed, so its removal is not told; and a task with an id beyond those of em_web has no log.
     if let (1, Ok(task)) = (listed, TaskId::try_from(task)) {
-        record(connection, scope, task, &Event::JobRemoved(id))?;
+        record(connection, context, task, &Event::JobRemoved(id))?;
     }
     Ok(())
 }

@@ -6,7 +6,7 @@ use rusqlite::{Connection, MAIN_DB, TransactionBehavior};
 use crate::em_web::Dialect;
 use crate::em_web::Sequences;
 use crate::em_web::schema as em_schema;
-use crate::store::{Result, Standing, StoreError, migrations};
+use crate::store::{Result, SchemaStanding, StoreError, migrations};
 
 /// What em_web's model knows of sequences is returned.
 pub(super) fn prepare(connection: &mut Connection, now: i64) -> Result<Sequences> {
@@ -63,20 +63,20 @@ fn sequences(connection: &Connection) -> Result<Sequences> {
 }
 
 /// What [`prepare`] would do. Changes nothing.
-pub(super) fn standing(connection: &Connection) -> Result<Standing> {
+pub(super) fn standing(connection: &Connection) -> Result<SchemaStanding> {
     let existing = names(connection, "SELECT name FROM sqlite_master WHERE type = 'table'")?;
     if !em_schema::tables()
         .into_iter()
         .any(|table| existing.iter().any(|name| name == table))
     {
-        return Ok(Standing::Empty);
+        return Ok(SchemaStanding::Empty);
     }
     let current = if existing.iter().any(|name| name == "scheduler_schema") {
         version(connection)?
     } else {
         None
     };
-    Standing::of(Dialect::Sqlite, current.unwrap_or(0))
+    SchemaStanding::of(Dialect::Sqlite, current.unwrap_or(0))
 }
 
 /// Whether em_web's tables know sequences of tasks.

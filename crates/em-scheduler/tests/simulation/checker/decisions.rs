@@ -95,7 +95,7 @@ impl Checker {
     }
 
     /// Walks the due times of a job from the one that was next to the one that is, each of which must be decided.
-    /// Answers how many of the new rows do so.
+    /// Returns how many of the new rows do so.
     fn covered(
         &self,
         job: &Job,

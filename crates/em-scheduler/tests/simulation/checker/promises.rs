@@ -141,7 +141,7 @@ impl Checker {
         self.promises.spread(shape, passed);
     }
 
-    /// The API is asked. Answers the place from which the effect is to be looked for.
+    /// The API is asked. Returns the place from which the effect is to be looked for.
     pub fn asked(&mut self, asked: Asked) -> usize {
         if asked == Asked::Resume {
             self.promises.paused = None;

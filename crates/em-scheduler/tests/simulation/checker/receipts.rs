@@ -30,7 +30,7 @@ pub(super) struct Received {
 }
 
 impl Checker {
-    /// A request has reached the runner. Answers the row it belongs to.
+    /// A request has reached the runner. Returns the row it belongs to.
     pub fn received(&mut self, receipt: &Receipt) -> Result<i64, Violation> {
         let told = |rule, what: &str| Err(Violation::new(rule, format!("{receipt:?}: {what}")));
         let Ok(at) = receipt.scheduled_for.parse::<triggers::UtcMicros>() else {

@@ -117,9 +117,11 @@ impl Checker {
                 let again = old.state == "sending" && new.state == "queued" && new.attempt <= old.attempt;
                 (again || !is_open(new)) && new.owner == old.owner
             }
-            Op::TakeOver { owners, strangers } => {
+            Op::TakeOver { owners, unregistered } => {
                 let ours = owners.contains(&old.owner)
-                    || (*strangers && old.owner != carried.process && !self.instances.contains(&old.owner));
+                    || (*unregistered
+                        && old.owner != carried.process
+                        && !self.instances.contains(&old.owner));
                 let adopted = new.state == "queued" && new.owner == carried.process && new.fence > old.fence;
                 ours && (adopted || !is_open(new))
             }

@@ -10,9 +10,9 @@ use em_scheduler::engine::FiringRules;
 use em_scheduler::engine::plan::plan;
 use em_scheduler::model::life::TakeOver;
 use em_scheduler::model::{
-    DueJob, JobKind, ListedJob, NewJob, OpenRun, Plan, ScheduleRules, Settled, UnreadableTrigger,
+    DueJob, JobKind, ListedJob, NewJob, OpenRun, Outcome, Plan, ScheduleRules, UnreadableTrigger,
 };
-use em_scheduler::store::{Decided, JobPlanner, Replaced, Result, Store, StoreError, SyncRange};
+use em_scheduler::store::{DecidedBatch, JobPlanner, Replaced, Result, Store, StoreError, SyncRange};
 use triggers::{Context, Definition, DstPolicy, UtcMicros, Zone};
 
 mod columns;
@@ -197,7 +197,7 @@ async fn sync(store: &Arc<dyn Store>) -> Result<()> {
     Ok(())
 }
 
-async fn decide(store: &Arc<dyn Store>) -> Result<Decided> {
+async fn decide(store: &Arc<dyn Store>) -> Result<DecidedBatch> {
     // A job that is due again at once is decided again by the next round; one is enough here.
     store
         .decide(after(1), 100, rule(true, |job: &DueJob| fires(job, after(1))))
@@ -251,7 +251,7 @@ async fn goes_on(h: &Harness) {
     // Settled, in one batch: one ends, one waits again.
     let settlements = begun.iter().enumerate().map(|(place, run)| {
         run.settlement(if place % 2 == 0 {
-            Settled::Failed {
+            Outcome::Failed {
                 reason: "refused".into(),
             }
         } else {
@@ -301,7 +301,7 @@ async fn goes_on(h: &Harness) {
         .unwrap()
         .unwrap();
     of_the_odd_one("a run", store.begin_manual_run(at(NOW), odd, name("7")).await);
-    let delivered = run.settlement(Settled::Delivered { took: 1 });
+    let delivered = run.settlement(Outcome::Delivered { took: 1 });
     store.settle(at(NOW), vec![delivered]).await.unwrap();
 
     // Added and deleted.

@@ -7,17 +7,17 @@ use std::collections::BTreeSet;
 
 use crate::model::TaskId;
 
-/// Columns owed, by task.
+/// Columns deferred, by task.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Debts {
+pub(super) struct DeferredColumns {
     /// `task.status_id` is to be 2.
     pub(super) status: BTreeSet<TaskId>,
     /// `task.next_run` is to be published.
     pub(super) next_run: BTreeSet<TaskId>,
 }
 
-impl Debts {
-    /// Takes over how one operation, which began with `before`, left what is owed. Others may have done so since.
+impl DeferredColumns {
+    /// Takes over how one operation, which began with `before`, left what is deferred. Others may have done so since.
     pub(super) fn changed(&mut self, before: &Self, after: Self) {
         for (ours, before, after) in [
             (&mut self.status, &before.status, after.status),
@@ -35,15 +35,15 @@ mod tests {
 
     #[test]
     fn debts_of_operations_at_the_same_time_add_up() {
-        let owing = |tasks: &[TaskId]| Debts {
+        let deferring = |tasks: &[TaskId]| DeferredColumns {
             status: tasks.iter().copied().collect(),
-            ..Debts::default()
+            ..DeferredColumns::default()
         };
-        let mut all = owing(&[1, 2]);
+        let mut all = deferring(&[1, 2]);
         let before = all.clone();
         // One pays 1 and incurs 3, the other pays 2 and incurs 4.
-        all.changed(&before, owing(&[2, 3]));
-        all.changed(&before, owing(&[1, 4]));
-        assert_eq!(all, owing(&[3, 4]));
+        all.changed(&before, deferring(&[2, 3]));
+        all.changed(&before, deferring(&[1, 4]));
+        assert_eq!(all, deferring(&[3, 4]));
     }
 }
