@@ -1,9 +1,8 @@
 //! em-scheduler: a job scheduler that decides every due time exactly once, on SQLite or PostgreSQL.
 //!
-//! The layers, from the lowest up (a test reads the imports and holds this order): `clock`, `chance`, `crash` and
-//! `repeated` know nobody; [`model`] is plain data over the `triggers` crate, [`em_web`] the adapter to em_web's tables;
-//! [`store`], [`dispatch`] and [`wakeup`] stand on it, and [`peers`] on the store; [`http`] knows none of them; [`engine`] and
-//! [`api`] stand on those and never meet; [`cli`] puts them together.
+//! The layers are shown in docs/ARCHITECTURE.md, and a test reads the imports and holds them: [`model`] is plain data over the
+//! `triggers` crate, [`em_web`] the adapter to em_web's tables; [`store`] stands on these, [`dispatch`] and [`peers`] on the
+//! store; [`http`] knows none of them; [`engine`] and [`api`] stand on those and never meet; [`cli`] puts them together.
 
 pub mod api;
 pub mod chance;

@@ -1,6 +1,6 @@
 //! One question and its form as a JSON line: which fires follow, from when, under which trigger.
 //!
-//! It is the form of the corpus and of the service's dry run. Returns are plain data; what is expected of them is
+//! It is the form of the corpus and of the service's dry run. Results are plain data; what is expected of them is
 //! the asker's business.
 
 use crate::cron::Dialect;

@@ -86,7 +86,7 @@ fn instants(value: &Value) -> Vec<UtcMicros> {
     serde_json::from_value(value.clone()).unwrap()
 }
 
-/// Returns all cases of a file and compares; the failures are told together.
+/// Judges all cases of a file and compares; the failures are told together.
 fn check(file: &str, policy: DstPolicy, expected: &str) {
     let mut failures = Vec::new();
     let lines = cases(file);

@@ -2,7 +2,7 @@
 
 use std::fs::DirBuilder;
 use std::os::unix::fs::DirBuilderExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
@@ -25,20 +25,25 @@ pub(super) struct Opened {
     pub(super) alone: bool,
 }
 
+pub(super) fn sqlite_options(config: &Config, path: PathBuf, instance: &str) -> SqliteOptions {
+    SqliteOptions {
+        path,
+        zone: config.zone.clone(),
+        clock: Arc::new(SystemClock),
+        instance: instance.to_owned(),
+        place: Place::here().to_string(),
+    }
+}
+
 /// Opens the database, which creates or migrates its tables.
 pub(super) async fn open(config: &Config) -> anyhow::Result<Opened> {
     let instance = chance::instance_id();
     match &config.database {
         DatabaseUrl::Sqlite(path) => {
             prepare_folder(path, config.database_is_default)?;
-            let options = SqliteOptions {
-                // The lock goes by the name: by whatever link the file is named, there is one.
-                path: path.canonicalize().unwrap_or_else(|_| path.clone()),
-                zone: config.zone.clone(),
-                clock: Arc::new(SystemClock),
-                instance: instance.clone(),
-                place: Place::here().to_string(),
-            };
+            // The lock goes by the name: by whatever link the file is named, there is one.
+            let file = path.canonicalize().unwrap_or_else(|_| path.clone());
+            let options = sqlite_options(config, file, &instance);
             let store = tokio::task::spawn_blocking(move || SqliteStore::open(options)).await??;
             Ok(Opened {
                 store: Arc::new(store),

@@ -34,7 +34,7 @@ impl Config {
         Ok(Self {
             database,
             database_is_default,
-            runner: value(sources, &catalogue::RUNNER_HOST, runner)?,
+            runner: value(sources, &catalogue::RUNNER_HOST, str::parse::<RunnerAddress>)?,
             exposure,
             zone,
             dst: dst(sources)?,
@@ -76,17 +76,6 @@ where
         Ok(_) => Err("it is out of range"),
         Err(_) if text.parse::<f64>().is_ok() => Err("it is out of range, or no whole number"),
         Err(_) => Err("it is no whole number"),
-    })
-}
-
-fn runner(text: &str) -> Result<RunnerAddress, String> {
-    text.parse().map_err(|error: String| {
-        // The value and what is allowed are told around it.
-        let why = error.split("; expected").next().unwrap_or_default();
-        match why.split_once("address: ") {
-            Some((_, why)) => why.to_owned(),
-            None => "it is no address of a runner".to_owned(),
-        }
     })
 }
 

@@ -1,4 +1,4 @@
-//! Events: one per transition, written in the same transaction as the transition itself. In which words people read
+//! Events: one per transition, written in the same transaction as the transition itself (F13). In which words people read
 //! them is for whoever shows them to say (`em_web::log`).
 
 use serde_json::{Value, json};
@@ -21,7 +21,7 @@ pub enum Event {
     },
     /// The job with this id was removed.
     JobRemoved(String),
-    /// The last run of a job was decided, and it left the lists (F9), or its task is gone (F6).
+    /// The last run of a job was decided, and it left the lists (F9), or its task is gone (F6): told with that run.
     JobEnded,
     /// A run was decided and will be sent.
     RunSubmitted,

@@ -8,8 +8,16 @@ use triggers::UtcMicros;
 /// The database as a whole. See [`Store`](super::Store) for the rules that all operations keep.
 #[async_trait]
 pub trait Catalog: Send + Sync {
-    /// The engine and its version, for the line at start and for `check`.
-    fn describe(&self) -> String;
+    /// The engine and its version.
+    fn engine(&self) -> String;
+
+    /// Where the database is, without a secret.
+    fn place(&self) -> String;
+
+    /// Both, for the line at start.
+    fn describe(&self) -> String {
+        format!("{} at {}", self.engine(), self.place())
+    }
 
     /// The authoritative time: the process clock on SQLite, the database's on PostgreSQL.
     fn now(&self) -> UtcMicros;

@@ -206,8 +206,12 @@ impl Life {
 
 #[async_trait]
 impl Catalog for FaultyStore {
-    fn describe(&self) -> String {
-        self.inner.0.describe()
+    fn engine(&self) -> String {
+        self.inner.0.engine()
+    }
+
+    fn place(&self) -> String {
+        self.inner.0.place()
     }
 
     fn now(&self) -> UtcMicros {

@@ -1,4 +1,4 @@
-//! Events of our own: what no row of a run tells, with task, job, time and a reason that a program can read.
+//! Events of our own: what no row of a run tells, with task, job, time and a reason that a program can read (F13).
 
 use std::sync::Arc;
 

@@ -109,10 +109,11 @@ fn a_database_that_cannot_be_used_says_why() {
             matches!(&unknown, StoreError::Unusable(text) if text.contains("database nowhere")),
             "{unknown}"
         );
-        let stranger = open(format!("{server}/{name}").replace("postgres:s3cret@", "nobody:s3cret@")).await;
+        let refused_user =
+            open(format!("{server}/{name}").replace("postgres:s3cret@", "nobody:s3cret@")).await;
         assert!(
-            matches!(&stranger, StoreError::Unusable(text) if text.contains("user nobody")),
-            "{stranger}"
+            matches!(&refused_user, StoreError::Unusable(text) if text.contains("user nobody")),
+            "{refused_user}"
         );
         let silent = open("postgres://me:s3cret@127.0.0.1:1/em".into()).await;
         assert!(
@@ -124,7 +125,7 @@ fn a_database_that_cannot_be_used_says_why() {
             matches!(&no_tls, StoreError::Unusable(text) if text.contains("TLS")),
             "{no_tls}"
         );
-        for error in [unknown, stranger, silent, no_tls] {
+        for error in [unknown, refused_user, silent, no_tls] {
             assert!(!format!("{error} {error:?}").contains("s3cret"), "{error:?}");
         }
     });

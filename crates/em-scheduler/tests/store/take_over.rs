@@ -9,7 +9,7 @@ use super::harness::{Harness, ME, NOW, after, at};
 
 on_both!(
     runs_are_adopted_settled_or_left,
-    strangers_are_those_who_never_registered,
+    unregistereds_are_those_who_never_registered,
     an_adopted_run_is_lost_to_its_former_owner,
     a_withdrawn_run_is_not_adopted,
     leases_are_renewed_and_others_seen,
@@ -92,10 +92,10 @@ async fn runs_are_adopted_settled_or_left(h: Harness) {
     assert_eq!(h.begin(after(3), run).await.len(), 1);
 }
 
-async fn strangers_are_those_who_never_registered(h: Harness) {
+async fn unregistereds_are_those_who_never_registered(h: Harness) {
     left_behind(&h).await;
     h.place
-        .run("UPDATE scheduler_run SET owner = 'stranger' WHERE task_id = 7")
+        .run("UPDATE scheduler_run SET owner = 'unregistered' WHERE task_id = 7")
         .await;
     h.place
         .run(&format!(

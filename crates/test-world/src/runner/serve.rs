@@ -14,7 +14,7 @@ const HANGS: Duration = Duration::from_secs(35);
 const ENDLESS: &[u8] = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
 const DRIPPED: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 100000\r\n\r\n";
 
-/// Serves a connection until either side ends it. Returns that are known at once are written together, after all that came in one
+/// Serves a connection until either side ends it. Replies that are known at once are written together, after all that came in one
 /// piece.
 pub async fn serve<N: Notes>(mut stream: impl Wire, notes: &N) {
     let mut buffer = Vec::with_capacity(4096);

@@ -12,7 +12,7 @@ use triggers::{Hazard, UtcMicros};
 
 use super::finding::{Finding, Level};
 use crate::chance;
-use crate::cli::database::{self, Opened};
+use crate::cli::database;
 use crate::config::{Config, DatabaseUrl, Sources};
 use crate::em_web::{InvalidSchedule, TaskRow, first_runs};
 use crate::model::ScheduleRules;
@@ -211,23 +211,11 @@ async fn sqlite(
     Copying::of(path)
         .and_then(|copying| copying.write(&copy))
         .map_err(|error| anyhow::anyhow!("the database file {shown}: {error}"))?;
-    let told = shown.to_string();
-    let checked = async {
-        looked.standing(&told, SqliteStore::inspect(&copy)?);
-        let config = Config {
-            database: DatabaseUrl::Sqlite(copy.clone()),
-            ..config.clone()
-        };
-        let Opened { store, .. } = database::open(&config).await?;
-        content(store.as_ref(), (&told, &config, sources), looked).await
-    };
-    checked.await.map_err(|error| {
-        // What is wrong with the copy is wrong with the file.
-        anyhow::anyhow!(
-            "{}",
-            format!("{error:#}").replace(&copy.display().to_string(), &told)
-        )
-    })
+    looked.standing(&shown.to_string(), SqliteStore::inspect(&copy)?);
+    let options = database::sqlite_options(config, copy, &chance::instance_id());
+    let of = path.to_owned();
+    let store = tokio::task::spawn_blocking(move || SqliteStore::open_copy(options, of)).await??;
+    content(&store, (&shown.to_string(), config, sources), looked).await
 }
 
 fn rules(config: &Config) -> ScheduleRules {
@@ -280,9 +268,7 @@ async fn content(
     (shown, config, sources): (&str, &Config, &Sources),
     looked: &mut Looked,
 ) -> anyhow::Result<()> {
-    // The description names the file, which may be the copy's.
-    let engine = store.describe();
-    let engine = engine.split(" at ").next().unwrap_or("");
+    let engine = store.engine();
     looked.add(Level::Ok, format!("{shown} can be used ({engine})"));
     looked.model(shown, store);
     if store.paused().await? {

@@ -17,7 +17,7 @@ enum CaseAnswer {
     Error(String),
 }
 
-/// Returns until the end of the input. Each answer has left before the next line is waited for.
+/// Goes on until the end of the input. Each answer has left before the next line is waited for.
 pub(super) fn answer(input: impl Read, output: impl Write, policy: DstPolicy) -> io::Result<()> {
     let mut input = BufReader::with_capacity(64 * 1024, input);
     let mut output = io::BufWriter::new(output);

@@ -16,8 +16,8 @@ pub(super) trait Chore: Send {
     /// When its next step is due, by [`EngineParts::passed`].
     fn due_at(&mut self, parts: &EngineParts) -> i64;
 
-    /// One step, short, so that it makes no run late. Before anything can fail it says when it is tried again, or the loop would
-    /// come back at once for as long as it fails.
+    /// One step, short, so that it makes no run late. Where it fails it is due again after a pause, or the loop would come back at
+    /// once for as long as it fails.
     ///
     /// # Errors
     /// It is said in the log, and the step is done again when it is due.

@@ -14,16 +14,9 @@ pub(super) struct OwnLease {
     at: i64,
     /// Whether this process has been registered.
     known: bool,
-    /// It was, and is not any more.
-    forgotten: bool,
-}
-
-impl OwnLease {
-    /// Whether the others had forgotten this process, or the tables were made again by one that does not fill them (a stopped
-    /// one). Asking resets it.
-    pub(super) fn take_forgotten(&mut self) -> bool {
-        std::mem::take(&mut self.forgotten)
-    }
+    /// It was, and was not any more: the others had forgotten it, or the tables were made again by a process that does not fill
+    /// them (a stopped one).
+    pub(super) forgotten: bool,
 }
 
 #[async_trait]

@@ -49,11 +49,12 @@ impl Chores {
         }
     }
 
-    /// All but the lease.
+    /// All but the lease, in the order in which they have their turn: where one fails those after it wait, so what a run waits for
+    /// comes before `job_sync`.
     fn all(&mut self) -> impl Iterator<Item = &mut dyn Chore> {
-        let named: [&mut dyn Chore; 3] = [&mut self.dead, &mut self.publisher, &mut self.sync];
         let others = self.others.iter_mut().map(|chore| &mut **chore as &mut dyn Chore);
-        named.into_iter().chain(others)
+        let named: [&mut dyn Chore; 3] = [&mut self.dead, &mut self.publisher, &mut self.sync];
+        others.chain(named)
     }
 
     /// Notes tasks whose next run is to be published.
@@ -90,24 +91,27 @@ impl Chores {
 
     /// After the tables were made again: this process is registered anew, and every task gets its jobs.
     pub(super) async fn begin_again(&mut self, parts: &EngineParts) -> Result<()> {
-        self.sync.end().await;
         self.lease.step(parts).await?;
-        self.lease.take_forgotten();
-        if !parts.control.is_stopped() {
-            self.sync.start(parts).await?;
-        }
-        Ok(())
+        self.lease.forgotten = true;
+        self.start_anew(parts).await
     }
 
-    /// Renews the lease if it must be, before anything else. A process that had been forgotten compares all jobs anew.
+    /// Renews the lease if it must be, before anything else. A process that had been forgotten compares all jobs anew (S5).
     pub(super) async fn keep_lease(&mut self, parts: &EngineParts) -> Result<()> {
         if self.lease.due_at(parts) <= parts.passed() {
             self.lease.step(parts).await?;
         }
-        if self.lease.take_forgotten() && !parts.control.is_stopped() {
+        self.start_anew(parts).await
+    }
+
+    /// Where this process had been forgotten: begins a pass of `job_sync`, whatever is under way. What fails is done again by the
+    /// next look.
+    async fn start_anew(&mut self, parts: &EngineParts) -> Result<()> {
+        if self.lease.forgotten && !parts.control.is_stopped() {
             self.sync.end().await;
             self.sync.start(parts).await?;
         }
+        self.lease.forgotten = false;
         Ok(())
     }
 

@@ -59,6 +59,18 @@ impl JobSync {
         Ok(())
     }
 
+    async fn go_on(&mut self, parts: &EngineParts) -> Result<()> {
+        if !self.is_under_way() {
+            self.start(parts).await?;
+        }
+        if let Some(pass) = &mut self.under_way
+            && pass.step(&parts.store).await?
+        {
+            self.under_way = None;
+        }
+        Ok(())
+    }
+
     /// When its minute comes, in microseconds. After the clock was set back its next minute is found anew.
     fn minute_in(&mut self, now: UtcMicros) -> Option<i64> {
         if now < self.seen {
@@ -82,17 +94,10 @@ impl Chore for JobSync {
     }
 
     async fn step(&mut self, parts: &EngineParts) -> Result<()> {
-        self.step_at = parts.passed() + SECOND;
-        if !self.is_under_way() {
-            self.start(parts).await?;
-        }
-        if let Some(pass) = &mut self.under_way
-            && pass.step(&parts.store).await?
-        {
-            self.under_way = None;
-        }
-        self.step_at = 0;
-        Ok(())
+        let stepped = self.go_on(parts).await;
+        // From now, not from before the step: it may have waited for a lock.
+        self.step_at = stepped.as_ref().map_or(parts.passed() + SECOND, |()| 0);
+        stepped
     }
 
     fn is_prompt(&self) -> bool {

@@ -26,7 +26,7 @@ impl Listener for TcpListener {
         loop {
             match self.accept().await {
                 Ok((stream, _)) => {
-                    // Returns are small and whole: nothing is gained by waiting for more to send. Failing costs only
+                    // Responses are small and whole: nothing is gained by waiting for more to send. Failing costs only
                     // time.
                     let _ = stream.set_nodelay(true);
                     return stream;

@@ -1,6 +1,8 @@
-//! From `queued` to `sending`: durable before the first byte leaves (D1).
+//! From `queued` to `sending`: durable before the first byte leaves (D1); and a run asked for now, which is `sending` from the start (D9).
 
-use crate::model::{RunState, SendableRun};
+use triggers::UtcMicros;
+
+use crate::model::{JobKind, RunKey, RunState, SendableRun, TaskId};
 
 /// Whether a run in this state (none: a text that is no state) waits to be sent.
 pub fn is_waiting(state: Option<RunState>) -> bool {
@@ -16,4 +18,19 @@ pub fn begin(waiting: SendableRun, fence: i64) -> Option<SendableRun> {
         sending: true,
         ..waiting
     })
+}
+
+/// A run asked for now, as its row has it; the row names its key.
+pub fn manual(key: RunKey, job_id: String, task_id: TaskId, now: UtcMicros) -> SendableRun {
+    SendableRun {
+        key,
+        job_id,
+        task_id,
+        kind: JobKind::Manual,
+        scheduled_for: now,
+        fence: 1,
+        attempt: 1,
+        not_before: None,
+        sending: true,
+    }
 }

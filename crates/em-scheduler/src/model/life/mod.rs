@@ -27,7 +27,7 @@ mod tests;
 
 pub use absence::{left_behind, missed_meanwhile, unknown_here};
 pub use attempt::{attempt_ended, manual_ended};
-pub use begin::{begin, is_waiting};
+pub use begin::{begin, is_waiting, manual};
 pub use decide::{JobAfter, NewRun, decided, decided_before, job_after};
 pub use grace::{is_late, lateness_reason, outlasts};
 pub use removal::{Removal, remove};

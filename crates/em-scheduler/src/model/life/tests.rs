@@ -4,10 +4,10 @@ use triggers::UtcMicros;
 
 use super::*;
 use crate::model::{
-    Action, Decision, DueJob, Event, JobKind, Next, OpenRun, Outcome, RunState, SendableRun, Settlement,
-    SkipReason,
+    Action, Decision, Delivered, Delivery, DueJob, Event, JobKind, Next, OpenRun, Outcome, RunState,
+    SendableRun, Settlement, SkipReason, TargetRefusal,
 };
-use RunState::{Claimed, Delivered, Failed, Missed, Queued, Sending, Skipped, Unknown};
+use RunState::{Claimed, Failed, Missed, Queued, Sending, Skipped, Unknown};
 
 const AT: UtcMicros = UtcMicros::new(1_000_000);
 const LATER: UtcMicros = UtcMicros::new(3_000_000);
@@ -64,7 +64,7 @@ fn held(state: RunState) -> Held {
 fn outcomes() -> Vec<(Outcome, Option<RunState>)> {
     let reason = || "why".to_owned();
     vec![
-        (Outcome::Delivered { took: 9 }, Some(Delivered)),
+        (Outcome::Delivered { took: 9 }, Some(RunState::Delivered)),
         (Outcome::Failed { reason: reason() }, Some(Failed)),
         (Outcome::Unknown { reason: reason() }, Some(Unknown)),
         (Outcome::Missed { late: 31_000_001 }, Some(Missed)),
@@ -194,7 +194,7 @@ fn only_a_queued_run_begins_and_only_under_its_fence() {
 #[test]
 fn only_final_states_have_no_way_out() {
     for state in RunState::ALL {
-        let is_final = [Delivered, Failed, Unknown, Missed, Skipped].contains(&state);
+        let is_final = [RunState::Delivered, Failed, Unknown, Missed, Skipped].contains(&state);
         assert_eq!(state.is_final(), is_final, "{state:?}");
         let (mut ends, mut removed) = (0, 0);
         for (outcome, _) in outcomes() {
@@ -215,7 +215,7 @@ fn what_settling_does() {
                 (Settling::Ends(ending), Some(end)) => {
                     assert_eq!(ending.state, end);
                     assert_eq!(ending.marks_task, end == Failed, "D8: {end:?}");
-                    assert_eq!(ending.reason.is_none(), end == Delivered);
+                    assert_eq!(ending.reason.is_none(), end == RunState::Delivered);
                     assert!(ending.event.is_some());
                 }
                 // A run that is not `sending` was requeued before.
@@ -241,7 +241,7 @@ fn an_old_fence_an_unknown_state_and_a_settled_run_change_nothing() {
             state: None,
             ..held(Sending)
         };
-        for held in [stale, unreadable, held(Delivered), held(Skipped)] {
+        for held in [stale, unreadable, held(RunState::Delivered), held(Skipped)] {
             assert_eq!(
                 settle(&settlement(outcome.clone()), &held),
                 Settling::Nothing,
@@ -334,4 +334,97 @@ fn what_is_taken_over() {
     assert_eq!((adopted.fence, adopted.attempt, adopted.sending), (5, 1, false));
     let skipped = run().settlement(Outcome::Skipped(SkipReason::Deleted));
     assert_eq!(take_over(TakeOver::Adopt, found(true)), Taken::Settled(skipped));
+}
+
+/// F8, D6: seconds after the run time, attempts, whether its request may have left; at most once, at least once.
+#[test]
+fn what_an_absence_does_to_a_run() {
+    let rules = |delivery| DeliveryRules {
+        delivery,
+        grace: 30_000_000,
+        attempts: 3,
+    };
+    let table = [
+        (30, 0, false, "adopted", "adopted"),
+        (31, 0, false, "missed", "missed"),
+        (31, 1, false, "missed", "adopted"),
+        (0, 1, true, "unknown", "adopted"),
+        (31, 1, true, "unknown", "adopted"),
+    ];
+    for (late, attempt, sending, once, least) in table {
+        let open = OpenRun {
+            run: SendableRun {
+                attempt,
+                sending,
+                ..run()
+            },
+            owner: "gone".into(),
+            withdrawn: false,
+        };
+        let now = AT.saturating_add(late * 1_000_000);
+        for (delivery, expected) in [(Delivery::AtMostOnce, once), (Delivery::AtLeastOnce, least)] {
+            let found = match left_behind(&open, now, rules(delivery)) {
+                TakeOver::Adopt => "adopted",
+                TakeOver::Settle(Outcome::Missed { .. }) => "missed",
+                TakeOver::Settle(Outcome::Unknown { .. }) => "unknown",
+                other => panic!("{other:?}"),
+            };
+            assert_eq!(
+                found, expected,
+                "{late} s late, attempt {attempt}, {sending}, {delivery}"
+            );
+            if !sending {
+                let missed = missed_meanwhile(&open.run, now, rules(delivery)).is_some();
+                assert_eq!(missed, expected == "missed");
+                assert_eq!(
+                    unknown_here(&open, now, rules(delivery)),
+                    left_behind(&open, now, rules(delivery))
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn a_run_asked_for_now_is_never_sent_again() {
+    let at_least = DeliveryRules {
+        delivery: Delivery::AtLeastOnce,
+        grace: 30_000_000,
+        attempts: 3,
+    };
+    let open = OpenRun {
+        run: manual(5, "3-7-run-x".into(), 7, AT),
+        owner: "us".into(),
+        withdrawn: false,
+    };
+    let is_unknown = |said| matches!(said, TakeOver::Settle(Outcome::Unknown { .. }));
+    assert!(is_unknown(left_behind(&open, AT, at_least)));
+    // One that was begun just now may be about to be known.
+    for (seconds, unknown) in [(0, false), (30, false), (31, true), (-31, true)] {
+        let now = AT.saturating_add(seconds * 1_000_000);
+        assert_eq!(
+            is_unknown(unknown_here(&open, now, at_least)),
+            unknown,
+            "{seconds} s"
+        );
+    }
+    let refused = Delivered::Refused(TargetRefusal {
+        reason: "500".into(),
+        message: String::new(),
+        temporary: true,
+    });
+    for (delivered, state) in [
+        (Delivered::Accepted { took: 1 }, RunState::Delivered),
+        (refused, Failed),
+        (Delivered::NotSent("x".into()), Failed),
+        (Delivered::Ambiguous("x".into()), Unknown),
+        (Delivered::Held, Skipped),
+        (Delivered::Withdrawn, Skipped),
+    ] {
+        let ended = settle(&settlement(manual_ended(&delivered)), &held(Sending));
+        let Settling::Ends(ending) = ended else {
+            panic!("{delivered:?}: {ended:?}");
+        };
+        assert_eq!(ending.state, state, "{delivered:?}");
+    }
 }

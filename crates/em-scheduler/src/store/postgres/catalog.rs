@@ -11,8 +11,12 @@ use triggers::UtcMicros;
 
 #[async_trait]
 impl Catalog for PostgresStore {
-    fn describe(&self) -> String {
-        format!("PostgreSQL {} at {}", self.version, self.link.target)
+    fn engine(&self) -> String {
+        format!("PostgreSQL {}", self.version)
+    }
+
+    fn place(&self) -> String {
+        self.link.target.to_string()
     }
 
     fn now(&self) -> UtcMicros {

@@ -90,15 +90,13 @@ pub(super) fn instance(row: &Row) -> Result<Instance> {
 
 /// Registers this process at this place, or renews its lease.
 async fn renew_lease(tx: &Tx<'_>, place: &str, lease_until: UtcMicros) -> Result<bool> {
-    let until = lease_until.get();
-    let renew = "UPDATE em_scheduler.scheduler_instance SET lease_until = $2 WHERE id = $1";
-    let registered = tx.run(renew, &[&tx.owner, &until]).await? == 1;
-    if !registered {
-        let register =
-            "INSERT INTO em_scheduler.scheduler_instance (id, place, lease_until) VALUES ($1, $2, $3)";
-        tx.run(register, &[&tx.owner, &place, &until]).await?;
-    }
-    Ok(registered)
+    // Both parts see the table as it was before.
+    let renew = "WITH put AS (
+           INSERT INTO em_scheduler.scheduler_instance (id, place, lease_until) VALUES ($1, $2, $3)
+           ON CONFLICT (id) DO UPDATE SET lease_until = excluded.lease_until)
+         SELECT EXISTS (SELECT 1 FROM em_scheduler.scheduler_instance WHERE id = $1)";
+    let rows = tx.rows(renew, &[&tx.owner, &place, &lease_until.get()]).await?;
+    rows.first().map_or(Ok(false), |row| Ok(row.try_get(0)?))
 }
 
 /// In the order of their ids, so that two that post at the same time do not wait for each other in a circle.

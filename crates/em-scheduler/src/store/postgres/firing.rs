@@ -141,8 +141,10 @@ fn due(d: &str) -> String {
                 coalesce(t.enabled, 0) = 1,
                 (SELECT count(*) FROM em_scheduler.scheduler_run r
                  WHERE r.task_id = j.task_id AND r.job_id = j.id AND r.state IN {OPEN_STATES}),
+                -- No EXISTS, which the planner might answer by going through all runs once.
                 CASE WHEN j.kind = 'one_off'
-                     THEN EXISTS (SELECT 1 FROM em_scheduler.scheduler_run r WHERE r.job_id = j.id) ELSE false END
+                     THEN (SELECT 1 FROM em_scheduler.scheduler_run r WHERE r.job_id = j.id LIMIT 1) IS NOT NULL
+                     ELSE false END
          FROM {d} AS d JOIN em_scheduler.scheduler_job j ON j.key = d.job_key LEFT JOIN task t ON t.id = j.task_id"
     )
 }
@@ -274,8 +276,8 @@ fn end_jobs(tx: &Tx<'_>, judged: &[Judged]) {
         }
     }
     if !tombstones.is_empty() {
-        let bury = "UPDATE em_scheduler.scheduler_job SET listed = 0 WHERE key = ANY($1::int8[])";
-        tx.later(bury, vec![Box::new(tombstones)]);
+        let unlist = "UPDATE em_scheduler.scheduler_job SET listed = 0 WHERE key = ANY($1::int8[])";
+        tx.later(unlist, vec![Box::new(tombstones)]);
     }
     if !gone.is_empty() {
         tx.later(

@@ -76,9 +76,7 @@ impl Link {
     where
         F: AsyncFnOnce(&Object) -> Result<T>,
     {
-        // One that was cut tells so a moment later than the statement on it: whoever is lent it next would fail, too.
-        let whole = |outcome: &Result<T>| !matches!(outcome, Err(StoreError::Unavailable(_)));
-        self.lend_checked(patience, work, whole).await
+        self.lend_checked(patience, work, |_| true).await
     }
 
     /// The same, but a connection on which the work failed is given up: there may be an open transaction on it, or an

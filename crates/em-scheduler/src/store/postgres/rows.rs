@@ -39,7 +39,7 @@ impl EmWebStatements {
 
 /// The id of the row's task.
 pub(super) fn task_id(row: &Row) -> Result<TaskId> {
-    fitting(row.try_get(0)?)
+    fitting(row.try_get(Field::TaskId.in_task())?)
 }
 
 /// The id of a task as the scheduler counts.

@@ -9,7 +9,7 @@ use super::tx::{Tx, storable};
 use super::{PostgresStore, rows, tasks};
 use crate::em_web::TaskRow;
 use crate::model::life::{self, Held, Settling, Taken};
-use crate::model::{Event, JobKind, OpenRun, RunKey, RunState, SendableRun, Settlement, TaskId};
+use crate::model::{Event, OpenRun, RunKey, RunState, SendableRun, Settlement, TaskId};
 use crate::store::codec::{self, OPEN_STATES};
 use crate::store::{JobNamer, Result, Runs, TakeOverJudge};
 use async_trait::async_trait;
@@ -97,17 +97,7 @@ pub(super) async fn begin_manual_run(
         )
         .await?;
     tx.record(&[(id, Event::RunSubmitted)]);
-    Ok(Some(SendableRun {
-        key: inserted.try_get(0)?,
-        job_id,
-        task_id: id,
-        kind: JobKind::Manual,
-        scheduled_for: tx.now,
-        fence: 1,
-        attempt: 1,
-        not_before: None,
-        sending: true,
-    }))
+    Ok(Some(life::manual(inserted.try_get(0)?, job_id, id, tx.now)))
 }
 
 /// The columns of a run in the order [`run_row`] reads them; `r` is the table.

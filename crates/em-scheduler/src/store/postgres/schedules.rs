@@ -290,17 +290,16 @@ async fn withdraw(tx: &Tx<'_>, whose: Whose<'_>, mute: bool) -> Result<Vec<RunKe
         }
     }
     skipped.sort_by_key(|(at, task, _)| (*at, *task));
-    let (mut keys, mut reasons) = (Vec::<RunKey>::new(), Vec::new());
+    let mut by_reason: BTreeMap<String, Vec<RunKey>> = BTreeMap::new();
     for (_, task, (key, reason, event)) in skipped {
-        keys.push(key);
-        reasons.push(reason.to_string());
+        by_reason.entry(reason.to_string()).or_default().push(key);
         events.entry(task).or_default().push(event);
     }
-    if !keys.is_empty() {
+    for (reason, keys) in by_reason {
         tx.later(
-            "UPDATE em_scheduler.scheduler_run r SET state = 'skipped', reason = n.reason, finished_at = $3::int8, withdrawn = 1
-             FROM unnest($1::int8[], $2::text[]) AS n (key, reason) WHERE r.key = n.key",
-            vec![Box::new(keys), Box::new(reasons), Box::new(tx.now.get())],
+            "UPDATE em_scheduler.scheduler_run SET state = 'skipped', reason = $2, finished_at = $3::int8, withdrawn = 1
+             WHERE key = ANY($1::int8[])",
+            vec![Box::new(keys), Box::new(reason), Box::new(tx.now.get())],
         );
     }
     if !in_flight.is_empty() {

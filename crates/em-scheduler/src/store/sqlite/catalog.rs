@@ -13,12 +13,12 @@ use triggers::UtcMicros;
 
 #[async_trait]
 impl Catalog for SqliteStore {
-    fn describe(&self) -> String {
-        format!(
-            "SQLite {} at {}",
-            rusqlite::version(),
-            self.options.path.display()
-        )
+    fn engine(&self) -> String {
+        format!("SQLite {}", rusqlite::version())
+    }
+
+    fn place(&self) -> String {
+        self.shown.display().to_string()
     }
 
     fn now(&self) -> UtcMicros {

@@ -58,13 +58,13 @@ pub(super) fn decide(
             ..DecidedBatch::default()
         });
     }
-    let (mut due, strays) = due_jobs(connection, context.now, limit)?;
+    let (mut due, jobless) = due_jobs(connection, context.now, limit)?;
     due.sort_by(|one, other| (one.next_run_at, &one.id).cmp(&(other.next_run_at, &other.id)));
     let mut decided = DecidedBatch {
-        jobs: due.len() + strays.len(),
+        jobs: due.len() + jobless.len(),
         ..DecidedBatch::default()
     };
-    for key in strays {
+    for key in jobless {
         forget_due(connection, key)?;
         passed_over::tell(&codec::no_job_is_due(key));
     }
@@ -130,23 +130,28 @@ fn forget_due(connection: &Connection, key: i64) -> Result<()> {
     Ok(())
 }
 
-/// The due jobs, and the keys of due times that belong to none: left standing, they would be due for ever, and the loop
-/// would go round without a pause.
-fn due_jobs(connection: &Connection, now: UtcMicros, limit: usize) -> Result<(Vec<DueRow>, Vec<i64>)> {
-    let mut statement = connection.prepare_cached(&format!(
+/// What the rule must know of due jobs.
+fn due_statement() -> String {
+    format!(
         "SELECT d.job_key, d.next_run_at, j.id, j.task_id, j.kind, j.definition, j.created_at, t.id,
                 coalesce(t.enabled, 0),
                 (SELECT count(*) FROM scheduler_run r
                  WHERE r.task_id = j.task_id AND r.job_id = j.id AND {OPEN}),
-                j.kind = 'one_off' AND EXISTS (SELECT 1 FROM scheduler_run r WHERE r.job_id = j.id)
+                j.kind = 'one_off' AND EXISTS (SELECT 1 FROM scheduler_run r WHERE r.job_id = j.id AND r.kind = 'one_off')
          FROM scheduler_due d LEFT JOIN scheduler_job j ON j.key = d.job_key LEFT JOIN task t ON t.id = j.task_id
          WHERE d.next_run_at <= ?1 ORDER BY d.next_run_at, d.job_key LIMIT ?2"
-    ))?;
+    )
+}
+
+/// The due jobs, and the keys of due times that belong to none: left standing, they would be due for ever, and the loop
+/// would go round without a pause.
+fn due_jobs(connection: &Connection, now: UtcMicros, limit: usize) -> Result<(Vec<DueRow>, Vec<i64>)> {
+    let mut statement = connection.prepare_cached(&due_statement())?;
     let mut rows = statement.query((now.get(), i64::try_from(limit).unwrap_or(i64::MAX)))?;
-    let (mut jobs, mut strays) = (Vec::new(), Vec::new());
+    let (mut jobs, mut jobless) = (Vec::new(), Vec::new());
     while let Some(row) = rows.next()? {
         if row.get_ref(2)? == ValueRef::Null {
-            strays.push(row.get(0)?);
+            jobless.push(row.get(0)?);
             continue;
         }
         jobs.push(DueRow {
@@ -157,7 +162,7 @@ fn due_jobs(connection: &Connection, now: UtcMicros, limit: usize) -> Result<(Ve
             job: due_job(row),
         });
     }
-    Ok((jobs, strays))
+    Ok((jobs, jobless))
 }
 
 fn due_job(row: &Row<'_>) -> Result<DueJob> {
@@ -263,4 +268,28 @@ fn insert_run(
             new.reason,
         ])?;
     Ok((inserted == 1).then(|| connection.last_insert_rowid()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::sqlite::connect::{self, Role};
+
+    /// However many runs are kept, a round looks at those of its jobs alone.
+    #[test]
+    fn a_due_job_reads_through_no_table_of_runs() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut connection = connect::open(&folder.path().join("em.db"), Role::Writer).unwrap();
+        crate::store::sqlite::schema::prepare(&mut connection, 0).unwrap();
+        let explain = format!("EXPLAIN QUERY PLAN {}", due_statement());
+        let mut statement = connection.prepare(&explain).unwrap();
+        let steps = statement.query_map((0, 0), |row| row.get(3)).unwrap();
+        let steps: Vec<String> = steps.map(Result::unwrap).collect();
+        assert_eq!(
+            steps.iter().filter(|step| step.contains(" r ")).count(),
+            2,
+            "{steps:?}"
+        );
+        assert!(!steps.iter().any(|step| step.starts_with("SCAN r")), "{steps:?}");
+    }
 }

@@ -77,6 +77,8 @@ pub struct SqliteStore {
     readers: Readers,
     list_limits: ListLimits,
     options: SqliteOptions,
+    /// What the file is called where it is shown.
+    shown: PathBuf,
     /// What em_web's model knows of sequences.
     sequences: Sequences,
 }
@@ -106,12 +108,25 @@ impl SqliteStore {
     /// # Errors
     /// As for [`open`](Self::open).
     pub fn open_with(options: SqliteOptions, limits: LogLimits) -> Result<Self> {
+        let shown = options.path.clone();
+        Self::open_shown(options, limits, shown)
+    }
+
+    /// Opens the copy of a file: errors name that file, and so does the description.
+    ///
+    /// # Errors
+    /// As for [`open`](Self::open).
+    pub fn open_copy(options: SqliteOptions, of: PathBuf) -> Result<Self> {
+        Self::open_shown(options, LogLimits::default(), of)
+    }
+
+    fn open_shown(options: SqliteOptions, limits: LogLimits, shown: PathBuf) -> Result<Self> {
         let lock = InstanceLock::take(&options.path)?;
         let (mut connection, reader, sequences) = match Self::prepared(&options) {
             Ok(connections) => connections,
             Err(error) => {
                 lock.abandon();
-                return Err(naming(&options.path, error));
+                return Err(naming(&shown, error));
             }
         };
         let warnings = [
@@ -127,6 +142,7 @@ impl SqliteStore {
             writer: Arc::new(Writer::start(connection, log, lock)?),
             readers,
             list_limits: ListLimits::default(),
+            shown,
             options,
             sequences,
         })

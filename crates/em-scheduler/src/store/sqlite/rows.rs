@@ -24,7 +24,8 @@ pub(super) fn task(connection: &Connection, sequences: Sequences, id: TaskId) ->
 }
 
 pub(super) fn task_id(row: &Row<'_>) -> Result<TaskId> {
-    TaskCells(row).of(Field::TaskId).task_id(0, "id")
+    let id = Field::TaskId;
+    TaskCells(row).of(id).task_id(id.in_task(), id.name())
 }
 
 pub(super) fn task_row(row: &Row<'_>) -> Result<TaskRow> {

@@ -5,7 +5,7 @@ use super::events::record;
 use super::{OPEN, SqliteStore, WriteContext, rows};
 use crate::em_web::schema::STATUS_ERRORED;
 use crate::model::life::{self, Ending, Held, Removal, Settling, Taken};
-use crate::model::{Event, JobKind, OpenRun, RunKey, RunState, SendableRun, Settlement, TaskId};
+use crate::model::{Event, OpenRun, RunKey, RunState, SendableRun, Settlement, TaskId};
 use crate::store::{JobNamer, Result, Runs, TakeOverJudge, codec};
 use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, Row};
@@ -91,17 +91,7 @@ pub(super) fn begin_manual_run(
         .execute((&job_id, task, context.now.get(), &context.owner))?;
     let key = connection.last_insert_rowid();
     record(connection, context, task, &Event::RunSubmitted)?;
-    Ok(Some(SendableRun {
-        key,
-        job_id,
-        task_id: task,
-        kind: JobKind::Manual,
-        scheduled_for: context.now,
-        fence: 1,
-        attempt: 1,
-        not_before: None,
-        sending: true,
-    }))
+    Ok(Some(life::manual(key, job_id, task, context.now)))
 }
 
 /// The columns of a run in the order [`run_row`] reads them.

@@ -32,7 +32,7 @@ trait Work: Send {
     /// Runs it; true if it succeeded. It may be run a second time, after the first was undone.
     fn run(&mut self, transaction: &Transaction<'_>) -> bool;
 
-    /// Returns the caller, once it is known whether the commit failed.
+    /// Responds to the caller, once it is known whether the commit failed.
     fn answer(self: Box<Self>, failure: Option<&StoreError>);
 }
 

@@ -15,24 +15,41 @@ pub struct RunnerAddress {
     pub(super) path: String,
 }
 
-impl std::str::FromStr for RunnerAddress {
-    type Err = String;
+/// Why a text is no address of a runner.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidAddress {
+    #[error("it is no URL")]
+    NoUrl,
+    #[error("the scheme must be http or https")]
+    Scheme,
+    #[error("it names no host")]
+    NoHost,
+    #[error("a user or password in it is not supported")]
+    Credentials,
+    #[error("it must not have a query")]
+    Query,
+    #[error("its port is no number from 1 to 65535")]
+    Port,
+    #[error("its host is not a name")]
+    Host,
+}
 
-    fn from_str(text: &str) -> Result<Self, String> {
-        let expected = "expected http://host[:port][/path] or https://…";
-        let refuse = |why: &str| format!("{text:?} is not a runner's address: {why}; {expected}");
-        let uri: Uri = text.parse().map_err(|_| refuse("it is no URL"))?;
+impl std::str::FromStr for RunnerAddress {
+    type Err = InvalidAddress;
+
+    fn from_str(text: &str) -> Result<Self, InvalidAddress> {
+        let uri: Uri = text.parse().map_err(|_| InvalidAddress::NoUrl)?;
         let https = match uri.scheme_str() {
             Some("http") => false,
             Some("https") => true,
-            _ => return Err(refuse("the scheme must be http or https")),
+            _ => return Err(InvalidAddress::Scheme),
         };
-        let authority = uri.authority().ok_or_else(|| refuse("it names no host"))?;
+        let authority = uri.authority().ok_or(InvalidAddress::NoHost)?;
         if authority.as_str().contains('@') {
-            return Err(refuse("a user or password in it is not supported"));
+            return Err(InvalidAddress::Credentials);
         }
         if uri.query().is_some() {
-            return Err(refuse("it must not have a query"));
+            return Err(InvalidAddress::Query);
         }
         let host = authority
             .host()
@@ -40,7 +57,7 @@ impl std::str::FromStr for RunnerAddress {
             .trim_end_matches(']')
             .to_owned();
         if host.is_empty() {
-            return Err(refuse("it names no host"));
+            return Err(InvalidAddress::NoHost);
         }
         // A port that is none must not become the usual one: that would be another runner.
         let port = match authority.as_str().strip_prefix(authority.host()) {
@@ -51,9 +68,8 @@ impl std::str::FromStr for RunnerAddress {
         Ok(Self {
             https,
             host,
-            port: port.ok_or_else(|| refuse("its port is no number from 1 to 65535"))?,
-            authority: HeaderValue::from_str(authority.as_str())
-                .map_err(|_| refuse("its host is not a name"))?,
+            port: port.ok_or(InvalidAddress::Port)?,
+            authority: HeaderValue::from_str(authority.as_str()).map_err(|_| InvalidAddress::Host)?,
             path: uri.path().trim_end_matches('/').to_owned(),
         })
     }
