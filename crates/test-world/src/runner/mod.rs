@@ -166,6 +166,8 @@ impl<N: Notes> Runner<N> {
         // Not waited for: the caller may be on a runtime of its own.
         let entered = runtime.enter();
         let socket = TcpSocket::new_v4()?;
+        // Or the port stays taken for a minute by connections that have ended, and it could not listen again.
+        socket.set_reuseaddr(true)?;
         socket.bind(SocketAddr::from(([127, 0, 0, 1], 0)))?;
         let listener = socket.listen(BACKLOG)?;
         drop(entered);
