@@ -62,6 +62,12 @@ use crate::store::{Store, StoreError};
 #[derive(Clone)]
 pub struct Dispatcher(Arc<DispatcherParts>);
 
+/// See [`Dispatcher::asking`].
+#[derive(Debug)]
+pub struct Asking {
+    _held: Arc<()>,
+}
+
 impl Dispatcher {
     /// Starts its two loops on `runtime`: one lets runs leave, one writes down how they ended. Beside them it looks once which tasks
     /// were answered before.
@@ -80,6 +86,7 @@ impl Dispatcher {
             ended: Notify::new(),
             broken: Arc::default(),
             uncertain: AtomicBool::new(false),
+            asking: Arc::default(),
             target: Arc::new(target),
             policy,
             store,
@@ -152,6 +159,19 @@ impl Dispatcher {
             send::launch(&self.0, run, era);
         }
         self.0.changed.notify_one();
+    }
+
+    /// To be held from before a run asked for now is written down until it has been sent: between the two nothing else tells that it
+    /// is not abandoned, and no clock does, for it may be stepped.
+    pub fn asking(&self) -> Asking {
+        Asking {
+            _held: Arc::clone(&self.0.asking),
+        }
+    }
+
+    /// Whether a run that somebody asks for now may be about to begin.
+    pub fn is_asked(&self) -> bool {
+        Arc::strong_count(&self.0.asking) > 1
     }
 
     /// Sends a run now, outside the permits and whatever the gate says, and waits until it is written down how it

@@ -36,6 +36,8 @@ pub(super) struct DispatcherParts {
     pub(super) broken: Arc<Notify>,
     /// It is uncertain whether a write took effect: the engine should compare the table with what is known here.
     pub(super) uncertain: AtomicBool,
+    /// Held by those who are about to begin a run that a person asks for now.
+    pub(super) asking: Arc<()>,
     pub(super) target: Arc<dyn Deliver>,
     pub(super) policy: Policy,
     pub(super) store: Arc<dyn Store>,

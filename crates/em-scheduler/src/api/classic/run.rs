@@ -22,6 +22,7 @@ pub(super) async fn run(Context { api, .. }: Context, path: PathValues) -> Handl
     let task = dialect::task_id(&api, &path)?;
     let digits = chance::ten_hex_digits();
     let name: JobNamer = Arc::new(move |task| manual_job_id(task, &digits));
+    let _asking = api.dispatcher.asking();
     let begun = api.store.begin_manual_run(api.store.now(), task, name).await?;
     let run = begun.ok_or_else(|| dialect::unknown(&api, task))?;
     let sent = api.dispatcher.send_now(&run).await;

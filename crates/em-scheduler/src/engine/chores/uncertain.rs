@@ -7,8 +7,8 @@ use async_trait::async_trait;
 
 use super::chore::{Chore, SECOND};
 use crate::engine::parts::EngineParts;
-use crate::model::OpenRun;
 use crate::model::life::{self, TakeOver};
+use crate::model::{JobKind, OpenRun};
 use crate::store::Result;
 
 /// How often is looked even if no write has failed: a commit may take effect after its caller has given up.
@@ -48,8 +48,11 @@ impl Chore for UncertainRuns {
         parts.dispatcher.take_uncertain();
         let (now, known) = (parts.store.now(), parts.dispatcher.known());
         let rules = parts.settings.delivery;
+        let dispatcher = parts.dispatcher.clone();
         let judge = move |open: &OpenRun| {
-            if known.contains_key(&open.run.key) {
+            // One that was asked for now is known only once it is sent.
+            let may_be_asked_for = open.run.kind == JobKind::Manual && dispatcher.is_asked();
+            if known.contains_key(&open.run.key) || may_be_asked_for {
                 TakeOver::Leave
             } else {
                 life::unknown_here(open, now, rules)
