@@ -67,3 +67,14 @@ pub trait Schedules: Send + Sync {
     /// The same for the tasks that no longer exist.
     async fn remove_orphans(&self, now: UtcMicros) -> Result<Vec<RunKey>>;
 }
+
+/// What the plan says of a task that was read; none if there is no such task.
+pub(super) fn planned(
+    row: Result<Option<TaskRow>>,
+    plan: &JobPlanner,
+) -> Result<Option<Result<Vec<NewJob>, InvalidSchedule>>> {
+    match row {
+        Ok(row) => Ok(row.map(|row| plan(&row))),
+        Err(error) => Ok(Some(Err(error.unreadable()?.into()))),
+    }
+}

@@ -9,6 +9,7 @@ use crate::em_web::schema::STATUS_SCHEDULER;
 use crate::model::life::{self, Removal};
 use crate::model::{Event, ListedJob, NewJob, RunKey, RunState, TaskId};
 use crate::store::codec::{self, OPEN_STATES};
+use crate::store::schedules::planned;
 use crate::store::{JobPlanner, NextRun, Pages, Replaced, Result, Schedules};
 use async_trait::async_trait;
 use std::collections::BTreeMap;
@@ -156,10 +157,8 @@ async fn hold_task(tx: &Tx<'_>, id: TaskId) -> Result<Option<TaskRow>> {
 }
 
 pub(super) async fn replace(tx: &Tx<'_>, id: TaskId, plan: &JobPlanner) -> Result<Replaced> {
-    let planned = match hold_task(tx, id).await {
-        Ok(None) => return Ok(Replaced::UnknownTask),
-        Ok(Some(row)) => plan(&row),
-        Err(error) => Err(error.unreadable()?.into()),
+    let Some(planned) = planned(hold_task(tx, id).await, plan)? else {
+        return Ok(Replaced::UnknownTask);
     };
     let jobs = match planned {
         Ok(jobs) => jobs,
@@ -190,10 +189,8 @@ pub(super) async fn replace(tx: &Tx<'_>, id: TaskId, plan: &JobPlanner) -> Resul
 }
 
 pub(super) async fn add(tx: &Tx<'_>, id: TaskId, plan: &JobPlanner) -> Result<Replaced> {
-    let planned = match guard_task(tx, id).await {
-        Ok(None) => return Ok(Replaced::UnknownTask),
-        Ok(Some(row)) => plan(&row),
-        Err(error) => Err(error.unreadable()?.into()),
+    let Some(planned) = planned(guard_task(tx, id).await, plan)? else {
+        return Ok(Replaced::UnknownTask);
     };
     match planned {
         Ok(jobs) => {

@@ -7,6 +7,7 @@ use super::tasks::{clear_next_run, publish};
 use super::{OPEN, SqliteStore, WriteContext, rows};
 use crate::model::{Event, ListedJob, NewJob, RunKey, TaskId};
 use crate::store::pages::PageWriter;
+use crate::store::schedules::planned;
 use crate::store::{JobPlanner, NextRun, Pages, Replaced, Result, Schedules, codec};
 use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, Row};
@@ -138,10 +139,8 @@ pub(super) fn replace(
     task: TaskId,
     plan: &JobPlanner,
 ) -> Result<Replaced> {
-    let planned = match rows::task(connection, context.sequences, task) {
-        Ok(None) => return Ok(Replaced::UnknownTask),
-        Ok(Some(row)) => plan(&row),
-        Err(error) => Err(error.unreadable()?.into()),
+    let Some(planned) = planned(rows::task(connection, context.sequences, task), plan)? else {
+        return Ok(Replaced::UnknownTask);
     };
     let jobs = match planned {
         Ok(jobs) => jobs,
@@ -168,10 +167,8 @@ pub(super) fn add(
     task: TaskId,
     plan: &JobPlanner,
 ) -> Result<Replaced> {
-    let planned = match rows::task(connection, context.sequences, task) {
-        Ok(None) => return Ok(Replaced::UnknownTask),
-        Ok(Some(row)) => plan(&row),
-        Err(error) => Err(error.unreadable()?.into()),
+    let Some(planned) = planned(rows::task(connection, context.sequences, task), plan)? else {
+        return Ok(Replaced::UnknownTask);
     };
     match planned {
         Ok(jobs) => {
