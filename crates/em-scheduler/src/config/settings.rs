@@ -13,7 +13,7 @@ use crate::model::{Delivery, WireDialect};
 pub struct Config {
     /// The database.
     pub database: DatabaseUrl,
-    /// Whether nobody named a database: it is a file in the user's data directory, whose folder may have to be made.
+    /// Whether no database was named: it is a file in the user's data directory, whose folder may have to be made.
     pub database_is_default: bool,
     /// Where runs are sent.
     pub runner: RunnerAddress,

@@ -1,7 +1,7 @@
 //! The gate: the question asked at the moment at which the first byte of a request is about to leave. A target asks it (see
 //! `target`); dispatch says what it knows of the run (see `send`).
 //!
-//! Check and write happen under one lock ([`Gate::pass`]), so that whoever closes the gate and then takes that lock knows: what
+//! Check and write happen under one lock ([`Gate::pass`]), so that after closing the gate and taking that lock it is certain: what
 //! was let through has left, and nothing follows it (rule S1).
 
 /// What the gate says right before a first byte.

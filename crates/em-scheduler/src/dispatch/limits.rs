@@ -43,7 +43,7 @@ impl PermitLimits {
         room
     }
 
-    /// Whether a key that holds so many may take one more where there is room for so many. `alone`: nobody waits that is
+    /// Whether a key that holds so many may take one more where there is room for so many. `alone`: no key waits that is
     /// below its share, a tenth of all.
     pub(super) fn allow(self, own: usize, room: usize, alone: bool) -> bool {
         let tenth = self.0 / 10;

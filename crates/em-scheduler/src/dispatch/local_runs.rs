@@ -40,7 +40,7 @@ impl LocalRuns {
         }
     }
 
-    /// Takes a permit for a run that is only being decided, if nobody waits before it who could go.
+    /// Takes a permit for a run that is only being decided, if no run that could go waits before it.
     pub(super) fn admit(&mut self, key: FairnessKey, now: UtcMicros) -> bool {
         self.look(now);
         let key = (key, self.permits.standing(key));
@@ -105,8 +105,8 @@ impl LocalRuns {
         }
     }
 
-    /// A run whose request has ended is to be sent again. Returns whether its handle still counts: nobody else may have handed the
-    /// run over, or given it up, meanwhile.
+    /// A run whose request has ended is to be sent again. Returns whether its handle still counts: it does
+    /// not where the run was handed over again, or given up, meanwhile.
     pub(super) fn push_again(&mut self, run: SendableRun) -> bool {
         let counts = self.handles.counts(&run);
         if counts {

@@ -169,7 +169,7 @@ impl Dispatcher {
         }
     }
 
-    /// Whether a run that somebody asks for now may be about to begin.
+    /// Whether a run asked for now may be about to begin.
     pub fn is_asked(&self) -> bool {
         Arc::strong_count(&self.0.asking) > 1
     }

@@ -102,7 +102,7 @@ impl DispatcherParts {
         }
     }
 
-    /// It is uncertain whether a write took effect: there may be rows nobody here knows of.
+    /// It is uncertain whether a write took effect: there may be rows that are unknown here.
     pub(super) fn report_uncertain(&self) {
         self.uncertain.store(true, Ordering::Release);
     }

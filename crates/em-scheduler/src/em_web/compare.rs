@@ -279,6 +279,17 @@ mod tests {
         }
     }
 
+    fn delayed() -> StoredJob {
+        StoredJob {
+            id: "3-7-0123456789".into(),
+            kind: JobKind::Delayed,
+            definition: String::new(),
+            name: String::new(),
+            next_run_at: Some(NOW),
+            listed: true,
+        }
+    }
+
     /// The rows as they are after the plan was carried out.
     fn carried_out(mut stored: SyncTask, plan: &SyncPlan) -> SyncTask {
         stored.jobs.retain(|job| !plan.remove.contains(&job.id));
@@ -390,14 +401,7 @@ mod tests {
     fn a_task_that_follows_another_one_has_no_trigger_jobs_and_keeps_delayed_ones() {
         let stored = task(all_three());
         let mut stored = carried_out(stored.clone(), &pass(false).plan(&stored));
-        stored.jobs.push(StoredJob {
-            id: "3-7-0123456789".into(),
-            kind: JobKind::Delayed,
-            definition: String::new(),
-            name: String::new(),
-            next_run_at: Some(NOW),
-            listed: true,
-        });
+        stored.jobs.push(delayed());
         if let Ok(row) = &mut stored.task {
             row.follows = true;
         }
@@ -564,14 +568,7 @@ mod tests {
     fn a_disabled_task_keeps_its_delayed_run() {
         let mut stored = task(all_three());
         stored = carried_out(stored.clone(), &pass(false).plan(&stored));
-        stored.jobs.push(StoredJob {
-            id: "3-7-0123456789".into(),
-            kind: JobKind::Delayed,
-            definition: String::new(),
-            name: String::new(),
-            next_run_at: Some(NOW),
-            listed: true,
-        });
+        stored.jobs.push(delayed());
         if let Ok(row) = &mut stored.task {
             row.enabled = false;
         }

@@ -31,7 +31,7 @@ impl From<StoreError> for Failure {
             StoreError::Unavailable(reason) | StoreError::Locked(reason) | StoreError::Vanished(reason) => {
                 Self::Unavailable(reason)
             }
-            // A row of em_web's tables that cannot be read concerns its task; whoever asked can mend it.
+            // A row of em_web's tables that cannot be read concerns its task, and the caller can mend it.
             StoreError::Corrupt(Corrupt {
                 table: "task" | "project",
                 ..

@@ -72,8 +72,8 @@ mod tests {
     use super::*;
     use crate::http::{Access, Urgency};
 
-    /// The contract, a second time and by hand: whoever adds a route says here what it may do, and whoever
-    /// calls a changing one a reading one opens it to every page on the web.
+    /// The contract, a second time and by hand: a new route is classed here, too, for a
+    /// changing one that is called a reading one is open to every page on the web.
     #[test]
     fn each_route_is_classed_as_the_contract_says() {
         let reads = [

@@ -20,7 +20,7 @@ struct Classic {
     refusals: Refusals,
 }
 
-/// The whole API as a service, open to whoever can reach it: a listener needs a [`Guard`](crate::http::Guard) before it, and
+/// The whole API as a service, open to every client that can reach it: a listener needs a [`Guard`](crate::http::Guard) before it, and
 /// the guard the [`table`](super::table).
 pub fn router(api: Api) -> Router {
     crate::http::router(Classic {
